@@ -1,0 +1,74 @@
+/**
+ * Every failure that the program expects has a code here, and each code says who has to act and what helps.
+ * `docs/faults.md` is generated from the table; a test keeps both in step. A code that is no longer thrown stays
+ * listed in `RETIRED`, so that an old log line can still be looked up and no code changes its meaning.
+ */
+import { BYTES_FAULTS } from "./faults/bytes.ts";
+import { CONFIG_FAULTS } from "./faults/config.ts";
+import { DEVNET_FAULTS } from "./faults/devnet.ts";
+import { LIFECYCLE_FAULTS } from "./faults/lifecycle.ts";
+import { MINING_FAULTS } from "./faults/mining.ts";
+import { NODE_FAULTS } from "./faults/node.ts";
+import { POOL_FAULTS } from "./faults/pool.ts";
+import { SV2_FAULTS } from "./faults/sv2.ts";
+
+/** All fault codes with their rows. */
+export const FAULTS = {
+  ...BYTES_FAULTS,
+  ...CONFIG_FAULTS,
+  ...DEVNET_FAULTS,
+  ...LIFECYCLE_FAULTS,
+  ...MINING_FAULTS,
+  ...NODE_FAULTS,
+  ...POOL_FAULTS,
+  ...SV2_FAULTS,
+} as const;
+
+/** Codes that older versions logged; never to be used again. */
+export const RETIRED: readonly string[] = [];
+
+/** A code of the fault table. */
+export type FaultCode = keyof typeof FAULTS;
+
+/** Facts that go with a fault into the log: plain values, never a secret. */
+export type FaultData = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
+
+/** An expected failure: a code of the table, the facts of this case and what caused it. */
+export class Fault extends Error {
+  readonly code: FaultCode;
+  readonly data: FaultData;
+
+  constructor(code: FaultCode, data: FaultData = {}, options?: { cause?: unknown }) {
+    super(sentence(code, data), options);
+    this.name = "Fault";
+    this.code = code;
+    this.data = data;
+  }
+
+  /** Who has to act. */
+  get act(): (typeof FAULTS)[FaultCode]["act"] {
+    return FAULTS[this.code].act;
+  }
+
+  /** What that person can do, in words. */
+  get help(): string {
+    return FAULTS[this.code].help;
+  }
+}
+
+/** What happened, with the facts in brackets: `a read went past the end of the data (wanted 4, remaining 1)`. */
+function sentence(code: FaultCode, data: FaultData): string {
+  const facts = Object.entries(data)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${String(value)}`);
+  return facts.length === 0 ? FAULTS[code].what : `${FAULTS[code].what} (${facts.join(", ")})`;
+}
+
+/** `error` as one line for a log or a terminal, its causes behind it. */
+export function describe(error: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = error; at !== undefined && parts.length < 5; at = at instanceof Error ? at.cause : undefined) {
+    parts.push(at instanceof Error ? at.message : String(at));
+  }
+  return parts.join(": ");
+}

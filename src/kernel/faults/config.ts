@@ -1,0 +1,5 @@
+/** Faults of `config`. */
+import { faults } from "./row.ts";
+
+/** Rows thrown by `config`. */
+export const CONFIG_FAULTS = faults({});

@@ -1,0 +1,5 @@
+/** Faults of `pool`. */
+import { faults } from "./row.ts";
+
+/** Rows thrown by `pool`. */
+export const POOL_FAULTS = faults({});
