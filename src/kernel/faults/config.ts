@@ -1,5 +1,36 @@
-/** Faults of `config`. */
+/** Faults of the configuration and of what the operator set up. */
 import { faults } from "./row.ts";
 
-/** Rows thrown by `config`. */
-export const CONFIG_FAULTS = faults({});
+/** Rows thrown by `app/config` and by the checks at start. */
+export const CONFIG_FAULTS = faults({
+  "config-unreadable": {
+    act: "halt",
+    what: "the configuration file cannot be read",
+    help: "Give the right path with -c, and let this user read the file. `config.toml.example` is a file to start from.",
+  },
+  "config-not-toml": {
+    act: "halt",
+    what: "the configuration file is not valid TOML",
+    help: "Mend the line that is named; texts need quotes, tables are written [name].",
+  },
+  "config-invalid": {
+    act: "halt",
+    what: "the configuration is not valid",
+    help: "Each line names the key and what was expected; docs/configuration.md lists every key.",
+  },
+  "config-pool-mode": {
+    act: "halt",
+    what: "pool_url is set, but this version has no pool mode",
+    help: "Remove stratum_v2.pool_url and name a node under [[bitcoind]]; blocks are then mined for bitcoin.payout.",
+  },
+  "config-no-payout": {
+    act: "halt",
+    what: "bitcoin.payout is not set",
+    help: 'Set bitcoin.payout to your address, e.g. payout = "addr(bc1q...)"; without it nobody would be paid for a block.',
+  },
+  "config-no-node": {
+    act: "halt",
+    what: "no Bitcoin node is configured",
+    help: 'Add a [[bitcoind]] section with url = "http://127.0.0.1:8332" and cookie_file, or try the program with --devnet.',
+  },
+});

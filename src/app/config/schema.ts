@@ -1,0 +1,164 @@
+/** Every key that `config.toml` may hold. */
+import { z } from "zod";
+import { key, seconds, section, sections, tableSchema, whole } from "./rows.ts";
+
+const hostPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "host:port, e.g. 0.0.0.0:3333 or [::]:3333");
+const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, "a URL that begins with http:// or https://");
+const tcpUrl = z.string().regex(/^tcp:\/\/[^\s]+:\d{1,5}$/, "tcp://host:port as in bitcoind's -zmqpubhashblock");
+
+/** The sections of the file in the order of the example. The first is the one that the bllvm node documents. */
+export const SECTIONS = {
+  stratum_v2: section("The Stratum V2 server.", {
+    enabled: key(z.boolean().default(true), "Set to false to keep the module installed but idle."),
+    listen_addr: key(hostPort.default("0.0.0.0:3333"), "Address and port on which miners connect."),
+    pool_url: key(
+      z.string().optional(),
+      "Upstream pool for pool mode. This version mines on its own node only and refuses to start when it is set.",
+      '"stratum2+tcp://pool.example.com:3333/9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72"',
+    ),
+    data_dir: key(
+      z.string().min(1).default("data"),
+      "Folder for the authority key and the journal of found blocks; relative to this file.",
+    ),
+    server_id: key(
+      whole(0, 255).default(0),
+      "First byte of every extranonce. Give each server that pays the same address another number, so that no two servers search the same space.",
+    ),
+    cert_validity_s: key(
+      seconds(600, 10 * 365 * 86_400).default(30 * 86_400),
+      "Lifetime of the certificate that miners check, in seconds. It is renewed long before; short lifetimes lock out devices with a wrong clock.",
+    ),
+  }),
+  bitcoin: section("Where the Bitcoin reward goes.", {
+    network: key(
+      z.enum(["mainnet", "testnet", "testnet4", "signet", "regtest"]).default("mainnet"),
+      "Bitcoin network; the nodes and the payout must be on it.",
+    ),
+    payout: key(
+      z.string().min(1).optional(),
+      "Who is paid: an address, or an output descriptor addr(ADDRESS) or raw(HEX SCRIPT). Required by `start` unless --devnet is given.",
+      '"addr(bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4)"',
+    ),
+    pool_tag: key(
+      z.string().max(60).default("/bllvm-stratum-v2/"),
+      "Text in the coinbase of every block. Together with the height and the extranonce it must fit 100 bytes; checked at start.",
+    ),
+  }),
+  bitcoind: sections("Bitcoin Core nodes in order of preference. Every found block is submitted to all of them.", {
+    name: key(z.string().min(1).optional(), "Name in logs; the host and port when left out.", '"main"'),
+    url: key(httpUrl, "JSON-RPC address.", '"http://127.0.0.1:8332"'),
+    cookie_file: key(
+      z.string().min(1).optional(),
+      "bitcoind's cookie file, or user and password below.",
+      '"/home/bitcoin/.bitcoin/.cookie"',
+    ),
+    user: key(z.string().min(1).optional(), "RPC user (rpcauth or rpcuser).", '"miner"'),
+    password: key(
+      z.string().optional(),
+      "RPC password. Better: password_file, readable by this user only.",
+      '"secret"',
+    ),
+    password_file: key(z.string().min(1).optional(), "File whose first line is the RPC password.", '"rpc-password"'),
+    zmq_hashblock: key(
+      tcpUrl.optional(),
+      "bitcoind's -zmqpubhashblock address, a fast notice of new blocks beside long polling.",
+      '"tcp://127.0.0.1:28332"',
+    ),
+  }),
+  templates: section("How work is taken from the nodes.", {
+    poll_s: key(seconds(1, 600).default(10), "Tips are asked for at least this often, whatever notices arrive."),
+    refresh_s: key(seconds(1, 600).default(30), "Least time between two templates for the same previous block."),
+    empty_after_s: key(
+      seconds(0, 30).default(0.25),
+      "After a new block: when the full template takes longer than this, an empty block is mined meanwhile.",
+    ),
+    rpc_timeout_s: key(seconds(1, 300).default(15), "A node that does not answer within this time counts as away."),
+    stale_tip_s: key(seconds(600, 86_400).default(5400), "Warn when no node has seen a new block for this long."),
+    failback_s: key(
+      seconds(0, 86_400).default(120),
+      "A preferred node must be healthy for this long before work is taken from it again.",
+    ),
+  }),
+  jobs: section("How jobs are made and shares are judged.", {
+    refresh_s: key(
+      seconds(5, 120).default(50),
+      "A job older than this is replaced even if nothing changed; miners reconnect after two to three silent minutes.",
+    ),
+    version_rolling_mask: key(
+      z
+        .string()
+        .regex(/^0x[0-9a-fA-F]{8}$/, "eight hex digits after 0x")
+        .default("0x1fffe000"),
+      "Header version bits that miners may roll. The default is BIP320; BIP323's wider mask spoils proofs of merge-mined chains.",
+    ),
+    ack_shares: key(
+      whole(1, 10_000).default(10),
+      "Accepted shares are acknowledged in batches of this many; batches are what saves bandwidth.",
+    ),
+    ack_s: key(seconds(0, 60).default(5), "An accepted share is acknowledged after this time at the latest."),
+  }),
+  vardiff: section("Share difficulty, kept per channel so that every miner sends about as many shares.", {
+    shares_per_minute: key(z.number().min(0.1).max(600).default(6), "Wanted shares per minute and channel."),
+    min_difficulty: key(
+      z.number().positive().default(0.000001),
+      "Never easier than this; 1 is 2^32 hashes a share. The default admits CPU miners.",
+    ),
+    max_difficulty: key(z.number().positive().default(1e15), "Never harder than this."),
+  }),
+  access: section("Who may mine.", {
+    policy: key(
+      z.enum(["open", "allow_list", "payout_address"]).default("open"),
+      "open: anybody. allow_list: the user identities below. payout_address: identities that are a Bitcoin address of this network, with or without .worker behind it.",
+    ),
+    allow: key(
+      z.array(z.string().min(1).max(255)).max(100_000).default([]),
+      'User identities for allow_list; "alice.*" admits alice and every worker of hers.',
+    ),
+    required_extensions: key(
+      z.array(whole(1, 2)).default([]),
+      "Extensions without which a client is refused: 1 negotiation, 2 worker-specific hashrate tracking. Stock clients often speak neither.",
+    ),
+  }),
+  limits: section("What a peer may cost. A peer over a limit loses its own connection and nobody else notices.", {
+    connections: key(whole(1, 1_000_000).default(20_000), "Open connections in all."),
+    connections_per_address: key(
+      whole(1, 1_000_000).default(1_000),
+      "Open connections from one IPv4 address or IPv6 /64.",
+    ),
+    handshakes_per_second: key(whole(1, 100_000).default(500), "New connections admitted per second."),
+    handshake_timeout_s: key(seconds(1, 120).default(10), "Time for the encrypted handshake and SetupConnection."),
+    idle_timeout_s: key(seconds(10, 86_400).default(900), "A connection that sends nothing for this long is closed."),
+    buffer_bytes: key(
+      whole(16_384, 1 << 30).default(1 << 20),
+      "Bytes waiting for one peer that reads too slowly; more, and it is dropped.",
+    ),
+    frame_bytes: key(whole(1_024, 16_777_215).default(65_536), "Largest message accepted from a peer."),
+    messages_per_second: key(whole(1, 1_000_000).default(500), "Messages accepted per second and connection."),
+    channels_per_connection: key(whole(1, 1_000_000).default(10_000), "Open channels of one connection."),
+  }),
+  log: section("The log, written to standard error.", {
+    level: key(z.enum(["trace", "debug", "info", "warn", "error"]).default("info"), "Least level that is written."),
+    format: key(
+      z.enum(["auto", "pretty", "json"]).default("auto"),
+      "auto: for people on a terminal, JSON lines otherwise.",
+    ),
+  }),
+} as const;
+
+/** The schema of the whole file. Sections and keys that are not in the table are errors. */
+export const configSchema = z.strictObject({
+  stratum_v2: tableSchema(SECTIONS.stratum_v2).prefault({}),
+  bitcoin: tableSchema(SECTIONS.bitcoin).prefault({}),
+  bitcoind: z.array(tableSchema(SECTIONS.bitcoind)).max(16).default([]),
+  templates: tableSchema(SECTIONS.templates).prefault({}),
+  jobs: tableSchema(SECTIONS.jobs).prefault({}),
+  vardiff: tableSchema(SECTIONS.vardiff).prefault({}),
+  access: tableSchema(SECTIONS.access).prefault({}),
+  limits: tableSchema(SECTIONS.limits).prefault({}),
+  log: tableSchema(SECTIONS.log).prefault({}),
+});
+
+/** A checked configuration with all defaults filled in. */
+export type Config = z.output<typeof configSchema>;
