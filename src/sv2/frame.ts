@@ -4,9 +4,14 @@
  */
 import { Fault } from "../kernel/fault.ts";
 import type { Writer } from "../kernel/writer.ts";
+import type { TransportCipher } from "./noise/ports.ts";
+import { Slicer } from "./slicer.ts";
 
 /** Bytes of a plain frame header. */
 export const FRAME_HEADER_SIZE = 6;
+
+/** Bytes of an encrypted frame header: the header and its MAC (spec 4.6). */
+export const ENCRYPTED_HEADER_SIZE = 22;
 
 /** The longest payload that `msg_length` can announce, in bytes. */
 export const MAX_PAYLOAD_SIZE = 0xffffff;
@@ -69,21 +74,74 @@ export function encodeFrameHeader(header: FrameHeader): Uint8Array {
 
 /** The header in 6 bytes; every 6 bytes are one. Throws `Fault("bytes-truncated")` when there are fewer. */
 export function decodeFrameHeader(bytes: Uint8Array): FrameHeader {
-  const [e0, e1, msgType, l0, l1, l2] = bytes;
-  if (
-    e0 === undefined ||
-    e1 === undefined ||
-    msgType === undefined ||
-    l0 === undefined ||
-    l1 === undefined ||
-    l2 === undefined
-  ) {
+  if (bytes.length < FRAME_HEADER_SIZE) {
     throw new Fault("bytes-truncated", { wanted: FRAME_HEADER_SIZE, remaining: bytes.length });
   }
+  const at = (i: number): number => bytes[i] as number;
   return {
-    extensionType: e0 | ((e1 & 0x7f) << 8),
-    channel: (e1 & 0x80) !== 0,
-    msgType,
-    length: l0 | (l1 << 8) | (l2 << 16),
+    extensionType: at(0) | ((at(1) & 0x7f) << 8),
+    channel: (at(1) & 0x80) !== 0,
+    msgType: at(2),
+    length: at(3) | (at(4) << 8) | (at(5) << 16),
   };
+}
+
+/**
+ * Makes frames of a byte stream that comes in pieces of any size, encrypted when a cipher is given. It keeps the bytes of
+ * at most one incomplete frame, and its payload is judged by the header alone.
+ */
+export class FrameDecoder {
+  readonly #cipher: TransportCipher | undefined;
+  readonly #maxFrameSize: number;
+  readonly #slicer = new Slicer();
+  #header: FrameHeader | undefined;
+  #fault: unknown;
+
+  /** `maxFrameSize`: the longest payload, in plain bytes, that is taken. */
+  constructor(deps: { readonly cipher?: TransportCipher | undefined }, options: { readonly maxFrameSize: number }) {
+    this.#cipher = deps.cipher;
+    this.#maxFrameSize = options.maxFrameSize;
+  }
+
+  /** Bytes of an incomplete frame that are held. */
+  get buffered(): number {
+    return this.#slicer.buffered;
+  }
+
+  /**
+   * The frames that `bytes` completes, in order. Throws `Fault` (drop): `frame-too-large` as soon as a header announces
+   * it, or what the cipher says of a bad MAC; from then on every call throws the same, for the stream has lost its place.
+   */
+  push(bytes: Uint8Array): Frame[] {
+    if (this.#fault !== undefined) throw this.#fault;
+    try {
+      return this.#frames(bytes);
+    } catch (fault) {
+      this.#fault = fault;
+      throw fault;
+    }
+  }
+
+  #frames(bytes: Uint8Array): Frame[] {
+    const cipher = this.#cipher;
+    const frames: Frame[] = [];
+    this.#slicer.feed(bytes);
+    for (;;) {
+      if (this.#header === undefined) {
+        const piece = this.#slicer.take(cipher === undefined ? FRAME_HEADER_SIZE : ENCRYPTED_HEADER_SIZE);
+        if (piece === undefined) return frames;
+        const header = decodeFrameHeader(cipher === undefined ? piece : cipher.decryptHeader(piece));
+        if (header.length > this.#maxFrameSize) {
+          throw new Fault("frame-too-large", { length: header.length, max: this.#maxFrameSize });
+        }
+        this.#header = header;
+      }
+      const { extensionType, channel, msgType, length } = this.#header;
+      const piece = this.#slicer.take(cipher === undefined ? length : cipher.cipherLength(length));
+      if (piece === undefined) return frames;
+      this.#header = undefined;
+      const payload = cipher === undefined || length === 0 ? piece : cipher.decryptPayload(piece);
+      frames.push({ extensionType, channel, msgType, payload });
+    }
+  }
 }
