@@ -3,6 +3,7 @@
  * `docs/faults.md` is generated from the table; a test keeps both in step. A code that is no longer thrown stays
  * listed in `RETIRED`, so that an old log line can still be looked up and no code changes its meaning.
  */
+import { BITCOIN_FAULTS } from "./faults/bitcoin.ts";
 import { BYTES_FAULTS } from "./faults/bytes.ts";
 import { CONFIG_FAULTS } from "./faults/config.ts";
 import { DEVNET_FAULTS } from "./faults/devnet.ts";
@@ -14,6 +15,7 @@ import { SV2_FAULTS } from "./faults/sv2.ts";
 
 /** All fault codes with their rows. */
 export const FAULTS = {
+  ...BITCOIN_FAULTS,
   ...BYTES_FAULTS,
   ...CONFIG_FAULTS,
   ...DEVNET_FAULTS,
