@@ -87,6 +87,16 @@ export class Writer {
     return this;
   }
 
+  /** Forgets what was written and keeps the buffer for the next use, unless it grew beyond 64 KiB. */
+  reset(): this {
+    this.#length = 0;
+    if (this.#bytes.length > 0x10000) {
+      this.#bytes = new Uint8Array(256);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    return this;
+  }
+
   /** What was written, as a copy of exact size. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);

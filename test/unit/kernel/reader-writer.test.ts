@@ -66,4 +66,14 @@ describe("reader and writer", () => {
     expect(first).toEqual(Uint8Array.of(1));
     expect(writer.length).toBe(105);
   });
+
+  test("a writer can be used again, and does not keep a buffer that once had to be huge", () => {
+    const writer = new Writer(4).u32(0xffffffff);
+    const first = writer.finish();
+    expect(writer.reset().length).toBe(0);
+    expect(writer.u8(7).finish()).toEqual(Uint8Array.of(7));
+    expect(first).toEqual(new Uint8Array(4).fill(0xff));
+    writer.bytes(new Uint8Array(0x20000)).reset();
+    expect(writer.u8(1).u32(0x01020304).finish()).toEqual(Uint8Array.of(1, 4, 3, 2, 1));
+  });
 });
