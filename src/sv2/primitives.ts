@@ -164,7 +164,7 @@ export const b0_16m: Field<Uint8Array> = bytes("b0_16m", LENGTH_24, 0xffffff);
 
 /**
  * STR0_255: UTF-8 text of 0 to 255 bytes. Bytes that are not UTF-8 become U+FFFD instead of a fault, because a name in
- * another encoding is no reason to lose a miner.
+ * another encoding is no reason to lose a miner. Such a text can be too long to be written again: U+FFFD takes three bytes.
  */
 export const str0_255: Field<string> = {
   kind: "str0_255",

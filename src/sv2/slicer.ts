@@ -8,6 +8,7 @@ const NONE = new Uint8Array(0);
 /** A stream's unread bytes. What it holds never exceeds the piece that was asked for last. */
 export class Slicer {
   #input: Uint8Array = NONE;
+  #at = 0;
   #held: Uint8Array = NONE;
   #heldLength = 0;
 
@@ -19,6 +20,7 @@ export class Slicer {
   /** Hands in what was received; all of it must be taken, until `take` says `undefined`, before the next call. */
   feed(bytes: Uint8Array): void {
     this.#input = bytes;
+    this.#at = 0;
   }
 
   /**
@@ -26,15 +28,20 @@ export class Slicer {
    * result: it is a view into what was fed, or memory that is not used again.
    */
   take(size: number): Uint8Array | undefined {
-    const input = this.#input;
-    if (this.#heldLength === 0 && input.length >= size) {
-      this.#input = input.subarray(size);
-      return input.subarray(0, size);
+    const at = this.#at;
+    const available = this.#input.length - at;
+    if (this.#heldLength === 0 && available >= size) {
+      this.#at = at + size;
+      return this.#input.subarray(at, at + size);
     }
-    const part = Math.min(size - this.#heldLength, input.length);
-    this.#hold(input.subarray(0, part), size);
-    this.#input = input.subarray(part);
-    if (this.#heldLength < size) return undefined;
+    const part = Math.min(size - this.#heldLength, available);
+    this.#at = at + part;
+    this.#hold(this.#input.subarray(at, at + part), size);
+    if (this.#heldLength < size) {
+      this.#input = NONE;
+      this.#at = 0;
+      return undefined;
+    }
     const piece = this.#held.subarray(0, size);
     this.#held = NONE;
     this.#heldLength = 0;
@@ -43,8 +50,9 @@ export class Slicer {
 
   /** What was fed and not taken, for another reader; forgets it. */
   rest(): Uint8Array {
-    const rest = this.#input;
+    const rest = this.#input.subarray(this.#at);
     this.#input = NONE;
+    this.#at = 0;
     return rest;
   }
 

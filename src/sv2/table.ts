@@ -102,13 +102,16 @@ export function codec<const T extends MessageTable>(table: T, extensionType = 0)
     byType.set(row.type, name);
   }
 
+  // One buffer for all messages of the table: allocating one for each took most of the time of encoding a share.
+  const writer = new Writer(1024);
+
   function compiledOf(name: string): Compiled {
     const compiled = byName.get(name);
     if (compiled === undefined) throw new TypeError(`no message is called ${name}`);
     return compiled;
   }
 
-  function write(writer: Writer, compiled: Compiled, value: Readonly<Record<string, unknown>>, tlv?: Uint8Array): void {
+  function write(compiled: Compiled, value: Readonly<Record<string, unknown>>, tlv?: Uint8Array): void {
     const { keys, fields } = compiled;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
@@ -127,9 +130,8 @@ export function codec<const T extends MessageTable>(table: T, extensionType = 0)
     row: (name) => table[name],
     encode(name, value, tlv) {
       const compiled = compiledOf(name);
-      const writer = new Writer(128);
-      writeFrameHeader(writer, extensionType, compiled.row.channel, compiled.row.type, 0);
-      write(writer, compiled, value, tlv);
+      writeFrameHeader(writer.reset(), extensionType, compiled.row.channel, compiled.row.type, 0);
+      write(compiled, value, tlv);
       const frame = writer.finish();
       const length = frame.length - FRAME_HEADER_SIZE;
       if (length > MAX_PAYLOAD_SIZE) throw new TypeError(`${name} of ${length} bytes does not fit a frame`);
@@ -139,8 +141,8 @@ export function codec<const T extends MessageTable>(table: T, extensionType = 0)
       return frame;
     },
     encodePayload(name, value, tlv) {
-      const writer = new Writer(128);
-      write(writer, compiledOf(name), value, tlv);
+      writer.reset();
+      write(compiledOf(name), value, tlv);
       return writer.finish();
     },
     decode(type, payload) {
