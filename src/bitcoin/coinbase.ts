@@ -12,8 +12,6 @@ import { OP, opReturn, push, scriptNumber } from "./script.ts";
 import { absorbAgain, absorbBlock, absorbRest, BLOCK_SIZE, newState, squeeze } from "./sha256.ts";
 import { serializeOutputs, type TxOutput, writeWitness } from "./transaction.ts";
 
-export { stripWitness } from "./transaction.ts";
-
 /** Bytes that a coinbase's scriptSig may have at most; at least 2. */
 export const MAX_COINBASE_SCRIPT = 100;
 
