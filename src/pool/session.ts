@@ -1,0 +1,345 @@
+/**
+ * One connection: bytes between a stream and a conversation, under limits. Whatever goes wrong in here, a peer's fault or
+ * our own mistake, closes this connection and touches no other.
+ *
+ * - One deadline covers handshake, SetupConnection and required extensions; a second one silence; a third a peer that
+ *   takes nothing of what it is sent. They are checked by `tick`, so that a session costs no timer.
+ * - Frames sent in one turn leave in one write.
+ * - A peer above its message rate is not dropped but read more slowly: its own TCP window fills up, an honest burst
+ *   (a proxy that comes back with kept shares) loses nothing.
+ */
+
+import { concat } from "../kernel/bytes.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { describe, Fault, type FaultCode } from "../kernel/fault.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Meter } from "../kernel/meter.ts";
+import type { Connection } from "../sv2/connection.ts";
+import type { Frame } from "../sv2/frame.ts";
+import type { Ticket } from "./admission.ts";
+import type { GatePlace, HandshakeGate } from "./handshake-gate.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { Stream, StreamListener } from "./transport.ts";
+
+/** What one peer may cost. */
+export interface SessionLimits {
+  /** Time from accepting a connection to its SetupConnection and required extensions, ms. */
+  readonly handshakeTimeoutMs: number;
+  /** Silence after which a connection is closed, ms. */
+  readonly idleTimeoutMs: number;
+  /** Bytes that may wait for a peer that reads too slowly. */
+  readonly bufferBytes: number;
+  /** Time without a byte taken while some are waiting, ms. */
+  readonly stallTimeoutMs: number;
+  /** Frames read per second, in the long run. */
+  readonly messagesPerSecond: number;
+  /** Frames that may come at once on top of that. */
+  readonly messageBurst: number;
+}
+
+/** What a session feeds. */
+export interface Peer {
+  /** Whether everything that the handshake deadline covers was done. */
+  readonly open: boolean;
+  /** Takes a frame; a returned fault closes the connection once everything sent has left, a thrown one at once. */
+  receive(frame: Frame): Fault | undefined;
+  /** The connection is gone or going: releases what it holds. Called once. */
+  close(): void;
+}
+
+/** What a session works with. */
+export interface SessionDeps {
+  readonly stream: Stream;
+  readonly connection: Connection;
+  /** Makes the peer's other side; `send` takes whole plain frames. */
+  readonly peer: (send: (frame: Uint8Array) => void) => Peer;
+  /** Bytes that complete the act which costs CPU time, 64 for Noise; 0 for plain connections, which need no gate. */
+  readonly costlyActSize: number;
+  readonly gate: HandshakeGate;
+  readonly ticket: Ticket;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Shared by all sessions: how many closed connections may be told of at level `info`, so that peers cannot fill the log. */
+  readonly connectionLines: TokenBucket;
+  readonly meter: Meter;
+  /** Told once the stream is closed. */
+  readonly onGone: () => void;
+}
+
+/** Fewer bytes than this are too few to call a first act plain text: random bytes look so once in 10^13. */
+const PLAIN_TEXT_SURE = 32;
+
+/** `{`, with which every line of Stratum V1 begins. */
+const BRACE = 0x7b;
+
+/** A connection from accept to close. */
+export class Session implements StreamListener {
+  readonly #deps: SessionDeps;
+  readonly #limits: SessionLimits;
+  readonly #peer: Peer;
+  readonly #bucket: TokenBucket;
+  readonly #startedMs: number;
+  /** `draining`: we have said our last, the peer's last shares still count. `leaving`: nothing counts any more. */
+  #state: "open" | "draining" | "leaving" | "gone" = "open";
+  #leftMs = 0;
+  #lastFrameMs: number;
+  #held: Uint8Array[] | undefined;
+  #place: GatePlace | undefined;
+  #pastGate: boolean;
+  #throttle: Timer | undefined;
+  #guarded = false;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writtenBytes = 0;
+  #takenBytes = 0;
+  #takenMs: number;
+
+  constructor(deps: SessionDeps, limits: SessionLimits) {
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#startedMs = deps.clock.monotonicMs();
+    this.#lastFrameMs = this.#startedMs;
+    this.#takenMs = this.#startedMs;
+    this.#pastGate = deps.costlyActSize === 0;
+    this.#bucket = new TokenBucket(
+      { perSecond: limits.messagesPerSecond, burst: limits.messageBurst },
+      this.#startedMs,
+    );
+    this.#peer = deps.peer((frame) => this.#send(frame));
+    deps.stream.attach(this);
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#state === "leaving" || this.#state === "gone") return;
+    if (this.#held !== undefined) {
+      this.#held.push(bytes);
+      return;
+    }
+    this.guard(() => {
+      if (!this.#pastGate && !this.#passGate(bytes)) return;
+      this.#receive(bytes);
+    });
+  }
+
+  onDrain(): void {
+    this.#noteTaken(this.#deps.clock.monotonicMs());
+  }
+
+  onClose(cause: Error | undefined): void {
+    if (cause !== undefined) this.#deps.log.debug(`connection lost: ${cause.message}`);
+    this.#leave("gone");
+    this.#deps.ticket.release();
+    this.#deps.onGone();
+  }
+
+  /** Whether frames still come in and are judged. */
+  get listening(): boolean {
+    return this.#state === "open" || this.#state === "draining";
+  }
+
+  /** Runs `work` of this session: whatever it throws closes this session alone. Frames it sent leave before it returns. */
+  guard(work: () => void): void {
+    const outer = this.#guarded;
+    this.#guarded = true;
+    try {
+      work();
+      if (!outer) this.#flush();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#guarded = outer;
+    }
+  }
+
+  /** Checks the deadlines; to be called about once a second. */
+  tick(nowMs: number): void {
+    if (this.#state === "gone") return;
+    const limits = this.#limits;
+    if (this.#state !== "open") {
+      if (nowMs - this.#leftMs > limits.handshakeTimeoutMs) this.#deps.stream.destroy();
+      return;
+    }
+    this.#noteTaken(nowMs);
+    if (!this.#peer.open) {
+      const elapsedMs = nowMs - this.#startedMs;
+      if (elapsedMs > limits.handshakeTimeoutMs) this.#fail(this.#timeout("handshake-timeout", elapsedMs));
+    } else if (nowMs - this.#lastFrameMs > limits.idleTimeoutMs) {
+      this.#fail(this.#timeout("idle-timeout", nowMs - this.#lastFrameMs));
+    } else if (nowMs - this.#takenMs > limits.stallTimeoutMs) {
+      this.#fail(new Fault("peer-not-reading", { waiting: this.#deps.stream.bufferedBytes }));
+    }
+  }
+
+  /**
+   * Says the last: nothing is sent after what waits now, but frames of the peer are judged until it closes its side too.
+   * So a share that was on its way still counts.
+   */
+  drain(): void {
+    if (this.#state !== "open") return;
+    this.guard(() => undefined);
+    if (this.#state !== "open") return;
+    this.#state = "draining";
+    this.#leftMs = this.#deps.clock.monotonicMs();
+    this.#deps.stream.end();
+  }
+
+  /** Closes at once, for the operator's reasons. */
+  destroy(): void {
+    this.#leave("leaving");
+    this.#deps.stream.destroy();
+  }
+
+  /** Lets the first costly act through, or keeps it until its turn comes. */
+  #passGate(bytes: Uint8Array): boolean {
+    const { connection, costlyActSize, gate, stream, ticket } = this.#deps;
+    if (connection.buffered === 0 && isPlainText(bytes)) {
+      throw new Fault("not-stratum-v2", { looksLike: bytes[0] === BRACE ? "Stratum V1" : "text" });
+    }
+    if (connection.buffered + bytes.length < costlyActSize) return true;
+    this.#pastGate = true;
+    this.#place = gate.enter(ticket.subscriber, () => this.#onTurn());
+    if (this.#place === undefined) return true;
+    this.#held = [bytes];
+    stream.pause();
+    return false;
+  }
+
+  #onTurn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#place = undefined;
+    this.guard(() => {
+      for (const bytes of held) this.#receive(bytes);
+    });
+    if (this.listening && this.#throttle === undefined) this.#deps.stream.resume();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const { connection, clock, meter } = this.#deps;
+    const established = connection.established;
+    const beganMs = clock.monotonicMs();
+    const frames = connection.receive(bytes);
+    for (let out = connection.output(); out !== undefined; out = connection.output()) this.#enqueue(out);
+    if (!established && connection.established) {
+      meter.observe("handshake_seconds", (clock.monotonicMs() - beganMs) / 1000);
+      meter.count("handshakes_total", 1);
+    }
+    if (frames.length === 0) return;
+    this.#lastFrameMs = beganMs;
+    for (const frame of frames) {
+      const farewell = this.#peer.receive(frame);
+      if (farewell !== undefined) {
+        this.#farewell(farewell);
+        return;
+      }
+    }
+    this.#slowDown(frames.length);
+  }
+
+  /** Charges frames to the rate; in debt, reads nothing until it is paid. At most one read of the stream is ahead. */
+  #slowDown(frames: number): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#bucket.charge(nowMs, frames);
+    const waitMs = this.#bucket.waitMs(nowMs);
+    if (waitMs === 0 || this.#throttle !== undefined) return;
+    this.#deps.stream.pause();
+    this.#throttle = this.#deps.clock.after(Math.ceil(waitMs), () => {
+      this.#throttle = undefined;
+      this.#slowDown(0);
+      if (this.#throttle === undefined) this.#deps.stream.resume();
+    });
+  }
+
+  #send(frame: Uint8Array): void {
+    // After the last word there is nobody to tell; an acknowledgement that cannot be sent does not undo the credit.
+    if (this.#state === "open") this.#enqueue(this.#deps.connection.send(frame));
+  }
+
+  /** Never throws: the sender may be in the middle of crediting a share. Beyond the limit bytes are dropped, `#flush` closes. */
+  #enqueue(bytes: Uint8Array): void {
+    if (this.#queue.length === 0 && !this.#guarded) queueMicrotask(() => this.guard(() => undefined));
+    this.#queuedBytes += bytes.length;
+    if (this.#overfull) this.#queue.length = 0;
+    this.#queue.push(bytes);
+  }
+
+  get #overfull(): boolean {
+    return this.#deps.stream.bufferedBytes + this.#queuedBytes > this.#limits.bufferBytes;
+  }
+
+  #flush(): void {
+    if (this.#queue.length === 0 || this.#state !== "open") return;
+    if (this.#overfull) {
+      throw new Fault("peer-not-reading", { waiting: this.#deps.stream.bufferedBytes + this.#queuedBytes });
+    }
+    const [first, ...more] = this.#queue;
+    const bytes = first !== undefined && more.length === 0 ? first : concat(...this.#queue);
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#writtenBytes += bytes.length;
+    this.#deps.stream.write(bytes);
+  }
+
+  /** Keeps in mind when the peer last took something, or owed us nothing. */
+  #noteTaken(nowMs: number): void {
+    const { bufferedBytes } = this.#deps.stream;
+    const taken = this.#writtenBytes - bufferedBytes;
+    if (bufferedBytes > 0 && taken === this.#takenBytes) return;
+    this.#takenBytes = taken;
+    this.#takenMs = nowMs;
+  }
+
+  #timeout(code: FaultCode, elapsedMs: number): Fault {
+    return new Fault(code, { afterMs: Math.round(elapsedMs), established: this.#deps.connection.established });
+  }
+
+  /** Closes after an answer that says why. */
+  #farewell(fault: Fault): void {
+    this.#flush();
+    this.#report(fault);
+    this.#leave("leaving");
+    this.#deps.stream.end();
+  }
+
+  /** Closes at once. */
+  #fail(error: unknown): void {
+    if (!this.listening) return;
+    const expected = error instanceof Fault && error.act === "drop";
+    this.#report(expected ? error : new Fault("session-failed", {}, { cause: error }));
+    this.#leave("leaving");
+    this.#deps.stream.destroy();
+  }
+
+  #report(fault: Fault): void {
+    this.#deps.meter.count("connections_dropped_total", 1, { code: fault.code });
+    const { clock, connectionLines, connection } = this.#deps;
+    const told = fault.code === "not-stratum-v2" || connection.established;
+    const level = told && connectionLines.tryTake(clock.monotonicMs()) ? "info" : "debug";
+    this.#deps.log[fault.code === "session-failed" ? "error" : level](`connection closed: ${describe(fault)}`, {
+      code: fault.code,
+      error: fault,
+    });
+  }
+
+  #leave(state: "leaving" | "gone"): void {
+    const before = this.#state;
+    this.#state = state;
+    this.#leftMs = this.#deps.clock.monotonicMs();
+    if (before === "leaving" || before === "gone") return;
+    this.#queue = [];
+    this.#held = undefined;
+    this.#place?.leave();
+    this.#throttle?.cancel();
+    try {
+      this.#peer.close();
+    } catch (error) {
+      this.#deps.log.error(`closing a session failed: ${describe(error)}`, { error });
+    }
+  }
+}
+
+/** Whether the first bytes of a connection are text of another protocol and not half an ElligatorSwift key. */
+function isPlainText(bytes: Uint8Array): boolean {
+  if (bytes.length < PLAIN_TEXT_SURE) return false;
+  return bytes.subarray(0, 64).every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d);
+}
