@@ -47,7 +47,7 @@ export class Admission {
   #total = 0;
 
   /** Throws `Fault("network-invalid")` for a network that cannot be read. */
-  constructor(_deps: Record<string, never>, options: AdmissionOptions) {
+  constructor(_deps: object, options: AdmissionOptions) {
     this.#options = options;
     this.#networks = [...(options.networks ?? []), ...LOOPBACK].map(({ network, maxConnections }) => ({
       network: parseNetwork(network),

@@ -29,7 +29,7 @@ export class TcpTransport implements Transport {
   #closed: Promise<void> | undefined;
   #address: string | undefined;
 
-  constructor(_deps: Record<string, never>, options: TcpOptions) {
+  constructor(_deps: object, options: TcpOptions) {
     this.#options = options;
     this.name = `tcp ${hostPort(options.host, options.port)}`;
   }
