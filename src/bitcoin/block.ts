@@ -1,4 +1,5 @@
 /** Blocks as they are submitted and stored: header, count, transactions with witness (BIP144). */
+import { Fault } from "../kernel/fault.ts";
 import { Reader } from "../kernel/reader.ts";
 import { Writer } from "../kernel/writer.ts";
 import { compactSizeLength, readCompactSize, writeCompactSize } from "./compact-size.ts";
@@ -42,6 +43,15 @@ export function assembleBlock(
  * `Fault("bytes-trailing")`, `Fault("compact-size-invalid")` or `Fault("transaction-malformed")`.
  */
 export function parseBlock(bytes: Uint8Array): Block {
+  const block = parseBlockPrefix(bytes);
+  let size = HEADER_SIZE + compactSizeLength(block.transactions.length);
+  for (const raw of block.rawTransactions) size += raw.length;
+  if (size < bytes.length) throw new Fault("bytes-trailing", { remaining: bytes.length - size });
+  return block;
+}
+
+/** As `parseBlock`, but whatever follows the block is ignored, as Bitcoin Core's `submitblock` does. */
+export function parseBlockPrefix(bytes: Uint8Array): Block {
   const reader = new Reader(bytes);
   const headerBytes = reader.bytes(HEADER_SIZE);
   const count = readCompactSize(reader);
@@ -52,7 +62,6 @@ export function parseBlock(bytes: Uint8Array): Block {
     transactions.push(parseTransaction(reader));
     rawTransactions.push(bytes.subarray(start, reader.offset));
   }
-  reader.end();
   return { header: parseHeader(headerBytes), headerBytes, transactions, rawTransactions };
 }
 
