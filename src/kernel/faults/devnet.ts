@@ -3,6 +3,21 @@ import { faults } from "./row.ts";
 
 /** Rows thrown by `devnet`. */
 export const DEVNET_FAULTS = faults({
+  "devnet-listen-failed": {
+    act: "halt",
+    what: "the embedded Bitcoin node cannot listen for JSON-RPC",
+    help: "Another program holds the port, or the address is not this machine's. Choose another port, or 0 for any free one.",
+  },
+  "devnet-cookie-failed": {
+    act: "halt",
+    what: "the embedded Bitcoin node cannot write its cookie file",
+    help: "Give a folder that exists and can be written to, or set a password instead.",
+  },
+  "devnet-history-failed": {
+    act: "halt",
+    what: "the embedded Bitcoin node could not make its first blocks",
+    help: "The computer's clock stands before the year 2011 or is far off; set it. If it is right, report this with the reason.",
+  },
   "server-violation": {
     act: "drop",
     what: "the server broke a rule of the mining protocol",

@@ -1,0 +1,131 @@
+/** What a method of the RPC is: a row with its parameters; and the checks of parameters, with Core's codes and words. */
+import type { NetworkName } from "../../bitcoin/network.ts";
+import { fromHex } from "../../kernel/bytes.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { BlockNode } from "./block-index.ts";
+import type { Chain } from "./chain.ts";
+import type { Disturbances } from "./disturbances.ts";
+import type { Mempool } from "./mempool.ts";
+import { RPC, RpcError, type RpcParams } from "./rpc-protocol.ts";
+import type { BlockTemplate } from "./template.ts";
+
+/** What methods work on. */
+export interface RpcContext {
+  readonly network: NetworkName;
+  readonly clock: Clock;
+  readonly chain: Chain;
+  readonly mempool: Mempool;
+  readonly disturbances: Disturbances;
+  /** Monotonic time of the start, ms. */
+  readonly startedMs: number;
+  /** Number of nodes it exchanges blocks with. */
+  readonly peers: () => number;
+  /** The template to hand out now; the same one for a few seconds. */
+  readonly template: () => BlockTemplate;
+  /** Mines blocks that pay `script`; the hashes, in display order. */
+  readonly generate: (count: number, script: Uint8Array, signal: AbortSignal) => Promise<string[]>;
+  /** How long getblocktemplate waits for another tip before it looks at the mempool, first and later, ms. */
+  readonly longPoll: { readonly firstMs: number; readonly laterMs: number };
+}
+
+/** One parameter. */
+export interface Parameter {
+  readonly name: string;
+  /** JSON types that it may have, besides being left out or null when optional. */
+  readonly type: readonly ("string" | "number" | "bool" | "object" | "array")[];
+  readonly optional?: true;
+}
+
+/** One method. */
+export interface Method {
+  readonly params: readonly Parameter[];
+  /** `args` by position, checked against `params`; what was left out is `undefined`. */
+  readonly run: (context: RpcContext, args: readonly unknown[], signal: AbortSignal) => unknown;
+}
+
+/** Shorthand for a row's parameters: `"blockhash"`, or `"verbosity?"` for an optional one. */
+export function param(name: string, ...type: Parameter["type"]): Parameter {
+  const bare = name.replace("?", "");
+  return bare === name ? { name: bare, type } : { name: bare, type, optional: true };
+}
+
+/** Finds the method, checks the parameters as Core's RPCHelpMan does, runs it. Throws `RpcError`. */
+export async function callMethod(
+  methods: Readonly<Record<string, Method>>,
+  context: RpcContext,
+  name: string,
+  params: RpcParams,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (method === undefined) throw new RpcError(RPC.METHOD_NOT_FOUND, "Method not found");
+  const args = byPosition(method, params);
+  const required = method.params.filter((each) => each.optional !== true).length;
+  if (args.length > method.params.length || args.slice(0, required).filter(isGiven).length < required) {
+    throw new RpcError(RPC.MISC_ERROR, usage(name, method));
+  }
+  const wrong = method.params.flatMap((each, i) => {
+    const type = jsonType(args[i]);
+    if (type === undefined || (each.type as readonly string[]).includes(type)) return [];
+    return [
+      `    "Position ${i + 1} (${each.name})": "JSON value of type ${type} is not of expected type ${each.type[0]}"`,
+    ];
+  });
+  if (wrong.length > 0) throw new RpcError(RPC.TYPE_ERROR, `Wrong type passed:\n{\n${wrong.join(",\n")}\n}`);
+  return method.run(
+    context,
+    args.map((each) => each ?? undefined),
+    signal,
+  );
+}
+
+function byPosition(method: Method, params: RpcParams): readonly unknown[] {
+  if (Array.isArray(params)) return params;
+  const named = params as Readonly<Record<string, unknown>>;
+  const unknown = Object.keys(named).find((name) => !method.params.some((each) => each.name === name));
+  if (unknown !== undefined) throw new RpcError(RPC.INVALID_PARAMETER, `Unknown named parameter ${unknown}`);
+  return method.params.map((each) => named[each.name]);
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function jsonType(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "boolean") return "bool";
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+function usage(name: string, method: Method): string {
+  const shown = method.params.map((each) => (each.optional === true ? `( ${each.name} )` : each.name));
+  return [name, ...shown].join(" ");
+}
+
+/** A 256-bit hash in display-order hex. Throws `RpcError` -8 with Core's sentences. */
+export function hashArgument(value: unknown, name: string): string {
+  const text = String(value);
+  if (text.length !== 64) {
+    throw new RpcError(
+      RPC.INVALID_PARAMETER,
+      `${name} must be of length 64 (not ${text.length}, for '${text.slice(0, 80)}')`,
+    );
+  }
+  if (!/^[0-9a-fA-F]+$/.test(text)) {
+    throw new RpcError(RPC.INVALID_PARAMETER, `${name} must be hexadecimal string (not '${text}')`);
+  }
+  return text.toLowerCase();
+}
+
+/** Bytes of a hex argument; `undefined` when it is no hex. */
+export function hexArgument(value: unknown): Uint8Array | undefined {
+  const text = String(value);
+  return text.length > 0 && text.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(text) ? fromHex(text) : undefined;
+}
+
+/** The known block with the hash in `value`. Throws `RpcError` -5. */
+export function blockArgument(context: RpcContext, value: unknown, name = "blockhash"): BlockNode {
+  const node = context.chain.find(hashArgument(value, name));
+  if (node === undefined) throw new RpcError(RPC.INVALID_ADDRESS_OR_KEY, "Block not found");
+  return node;
+}
