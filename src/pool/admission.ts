@@ -16,9 +16,9 @@ export interface AdmissionNetwork {
 /** Options of `Admission`. */
 export interface AdmissionOptions {
   /** Connections in all, whoever they belong to. */
-  readonly maxConnections: number;
+  readonly connections: number;
   /** Connections of one subscriber. */
-  readonly maxConnectionsPerAddress: number;
+  readonly connectionsPerAddress: number;
   /** Exceptions; the first network that holds the address counts. Loopback is always exempt unless listed here. */
   readonly networks?: readonly AdmissionNetwork[];
 }
@@ -39,7 +39,7 @@ const LOOPBACK: readonly AdmissionNetwork[] = [
   { network: "::1", maxConnections: undefined },
 ];
 
-/** Counts connections. Memory is bounded by `maxConnections`: a subscriber without a connection is forgotten. */
+/** Counts connections. Memory is bounded by `connections`: a subscriber without a connection is forgotten. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #networks: readonly { readonly network: Network; readonly maxConnections: number | undefined }[];
@@ -69,11 +69,11 @@ export class Admission {
   admit(remoteAddress: string): Ticket | Refusal {
     const ip = parseIp(remoteAddress);
     if (ip === undefined) return "gone";
-    if (this.#total >= this.#options.maxConnections) return "total";
+    if (this.#total >= this.#options.connections) return "total";
     const subscriber = subscriberKey(ip);
     const held = this.#bySubscriber.get(subscriber) ?? 0;
     const exception = this.#networks.find(({ network }) => contains(network, ip));
-    const limit = exception === undefined ? this.#options.maxConnectionsPerAddress : exception.maxConnections;
+    const limit = exception === undefined ? this.#options.connectionsPerAddress : exception.maxConnections;
     if (limit !== undefined && held >= limit) return "address";
     this.#total += 1;
     this.#bySubscriber.set(subscriber, held + 1);

@@ -4,6 +4,7 @@
  */
 import { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
+import type { MiningMessage } from "../mining/downstream.ts";
 import {
   MINING_FLAGS,
   MINING_SUCCESS_FLAGS,
@@ -16,8 +17,8 @@ import { understand } from "../sv2/dialect.ts";
 import type { Frame } from "../sv2/frame.ts";
 import { type COMMON, common } from "../sv2/messages/common.ts";
 import { extensions } from "../sv2/messages/extensions.ts";
-import { type MINING, mining } from "../sv2/messages/mining.ts";
-import type { Decoded, Value } from "../sv2/table.ts";
+import { mining } from "../sv2/messages/mining.ts";
+import type { Value } from "../sv2/table.ts";
 import { type ExtensionOffer, missingExtensions, negotiate } from "./extension-negotiation.ts";
 import { peerText } from "./peer-text.ts";
 
@@ -30,9 +31,6 @@ export interface Agreement {
   /** It must not get jobs that forbid version rolling. */
   readonly requiresVersionRolling: boolean;
 }
-
-/** A mining message of a client, decoded. */
-export type MiningMessage = Decoded<typeof MINING>;
 
 /** The mining side of a connection, as far as the conversation needs it. */
 export interface MiningSide {

@@ -41,6 +41,8 @@ export interface SessionLimits {
 export interface Peer {
   /** Whether everything that the handshake deadline covers was done. */
   readonly open: boolean;
+  /** Bytes that may wait for it on top of the limit, because we owe it as much at once. */
+  readonly bytesOwed: number;
   /** Takes a frame; a returned fault closes the connection once everything sent has left, a thrown one at once. */
   receive(frame: Frame): Fault | undefined;
   /** The connection is gone or going: releases what it holds. Called once. */
@@ -48,11 +50,11 @@ export interface Peer {
 }
 
 /** What a session works with. */
-export interface SessionDeps {
+export interface SessionDeps<P extends Peer = Peer> {
   readonly stream: Stream;
   readonly connection: Connection;
   /** Makes the peer's other side; `send` takes whole plain frames. */
-  readonly peer: (send: (frame: Uint8Array) => void) => Peer;
+  readonly peer: (send: (frame: Uint8Array) => void) => P;
   /** Bytes that complete the act which costs CPU time, 64 for Noise; 0 for plain connections, which need no gate. */
   readonly costlyActSize: number;
   readonly gate: HandshakeGate;
@@ -73,10 +75,11 @@ const PLAIN_TEXT_SURE = 32;
 const BRACE = 0x7b;
 
 /** A connection from accept to close. */
-export class Session implements StreamListener {
-  readonly #deps: SessionDeps;
+export class Session<P extends Peer = Peer> implements StreamListener {
+  /** The peer's other side. */
+  readonly peer: P;
+  readonly #deps: SessionDeps<P>;
   readonly #limits: SessionLimits;
-  readonly #peer: Peer;
   readonly #bucket: TokenBucket;
   readonly #startedMs: number;
   /** `draining`: we have said our last, the peer's last shares still count. `leaving`: nothing counts any more. */
@@ -94,7 +97,7 @@ export class Session implements StreamListener {
   #takenBytes = 0;
   #takenMs: number;
 
-  constructor(deps: SessionDeps, limits: SessionLimits) {
+  constructor(deps: SessionDeps<P>, limits: SessionLimits) {
     this.#deps = deps;
     this.#limits = limits;
     this.#startedMs = deps.clock.monotonicMs();
@@ -105,7 +108,7 @@ export class Session implements StreamListener {
       { perSecond: limits.messagesPerSecond, burst: limits.messageBurst },
       this.#startedMs,
     );
-    this.#peer = deps.peer((frame) => this.#send(frame));
+    this.peer = deps.peer((frame) => this.#send(frame));
     deps.stream.attach(this);
   }
 
@@ -160,7 +163,7 @@ export class Session implements StreamListener {
       return;
     }
     this.#noteTaken(nowMs);
-    if (!this.#peer.open) {
+    if (!this.peer.open) {
       const elapsedMs = nowMs - this.#startedMs;
       if (elapsedMs > limits.handshakeTimeoutMs) this.#fail(this.#timeout("handshake-timeout", elapsedMs));
     } else if (nowMs - this.#lastFrameMs > limits.idleTimeoutMs) {
@@ -227,7 +230,7 @@ export class Session implements StreamListener {
     if (frames.length === 0) return;
     this.#lastFrameMs = beganMs;
     for (const frame of frames) {
-      const farewell = this.#peer.receive(frame);
+      const farewell = this.peer.receive(frame);
       if (farewell !== undefined) {
         this.#farewell(farewell);
         return;
@@ -264,7 +267,7 @@ export class Session implements StreamListener {
   }
 
   get #overfull(): boolean {
-    return this.#deps.stream.bufferedBytes + this.#queuedBytes > this.#limits.bufferBytes;
+    return this.#deps.stream.bufferedBytes + this.#queuedBytes > this.#limits.bufferBytes + this.peer.bytesOwed;
   }
 
   #flush(): void {
@@ -331,7 +334,7 @@ export class Session implements StreamListener {
     this.#place?.leave();
     this.#throttle?.cancel();
     try {
-      this.#peer.close();
+      this.peer.close();
     } catch (error) {
       this.#deps.log.error(`closing a session failed: ${describe(error)}`, { error });
     }

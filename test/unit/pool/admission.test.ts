@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Admission, type AdmissionOptions, type Ticket } from "../../../src/pool/admission.ts";
 
 function admission(options: Partial<AdmissionOptions> = {}): Admission {
-  return new Admission({}, { maxConnections: 1000, maxConnectionsPerAddress: 2, ...options });
+  return new Admission({}, { connections: 1000, connectionsPerAddress: 2, ...options });
 }
 
 /** Admits or fails the test. */
@@ -14,7 +14,7 @@ function admitted(door: Admission, address: string): Ticket {
 
 describe("Admission", () => {
   test("the last place in all is given, the next refused, and a place given back serves again", () => {
-    const door = admission({ maxConnections: 3, maxConnectionsPerAddress: 10 });
+    const door = admission({ connections: 3, connectionsPerAddress: 10 });
     const tickets = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map((address) => admitted(door, address));
     expect(door.admit("192.0.2.4")).toBe("total");
     expect(door.connections).toBe(3);
@@ -44,7 +44,7 @@ describe("Admission", () => {
   });
 
   test("loopback has no limit but the total", () => {
-    const door = admission({ maxConnections: 6 });
+    const door = admission({ connections: 6 });
     for (let i = 0; i < 3; i++) {
       admitted(door, "127.0.0.1");
       admitted(door, "::1");
@@ -68,7 +68,7 @@ describe("Admission", () => {
   });
 
   test("remembers nobody who left, so a scan of the address space leaves no trace", () => {
-    const door = admission({ maxConnections: 10 });
+    const door = admission({ connections: 10 });
     for (let i = 0; i < 5000; i++) admitted(door, `198.${i % 200}.${i >> 8}.${i & 255}`).release();
     expect(door.subscribers).toBe(0);
     expect(door.connections).toBe(0);

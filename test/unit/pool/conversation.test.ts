@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../../src/kernel/fault.ts";
-import { type Agreement, Conversation, type MiningMessage } from "../../../src/pool/conversation.ts";
+import type { MiningMessage } from "../../../src/mining/downstream.ts";
+import { type Agreement, Conversation } from "../../../src/pool/conversation.ts";
 import type { ExtensionOffer } from "../../../src/pool/extension-negotiation.ts";
 import { decodeFrameHeader, type Frame } from "../../../src/sv2/frame.ts";
 import { type COMMON, common } from "../../../src/sv2/messages/common.ts";

@@ -49,7 +49,7 @@ function session(setting: Setting = {}) {
     observe() {},
   };
   const seen = { frames: [] as Frame[], closes: 0, gone: 0, released: 0 };
-  const peer = { open: false, send: (_frame: Uint8Array): void => undefined };
+  const peer = { open: false, bytesOwed: 0, send: (_frame: Uint8Array): void => undefined };
   const gate = setting.gate ?? new HandshakeGate({ clock }, { perSecond: 1000, burst: 1000 });
   const made = new Session(
     {
@@ -60,6 +60,9 @@ function session(setting: Setting = {}) {
         return {
           get open() {
             return peer.open;
+          },
+          get bytesOwed() {
+            return peer.bytesOwed;
           },
           receive(received) {
             seen.frames.push(received);
@@ -156,6 +159,17 @@ describe("a peer that does not read", () => {
     one.guard(() => peer.send(frame(0)));
     expect(stream.destroyed).toBe(true);
     expect(counts.get(dropped("peer-not-reading"))).toBe(1);
+  });
+
+  test("what we owe a peer at once is allowed on top", () => {
+    const { session: one, stream, peer } = session();
+    peer.open = true;
+    peer.bytesOwed = 100;
+    stream.reading = false;
+    one.guard(() => peer.send(frame(LIMITS.bufferBytes - 6 + 100)));
+    expect(stream.destroyed).toBe(false);
+    one.guard(() => peer.send(frame(0)));
+    expect(stream.destroyed).toBe(true);
   });
 
   test("holds no more memory than the limit even within one turn", () => {
@@ -292,7 +306,7 @@ describe("failures", () => {
         {
           stream,
           connection: new Connection({}, { role: "server", maxFrameSize: 100 }),
-          peer: () => ({ open: true, receive: () => undefined, close() {} }),
+          peer: () => ({ open: true, bytesOwed: 0, receive: () => undefined, close() {} }),
           costlyActSize: 0,
           gate: new HandshakeGate({ clock }, { perSecond: 1, burst: 1 }),
           ticket: { subscriber: 1n, release() {} },

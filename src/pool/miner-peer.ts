@@ -1,0 +1,71 @@
+/** What a session of a mining server talks to: the conversation of its client and, once set up, the mining side of it. */
+import type { Fault } from "../kernel/fault.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Downstream } from "../mining/downstream.ts";
+import type { Job } from "../mining/job.ts";
+import type { Frame } from "../sv2/frame.ts";
+import { type Agreement, Conversation, type ConversationOptions } from "./conversation.ts";
+import type { Peer } from "./session.ts";
+
+/** A job and its SetNewPrevHash for one channel take 173 bytes encrypted; three of them are owed at the worst moment. */
+const BYTES_OWED_PER_CHANNEL = 3 * 173;
+
+/** What a miner's side works with. */
+export interface MinerPeerDeps {
+  /** Takes whole plain frames for the client. */
+  readonly send: (frame: Uint8Array) => void;
+  /** Makes the mining side for a client that was accepted. */
+  readonly downstream: (agreement: Agreement, send: (frame: Uint8Array) => void) => Downstream;
+  readonly log: Log;
+}
+
+/** One client behind a session. */
+export class MinerPeer implements Peer {
+  readonly #conversation: Conversation;
+  #downstream: Downstream | undefined;
+
+  constructor(deps: MinerPeerDeps, options: ConversationOptions) {
+    const { send, log } = deps;
+    const open = (agreement: Agreement): Downstream => {
+      this.#downstream = deps.downstream(agreement, send);
+      return this.#downstream;
+    };
+    this.#conversation = new Conversation({ send, open, log }, options);
+  }
+
+  get open(): boolean {
+    return this.#conversation.open;
+  }
+
+  get bytesOwed(): number {
+    return (this.#downstream?.channelCount ?? 0) * BYTES_OWED_PER_CHANNEL;
+  }
+
+  /** The mining side; `undefined` before SetupConnection. */
+  get downstream(): Downstream | undefined {
+    return this.#downstream;
+  }
+
+  receive(frame: Frame): Fault | undefined {
+    return this.#conversation.receive(frame);
+  }
+
+  /** Gives a new job to the client's channels. */
+  newJob(job: Job): void {
+    this.#downstream?.newJob(job);
+  }
+
+  /** Acknowledges what is due and corrects difficulties; about once a second. */
+  tick(): void {
+    this.#downstream?.tick();
+  }
+
+  /** Acknowledges everything accepted. */
+  flush(): void {
+    this.#downstream?.flush();
+  }
+
+  close(): void {
+    this.#downstream?.close();
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The mining server: accepts connections within limits, runs a session for each, hands every new job to all of them and
+ * collects what they find. Blocks go to the sink from inside the share's own judgement, before anything else is done.
+ */
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { sleep } from "../kernel/clock.ts";
+import type { Unsubscribe } from "../kernel/events.ts";
+import type { Part } from "../kernel/lifecycle.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Meter } from "../kernel/meter.ts";
+import type { ChannelKind, ChannelSnapshot } from "../mining/channel.ts";
+import { Downstream } from "../mining/downstream.ts";
+import type { HashedShare, JudgedShare, MiningOptions } from "../mining/downstream-deps.ts";
+import type { ExtranonceAllocator } from "../mining/extranonce.ts";
+import type { Job, JobIds } from "../mining/job.ts";
+import type { Authoriser, BlockSink, ShareSink } from "../mining/ports.ts";
+import { Connection } from "../sv2/connection.ts";
+import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
+import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
+import { NoiseResponder } from "../sv2/noise/handshake.ts";
+import type { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
+import type { StaticIdentity } from "../sv2/noise/static-identity.ts";
+import { Admission, type Ticket } from "./admission.ts";
+import type { Agreement } from "./conversation.ts";
+import type { PoolBus } from "./events.ts";
+import { FanOut } from "./fan-out.ts";
+import { HandshakeGate } from "./handshake-gate.ts";
+import type { JobFeed } from "./job-maker.ts";
+import { MinerPeer } from "./miner-peer.ts";
+import { SERVER_DEFAULTS, type ServerLimits, type ServerTimes } from "./server-options.ts";
+import { Session } from "./session.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { Stream, Transport } from "./transport.ts";
+
+/** What makes connections secure. */
+export interface ServerNoise {
+  readonly crypto: NoiseCrypto;
+  readonly identity: StaticIdentity;
+  readonly ephemeralKeys: EphemeralKeyPool;
+}
+
+/** What the server works with. */
+export interface MiningServerDeps {
+  /** Where connections come from; started and stopped by the server. */
+  readonly transports: readonly Transport[];
+  /** `undefined` serves plain frames, for tests and behind a TLS or QUIC transport that authenticates on its own. */
+  readonly noise: ServerNoise | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** Started before the server and stopped after it. */
+  readonly jobs: JobFeed;
+  /** The counter that the job feed numbers its jobs from. */
+  readonly jobIds: JobIds;
+  readonly extranonces: ExtranonceAllocator;
+  readonly authoriser: Authoriser;
+  readonly blockSink: BlockSink;
+  readonly shareSink: ShareSink;
+  readonly bus: PoolBus;
+  /** Told of every header that a miner hashed, also late or refused ones: where merge mining looks for its blocks. */
+  readonly onHashed?: (share: HashedShare) => void;
+}
+
+/** Options of `MiningServer`. */
+export interface MiningServerOptions {
+  readonly limits: ServerLimits;
+  /** How shares are judged and acknowledged; `maxChannels` is the limit of channels per connection. */
+  readonly mining: MiningOptions;
+  /** Extensions without which a client is disconnected: 1 negotiation, 2 worker-specific hashrate tracking. */
+  readonly requiredExtensions: readonly number[];
+  readonly times?: Partial<ServerTimes>;
+}
+
+/** A connection and what is behind it. */
+interface Client {
+  readonly id: number;
+  readonly session: Session<MinerPeer>;
+}
+
+/** Ticks a second: each client has its second's tick in one of so many slots, so that no turn of the loop does them all. */
+const SLOTS = 10;
+
+/** Ephemeral keys made in one idle slot, about 3 ms of work. */
+const KEYS_PER_SLOT = 20;
+
+/** A slot that begins later than this found the event loop busy: no time for keys. */
+const BUSY_LAG_MS = 20;
+
+/** Lines about closed connections at level `info`: what peers can write into the log is bounded. */
+const CONNECTION_LINES = { perSecond: 5, burst: 100 };
+
+/** The server. Start it after its job feed, stop it before. */
+export class MiningServer implements Part {
+  readonly name = "mining server";
+  readonly #deps: MiningServerDeps;
+  readonly #options: MiningServerOptions;
+  readonly #times: ServerTimes;
+  readonly #admission: Admission;
+  readonly #gate: HandshakeGate;
+  readonly #fanOut: FanOut<Client>;
+  readonly #connectionLines: TokenBucket;
+  readonly #clients = new Set<Client>();
+  readonly #slots: readonly Set<Client>[] = Array.from({ length: SLOTS }, () => new Set<Client>());
+  readonly #channels: Record<ChannelKind, number> = { standard: 0, extended: 0 };
+  readonly #subscriptions: Unsubscribe[] = [];
+  #ticker: Timer | undefined;
+  #slot = 0;
+  #slotDueMs = 0;
+  #lastId = 0;
+  #onEmpty: (() => void) | undefined;
+
+  /** Throws `Fault("network-invalid")` for a limit's network that cannot be read. */
+  constructor(deps: MiningServerDeps, options: MiningServerOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#times = { ...SERVER_DEFAULTS.times, ...options.times };
+    const { clock } = deps;
+    const { limits } = options;
+    this.#admission = new Admission({}, limits);
+    const burst = Math.max(1, Math.ceil(limits.handshakesPerSecond / 20));
+    this.#gate = new HandshakeGate({ clock }, { perSecond: limits.handshakesPerSecond, burst });
+    this.#fanOut = new FanOut({ clock }, { sliceMs: this.#times.fanOutSliceMs });
+    this.#connectionLines = new TokenBucket(CONNECTION_LINES, clock.monotonicMs());
+  }
+
+  /** Where miners connect, `host:port` for each transport; empty before `start`. */
+  get addresses(): string[] {
+    return this.#deps.transports.flatMap(({ address }) => (address === undefined ? [] : [address]));
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#clients.size;
+  }
+
+  /** All open channels as they are now, with the connection they belong to. */
+  channels(): (ChannelSnapshot & { readonly connectionId: number })[] {
+    return [...this.#clients].flatMap(({ id, session }) =>
+      (session.peer.downstream?.channels() ?? []).map((channel) => ({ ...channel, connectionId: id })),
+    );
+  }
+
+  /** Prepares keys, then listens. Throws `Fault("listen-failed")`; transports that listened already are stopped again. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { clock, jobs, noise, transports } = this.#deps;
+    noise?.identity.current();
+    noise?.ephemeralKeys.refill(KEYS_PER_SLOT);
+    this.#subscriptions.push(jobs.onJob((job) => this.#publish(job)));
+    const started: Transport[] = [];
+    try {
+      for (const transport of transports) {
+        this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream)));
+        await transport.start(signal);
+        started.push(transport);
+      }
+    } catch (error) {
+      this.#unsubscribe();
+      for (const transport of started) await transport.stop();
+      throw error;
+    }
+    this.#slotDueMs = clock.monotonicMs() + 1000 / SLOTS;
+    this.#ticker = clock.every(1000 / SLOTS, () => this.#tick());
+  }
+
+  /**
+   * Stops without losing a share: takes no new connections and sends no new jobs; judges what is still coming in; sends all
+   * acknowledgements and says goodbye; judges what was on its way until the miner has closed too, within a deadline; and waits
+   * until every found block was submitted.
+   */
+  async stop(): Promise<void> {
+    const { clock, blockSink, transports } = this.#deps;
+    for (const transport of transports) transport.refuse();
+    this.#fanOut.cancel();
+    this.#unsubscribe();
+    for (const { session } of this.#clients) if (!session.peer.open) session.destroy();
+    if (this.#clients.size > 0) await sleep(clock, this.#times.stopGraceMs);
+    for (const { session } of this.#clients) {
+      session.guard(() => session.peer.flush());
+      session.drain();
+    }
+    await this.#emptied(this.#times.stopDrainMs);
+    for (const { session } of this.#clients) session.destroy();
+    this.#ticker?.cancel();
+    await Promise.all(transports.map((transport) => transport.stop()));
+    const deadline = new AbortController();
+    const timer = clock.after(this.#times.stopBlocksMs, () => deadline.abort());
+    await blockSink.drained(deadline.signal);
+    timer.cancel();
+    this.#deps.noise?.ephemeralKeys.wipe();
+  }
+
+  #unsubscribe(): void {
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
+  }
+
+  /** Resolves when no client is left, or after `ms`. */
+  async #emptied(ms: number): Promise<void> {
+    if (this.#clients.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#deps.clock.after(ms, resolve);
+      this.#onEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  #accept(stream: Stream): void {
+    const ticket = this.#admission.admit(stream.remoteAddress);
+    if (typeof ticket === "string") {
+      this.#deps.meter.count("connections_refused_total", 1, { reason: ticket });
+      stream.destroy();
+      return;
+    }
+    this.#lastId += 1;
+    const client = this.#client(this.#lastId, stream, ticket);
+    this.#clients.add(client);
+    this.#slots[client.id % SLOTS]?.add(client);
+    this.#deps.meter.gauge("connections", this.#clients.size);
+  }
+
+  #client(id: number, stream: Stream, ticket: Ticket): Client {
+    const { clock, meter, noise } = this.#deps;
+    const { limits, requiredExtensions } = this.#options;
+    const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
+    const handshake = noise === undefined ? undefined : responder(noise);
+    const extensions = { supported: [WORKER_TRACKING_TYPE], required: requiredExtensions };
+    const downstream = (agreement: Agreement, send: (frame: Uint8Array) => void): Downstream =>
+      this.#downstream(id, agreement, send, log);
+    const session = new Session<MinerPeer>(
+      {
+        stream,
+        connection: new Connection({ noise: handshake }, { role: "server", maxFrameSize: limits.frameBytes }),
+        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions }),
+        costlyActSize: handshake?.expects ?? 0,
+        gate: this.#gate,
+        ticket,
+        clock,
+        log,
+        connectionLines: this.#connectionLines,
+        meter,
+        onGone: () => this.#forget(client),
+      },
+      { ...limits, messageBurst: 2 * limits.messagesPerSecond, stallTimeoutMs: this.#times.stallTimeoutMs },
+    );
+    const client: Client = { id, session };
+    return client;
+  }
+
+  #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
+    const { clock, meter, jobs, jobIds, extranonces, authoriser, shareSink, blockSink, onHashed } = this.#deps;
+    const { requiresStandardJobs, requiresWorkSelection } = agreement;
+    return new Downstream(
+      {
+        send,
+        clock,
+        extranonces,
+        authoriser,
+        shares: shareSink,
+        blocks: (found) => blockSink.submit(found),
+        log,
+        meter,
+        currentJob: () => jobs.current(),
+        nextJobId: () => jobIds.next(),
+        events: {
+          opened: ({ kind }) => this.#countChannel(kind, 1),
+          closed: ({ kind }) => this.#countChannel(kind, -1),
+          judged: (share) => this.#announce(connectionId, share),
+          ...(onHashed === undefined ? {} : { hashed: onHashed }),
+        },
+      },
+      { ...this.#options.mining, requiresStandardJobs, requiresWorkSelection },
+    );
+  }
+
+  #announce(connectionId: number, { job, ...share }: JudgedShare): void {
+    const { bus, clock } = this.#deps;
+    const jobId = job?.jobId;
+    const height = job?.template.height;
+    bus.emit("ShareSubmitted", { ...share, connectionId, jobId, height, atMs: clock.nowMs() });
+  }
+
+  #countChannel(kind: ChannelKind, step: number): void {
+    this.#channels[kind] += step;
+    this.#deps.meter.gauge("channels", this.#channels[kind], { kind });
+  }
+
+  #forget(client: Client): void {
+    this.#clients.delete(client);
+    this.#slots[client.id % SLOTS]?.delete(client);
+    this.#deps.meter.gauge("connections", this.#clients.size);
+    if (this.#clients.size === 0) this.#onEmpty?.();
+  }
+
+  /** Hands a job to everybody. One that comes during the round of an older job takes over: the newest job wins. */
+  #publish(job: Job): void {
+    this.#fanOut.start(
+      this.#clients,
+      ({ session }) => {
+        if (session.listening) session.guard(() => session.peer.newJob(job));
+      },
+      (elapsedMs) => this.#deps.meter.observe("job_fanout_seconds", elapsedMs / 1000),
+    );
+  }
+
+  /** A tenth of the clients have their second's tick; when nothing else is to be done, keys are prepared. */
+  #tick(): void {
+    const { clock, noise } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const lagMs = nowMs - this.#slotDueMs;
+    this.#slotDueMs = nowMs + 1000 / SLOTS;
+    this.#slot = (this.#slot + 1) % SLOTS;
+    for (const { session } of this.#slots[this.#slot] ?? []) {
+      session.tick(nowMs);
+      if (session.listening) session.guard(() => session.peer.tick());
+    }
+    if (noise === undefined) return;
+    // Renews the certificate when it is time, so that no handshake has to.
+    noise.identity.current();
+    if (lagMs < BUSY_LAG_MS && !this.#fanOut.running) noise.ephemeralKeys.refill(KEYS_PER_SLOT);
+  }
+}
+
+function responder({ crypto, identity, ephemeralKeys }: ServerNoise): NoiseResponder {
+  return new NoiseResponder({ crypto, identity, ephemeral: () => ephemeralKeys.take() });
+}
