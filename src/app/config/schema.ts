@@ -70,10 +70,15 @@ export const SECTIONS = {
   templates: section("How work is taken from the nodes.", {
     poll_s: key(seconds(1, 600).default(10), "Tips are asked for at least this often, whatever notices arrive."),
     refresh_s: key(seconds(1, 600).default(30), "Least time between two templates for the same previous block."),
-    empty_after_s: key(
-      seconds(0, 30).default(0.25),
-      "After a new block: when the full template takes longer than this, an empty block is mined meanwhile.",
+    notice: key(
+      z.enum(["auto", "wait", "longpoll", "poll"]).default("auto"),
+      "How a node tells of a new block beside ZMQ: waitfornewblock, long poll or polling. auto takes the best it offers.",
     ),
+    empty_first_job: key(
+      z.boolean().default(true),
+      "After a new block: mine an empty block while the full template is not there yet.",
+    ),
+    empty_after_s: key(seconds(0, 30).default(0.05), "How long the full template is waited for before that."),
     rpc_timeout_s: key(seconds(1, 300).default(15), "A node that does not answer within this time counts as away."),
     stale_tip_s: key(seconds(600, 86_400).default(5400), "Warn when no node has seen a new block for this long."),
     failback_s: key(

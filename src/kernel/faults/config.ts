@@ -33,4 +33,14 @@ export const CONFIG_FAULTS = faults({
     what: "no Bitcoin node is configured",
     help: 'Add a [[bitcoind]] section with url = "http://127.0.0.1:8332" and cookie_file, or try the program with --devnet.',
   },
+  "config-listen-address": {
+    act: "halt",
+    what: "that is no address to listen on",
+    help: "Write host:port, e.g. 0.0.0.0:3333 for all interfaces, 127.0.0.1:3333 for this machine, or [::]:3333.",
+  },
+  "config-node-credentials": {
+    act: "halt",
+    what: "a Bitcoin node has more than one kind of credentials",
+    help: "Keep one of cookie_file, password and password_file; user goes with the latter two.",
+  },
 });

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
 import { parse } from "smol-toml";
+import { describe, expect, test } from "vitest";
 import { renderExample } from "../../../../src/app/config/example.ts";
 import { parseConfig } from "../../../../src/app/config/load.ts";
 import { configSchema, SECTIONS } from "../../../../src/app/config/schema.ts";

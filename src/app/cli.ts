@@ -1,0 +1,127 @@
+/** The command line: what can be typed, and how a failure is told. Commands are loaded when they are called. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { describe, Fault } from "../kernel/fault.ts";
+import { EXIT, exitCodeText } from "./exit-codes.ts";
+import { interruptSignal } from "./interrupt.ts";
+import type { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs `argv` (without the two words for node and script) and returns the exit code; see `EXIT`. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = EXIT.ok.code;
+  const set = async (running: Promise<number>): Promise<void> => {
+    exitCode = await running;
+  };
+  try {
+    await program(terminal, set).parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
+    terminal.err(`error: ${describe(error)}`);
+    if (error instanceof Fault) {
+      terminal.err(`  what to do: ${rootFault(error).help}`);
+      if (error.code.startsWith("config-")) return EXIT.usage.code;
+    } else if (error instanceof Error && error.stack !== undefined) {
+      terminal.err(error.stack);
+    }
+    return EXIT.failed.code;
+  }
+}
+
+/** The innermost fault of a chain of causes: the one whose advice helps. */
+function rootFault(fault: Fault): Fault {
+  return fault.cause instanceof Fault ? rootFault(fault.cause) : fault;
+}
+
+function program(terminal: Terminal, set: (running: Promise<number>) => Promise<void>): Command {
+  const cli = new Command("bllvm-stratum-v2")
+    .description("Stratum V2 mining server: mines Bitcoin for SV2 miners over encrypted connections.")
+    .version(VERSION, "-V, --version", "print the version and end")
+    .helpOption("-h, --help", "print this help and end")
+    .addHelpText("after", exitCodeText())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .showHelpAfterError("(--help shows what can be typed)")
+    .showSuggestionAfterError();
+  const config = (): Option =>
+    new Option("-c, --config <file>", "configuration file (config.toml.example shows every key)");
+  const json = (doc: string): Option => new Option("--json", doc).default(false);
+
+  cli
+    .command("start")
+    .description("run the server until it is interrupted")
+    .addOption(config())
+    .option("--devnet", "take work from an embedded regtest node instead of the configured ones", false)
+    .option("--listen <host:port>", "listen here instead of stratum_v2.listen_addr")
+    .addOption(json("print one JSON line with `listening` and `authorityPublicKey` once miners can connect"))
+    .action(async (options) => {
+      const { start } = await import("./commands/start.ts");
+      await set(start(options, terminal, interruptSignal(terminal)));
+    });
+  cli
+    .command("demo")
+    .description("watch a miner find Bitcoin blocks: embedded node, this server and a CPU miner in one process")
+    .option("--once", "end as soon as a block was found and accepted", false)
+    .addOption(json("print JSON lines; the last one sums up"))
+    .action(async (options) => {
+      const { demo } = await import("./commands/demo.ts");
+      await set(demo(options, terminal, interruptSignal(terminal)));
+    });
+  cli
+    .command("doctor")
+    .description("check configuration, keys, address, nodes, payout and clock; every failure names cause and fix")
+    .addOption(config())
+    .addOption(json("print the findings as one JSON line"))
+    .action(async (options) => {
+      const { doctor } = await import("./commands/doctor.ts");
+      await set(doctor(options, terminal, interruptSignal(terminal)));
+    });
+  cli
+    .command("keygen")
+    .description("make an authority key; miners check it against the public key in the pool's URL")
+    .argument("[file]", "where the secret key is written (readable by this user only)", "data/authority.key")
+    .option("--show-secret", "print the secret key too, for other SV2 software", false)
+    .addOption(json("print one JSON line"))
+    .action(async (file: string, options) => {
+      const { keygen } = await import("./commands/keygen.ts");
+      await set(keygen(file, options, terminal));
+    });
+  cli
+    .command("mine")
+    .description("try an SV2 server with a CPU miner")
+    .argument("<url>", "stratum2+tcp://HOST:PORT/AUTHORITY_KEY, or tcp://HOST:PORT to leave the key unchecked")
+    .option("-u, --user <identity>", "user identity of the channel", "bllvm-stratum-v2.cpu")
+    .option("--extended", "open an extended channel instead of a standard one", false)
+    .option("--worker <name>", "name this worker in every share (extension 0x0002; needs --extended)")
+    .option("--shares <n>", "end after so many accepted shares", wholeNumber)
+    .option("--max-hashrate <h/s>", "do not hash faster than this", positiveNumber)
+    .addOption(json("print JSON lines"))
+    .action(async (url: string, options) => {
+      const { mine } = await import("./commands/mine.ts");
+      await set(mine(url, options, terminal, interruptSignal(terminal)));
+    });
+  cli
+    .command("docs", { hidden: true })
+    .description("check the generated pages, or write them")
+    .option("--write", "write them", false)
+    .action(async (options) => {
+      const { docs } = await import("./commands/docs.ts");
+      await set(docs(options, terminal));
+    });
+  return cli;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  return value;
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}

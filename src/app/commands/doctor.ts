@@ -1,0 +1,202 @@
+/** `doctor`: everything that usually goes wrong, looked at before it costs a block. */
+import { access, constants, mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import { addressOfScript } from "../../bitcoin/address.ts";
+import { toHex, utf8 } from "../../kernel/bytes.ts";
+import { describe, Fault } from "../../kernel/fault.ts";
+import { silentLog } from "../../kernel/log.ts";
+import { checkCoinbaseFits } from "../../mining/job.ts";
+import { examineNode } from "../../node/bitcoind/examine.ts";
+import { connectTcp } from "../../node/bitcoind/socket.ts";
+import { readAuthorityKeyFile } from "../../pool/identity-file.ts";
+import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/authority-key.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { EXIT } from "../exit-codes.ts";
+import { authorityKeyPath, rpcClient } from "../parts.ts";
+import { absolute, nodesOf, parseHostPort, payoutScriptOf } from "../settings.ts";
+import { systemClock } from "../system.ts";
+import { colours, jsonLine, type Terminal } from "../terminal.ts";
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly check: string;
+  readonly result: "ok" | "warning" | "failed";
+  /** What was seen. */
+  readonly detail: string;
+  /** What to do; only for warnings and failures. */
+  readonly fix?: string;
+}
+
+/** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
+/** Checks everything and prints the findings; the exit code says whether one failed. */
+export async function doctor(
+  options: { readonly config?: string; readonly json: boolean },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const loaded = loadConfig(options.config);
+  const findings: Finding[] = [];
+  const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
+  const mark = { ok: paint.green("ok     "), warning: paint.yellow("warning"), failed: paint.red("failed ") };
+  for (const check of checksOf(loaded)) {
+    if (signal.aborted) break;
+    for (const finding of await check()) {
+      findings.push(finding);
+      if (options.json) continue;
+      terminal.out(`${mark[finding.result]} ${paint.bold(finding.check)}: ${finding.detail}`);
+      if (finding.fix !== undefined) terminal.out(`        fix: ${finding.fix}`);
+    }
+  }
+  const failed = findings.filter(({ result }) => result === "failed").length;
+  if (options.json) terminal.out(jsonLine({ ok: failed === 0, findings }));
+  else
+    terminal.out(
+      failed === 0 ? "everything that was checked is in order" : `${failed} of ${findings.length} checks failed`,
+    );
+  return failed === 0 ? EXIT.ok.code : EXIT.problems.code;
+}
+
+type Check = () => Promise<Finding[]>;
+
+function checksOf(loaded: LoadedConfig): Check[] {
+  const { config } = loaded;
+  return [
+    async () => [ok("configuration", loaded.file ?? "built-in defaults (no -c given)")],
+    async () => checkRuntime(),
+    async () => (config.stratum_v2.pool_url === undefined ? [] : [failed("pool mode", new Fault("config-pool-mode"))]),
+    guarded("data folder", () => checkDataFolder(loaded)),
+    guarded("authority key", () => checkKey(loaded)),
+    guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
+    guarded("payout", async () => checkPayoutScript(loaded)),
+    guarded("coinbase", async () => {
+      checkCoinbaseFits({ tag: utf8(config.bitcoin.pool_tag) });
+      return [ok("coinbase", `height, tag ${JSON.stringify(config.bitcoin.pool_tag)} and extranonce fit 100 bytes`)];
+    }),
+    guarded("Bitcoin nodes", () => checkNodes(loaded)),
+  ];
+}
+
+function ok(check: string, detail: string): Finding {
+  return { check, result: "ok", detail };
+}
+
+function failed(check: string, error: unknown): Finding {
+  return { check, result: "failed", detail: describe(error), fix: helpOf(error) };
+}
+
+/** The advice of the innermost fault: it knows most. */
+function helpOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Fault ? helpOf(error.cause) : undefined;
+  return (
+    cause ??
+    (error instanceof Fault ? error.help : "Read the message above; the system refused what the program asked for.")
+  );
+}
+
+function guarded(check: string, run: Check): Check {
+  return async () => {
+    try {
+      return await run();
+    } catch (error) {
+      return [failed(check, error)];
+    }
+  };
+}
+
+function checkRuntime(): Finding[] {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return [ok("Node.js", process.versions.node)];
+  const fix = "Install Node.js 20.19 or newer.";
+  return [{ check: "Node.js", result: "failed", detail: `${process.versions.node} is too old`, fix }];
+}
+
+async function checkDataFolder({ config, folder }: LoadedConfig): Promise<Finding[]> {
+  const dataDir = absolute(config.stratum_v2.data_dir, folder);
+  await mkdir(dataDir, { recursive: true });
+  await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  return [ok("data folder", `${dataDir} is writable`)];
+}
+
+async function checkKey({ config, folder }: LoadedConfig): Promise<Finding[]> {
+  const file = authorityKeyPath(absolute(config.stratum_v2.data_dir, folder));
+  const secret = await readAuthorityKeyFile(file);
+  if (secret === undefined) return [ok("authority key", `${file} does not exist yet; the first start makes it`)];
+  return [ok("authority key", `miners check ${encodeAuthorityPublicKey(authorityPublicKey(secret))}`)];
+}
+
+function checkListen(address: string): Promise<Finding[]> {
+  const { host, port } = parseHostPort(address);
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (cause) =>
+      resolve([failed("listening address", new Fault("listen-failed", { address }, { cause }))]),
+    );
+    server.listen({ host, port }, () => server.close(() => resolve([ok("listening address", `${address} is free`)])));
+  });
+}
+
+function checkPayoutScript(loaded: LoadedConfig): Finding[] {
+  const script = payoutScriptOf(loaded);
+  const { network } = loaded.config.bitcoin;
+  const address = addressOfScript(script, network);
+  return [ok("payout", `${network} blocks pay ${address ?? `script ${toHex(script)}`}`)];
+}
+
+async function checkNodes(loaded: LoadedConfig): Promise<Finding[]> {
+  const { config } = loaded;
+  let payoutScript: Uint8Array | undefined;
+  try {
+    payoutScript = payoutScriptOf(loaded);
+  } catch {
+    // Told by its own check; the nodes are looked at all the same.
+  }
+  const findings = await Promise.all(
+    nodesOf(loaded).map(async (node): Promise<Finding[]> => {
+      const rpc = rpcClient(node, config);
+      const check = `node ${rpc.name}`;
+      try {
+        const { facts, template, faults } = await examineNode(
+          { rpc, clock: systemClock, log: silentLog, connect: connectTcp },
+          {
+            network: config.bitcoin.network,
+            staleTipMs: config.templates.stale_tip_s * 1000,
+            ...(payoutScript === undefined ? {} : { payoutScript }),
+            ...(node.zmqAddress === undefined ? {} : { zmqAddress: node.zmqAddress }),
+          },
+        );
+        const problems = faults.map((fault) => (template === undefined ? failed(check, fault) : warning(check, fault)));
+        if (facts.tip === undefined) return problems;
+        const gave =
+          template === undefined
+            ? "no template"
+            : `a template of ${template.transactions} transactions in ${Math.round(template.seconds * 1000)} ms`;
+        return [
+          ok(check, `${config.bitcoin.network} at height ${facts.tip.height}, ${gave}`),
+          ...problems,
+          ...checkClock(check, rpc.clockOffsetMs),
+        ];
+      } finally {
+        rpc.close();
+      }
+    }),
+  );
+  return findings.flat();
+}
+
+function warning(check: string, fault: Fault): Finding {
+  return { check, result: "warning", detail: describe(fault), fix: fault.help };
+}
+
+/** The node's clock is the one other clock at hand; blocks two hours ahead of the network's time are refused. */
+function checkClock(check: string, offsetMs: number | undefined): Finding[] {
+  if (offsetMs === undefined) return [];
+  const seconds = Math.round(Math.abs(offsetMs) / 1000);
+  if (Math.abs(offsetMs) <= CLOCK_TOLERANCE_MS) return [ok("clock", `within ${Math.max(1, seconds)} s of ${check}`)];
+  const fix =
+    "Let NTP set the clocks of both machines (timedatectl set-ntp true); miners refuse certificates from the future.";
+  return [
+    { check: "clock", result: "failed", detail: `${seconds} s ${offsetMs > 0 ? "behind" : "ahead of"} ${check}`, fix },
+  ];
+}

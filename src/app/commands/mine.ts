@@ -1,0 +1,109 @@
+/** `mine`: the CPU miner against any SV2 server. */
+import { CpuMiner } from "../../devnet/miner/miner.ts";
+import { parseMinerUrl } from "../../devnet/miner/url.ts";
+import { toDisplayHex } from "../../kernel/bytes.ts";
+import { silentLog } from "../../kernel/log.ts";
+import { nodeCrypto } from "../../pool/noise-crypto.ts";
+import { EXIT } from "../exit-codes.ts";
+import { aborted } from "../interrupt.ts";
+import { systemClock, systemRandom } from "../system.ts";
+import { colours, hashrateText, jsonLine, type Terminal } from "../terminal.ts";
+
+/** Words behind `mine <url>`. */
+export interface MineOptions {
+  readonly user: string;
+  readonly extended: boolean;
+  readonly worker?: string;
+  readonly shares?: number;
+  readonly maxHashrate?: number;
+  readonly json: boolean;
+}
+
+/**
+ * Mines until enough shares were accepted or `signal` aborts; returns the exit code. A server that cannot be reached or
+ * refuses at the first attempt ends the command; later on the miner comes back by itself. Throws `Fault("sv2-url-invalid")`.
+ */
+export async function mine(
+  url: string,
+  options: MineOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const { host, port, authorityPublicKey } = parseMinerUrl(url);
+  const startedMs = systemClock.monotonicMs();
+  const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
+  const tell = (event: string, sentence: string, facts: Readonly<Record<string, unknown>>): void => {
+    terminal.out(
+      options.json ? jsonLine({ event, ...facts }) : `${paint.dim(new Date().toTimeString().slice(0, 8))}  ${sentence}`,
+    );
+  };
+  const miner = new CpuMiner(
+    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto() },
+    {
+      host,
+      port,
+      authorityPublicKey,
+      channel: options.extended ? "extended" : "standard",
+      userIdentity: options.user,
+      workerIdentity: options.worker,
+      ...(options.maxHashrate === undefined ? {} : { maxHashrate: options.maxHashrate }),
+    },
+  );
+  let failure: string | undefined;
+  const done = new Promise<void>((resolve) => {
+    let opened = false;
+    miner.on("connected", () => {
+      const checked = authorityPublicKey === undefined ? "its key is NOT checked" : "its key is the right one";
+      tell("connected", `connected to ${host}:${port}, encrypted; ${checked}`, { host, port });
+    });
+    miner.on("channel", ({ kind, channelId }) => {
+      opened = true;
+      tell("channel", `${kind} channel ${channelId} open`, { kind, channelId });
+    });
+    miner.on("newBlock", ({ prevHash, jobId }) =>
+      tell("newBlock", `new block to build on: ${toDisplayHex(prevHash)}`, { prevHash: toDisplayHex(prevHash), jobId }),
+    );
+    miner.on("job", ({ jobId, future }) =>
+      tell("job", `job #${jobId}${future ? " for the next block" : ""}`, { jobId, future }),
+    );
+    miner.on("shareFound", ({ hash, block, jobId }) =>
+      tell("shareFound", `${block ? paint.bold("BLOCK ") : "share "} ${toDisplayHex(hash)}`, {
+        hash: toDisplayHex(hash),
+        block,
+        jobId,
+      }),
+    );
+    miner.on("shareAccepted", ({ count }) => {
+      const { sharesAccepted } = miner.counts;
+      tell("shareAccepted", paint.green(`${count} accepted, ${sharesAccepted} in all`), { count, sharesAccepted });
+      if (options.shares !== undefined && sharesAccepted >= options.shares) resolve();
+    });
+    miner.on("shareRejected", ({ code }) =>
+      tell("shareRejected", paint.yellow(`rejected: ${code}`), { errorCode: code }),
+    );
+    miner.on("hashrate", ({ hashesPerSecond }) => tell("hashrate", hashrateText(hashesPerSecond), { hashesPerSecond }));
+    miner.on("refused", ({ step, code }) => {
+      failure = `the server refused the ${step}: ${code}`;
+    });
+    miner.on("disconnected", ({ reason, retryMs }) => {
+      failure ??= reason;
+      if (!opened || retryMs === undefined) resolve();
+      else {
+        failure = undefined;
+        tell("disconnected", `disconnected: ${reason}; again in ${Math.round(retryMs / 1000)} s`, { reason, retryMs });
+      }
+    });
+  });
+  await miner.start(signal);
+  await Promise.race([done, aborted(signal)]);
+  await miner.stop();
+  const { sharesAccepted, sharesRejected, sharesFound, blocksFound } = miner.counts;
+  const enough = options.shares !== undefined && sharesAccepted >= options.shares;
+  if (!enough && !signal.aborted) terminal.err(`error: ${failure ?? "the connection ended"}`);
+  tell("summary", `${sharesAccepted} shares accepted, ${sharesRejected} rejected, ${blocksFound} were blocks`, {
+    shares: { found: sharesFound, accepted: sharesAccepted, rejected: sharesRejected },
+    blocksFound,
+    elapsedMs: Math.round(systemClock.monotonicMs() - startedMs),
+  });
+  return enough || signal.aborted ? EXIT.ok.code : EXIT.failed.code;
+}

@@ -1,0 +1,92 @@
+/** `start`: the server until it is interrupted. */
+import { networkInterfaces } from "node:os";
+import type { Part } from "../../kernel/lifecycle.ts";
+import type { Log } from "../../kernel/log.ts";
+import { checkCoinbaseFits } from "../../mining/job.ts";
+import { generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import type { World } from "../container.ts";
+import { startDevnet } from "../devnet.ts";
+import { EXIT } from "../exit-codes.ts";
+import { aborted } from "../interrupt.ts";
+import { createLog } from "../log.ts";
+import { authorityKeyOf, type RunningServer, startServer } from "../run.ts";
+import { parseHostPort, settingsOf } from "../settings.ts";
+import { systemRandom } from "../system.ts";
+import { jsonLine, type Terminal } from "../terminal.ts";
+
+/** Words behind `start`. */
+export interface StartOptions {
+  readonly config?: string;
+  readonly devnet: boolean;
+  readonly listen?: string;
+  readonly json: boolean;
+}
+
+/** Without a configuration the embedded node's server is for this machine only. */
+const DEVNET_LISTEN = "127.0.0.1:3333";
+
+/** Runs until `signal` aborts; returns the exit code. Throws `Fault` `config-*` or `start-failed`. */
+export async function start(options: StartOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
+  const loaded = loadConfig(options.config);
+  const { config } = loaded;
+  const format = config.log.format === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : config.log.format;
+  const log = createLog({ level: config.log.level, format });
+  if (!config.stratum_v2.enabled) {
+    log.warn("stratum_v2.enabled is false: nothing to do");
+    return EXIT.ok.code;
+  }
+  const { world, before } = await prepare(options, loaded, log, signal);
+  let server: RunningServer;
+  try {
+    server = await startServer(world, signal, before);
+  } catch (error) {
+    if (signal.aborted) return EXIT.ok.code;
+    throw error;
+  }
+  announce(server, options, terminal, log);
+  await aborted(signal);
+  log.info("stopping: no new connections; shares on their way still count");
+  await server.stop();
+  log.info("stopped");
+  return EXIT.ok.code;
+}
+
+async function prepare(
+  options: StartOptions,
+  loaded: LoadedConfig,
+  log: Log,
+  signal: AbortSignal,
+): Promise<{ world: World; before: readonly Part[] }> {
+  const { config, file } = loaded;
+  const listen =
+    options.listen ?? (options.devnet && file === undefined ? DEVNET_LISTEN : config.stratum_v2.listen_addr);
+  if (options.devnet) {
+    const { settings, part } = await startDevnet(config, listen, log, signal);
+    checkCoinbaseFits({ tag: settings.tag });
+    return { world: { settings, authoritySecretKey: generateAuthoritySecretKey(systemRandom()), log }, before: [part] };
+  }
+  const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
+  checkCoinbaseFits({ tag: settings.tag });
+  return { world: { settings, authoritySecretKey: await authorityKeyOf(settings.dataDir, log), log }, before: [] };
+}
+
+function announce(server: RunningServer, options: StartOptions, terminal: Terminal, log: Log): void {
+  const [listening = ""] = server.listening;
+  const { authorityPublicKey } = server;
+  const url = minerUrl(listening, authorityPublicKey);
+  log.info(`miners connect to ${url}`, { listening, authorityPublicKey });
+  if (options.json) terminal.out(jsonLine({ listening, authorityPublicKey, url }));
+}
+
+/** The URL for miners: a listener on all interfaces is reached by the machine's own address. */
+function minerUrl(listening: string, key: string): string {
+  const { host, port } = parseHostPort(listening);
+  const shown = host === "0.0.0.0" || host === "::" ? (ownAddress() ?? host) : host;
+  return `stratum2+tcp://${shown.includes(":") ? `[${shown}]` : shown}:${port}/${key}`;
+}
+
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+}

@@ -1,0 +1,215 @@
+/**
+ * The composition root: which part is made of what. It reads like a table of contents; nothing is started here, and no
+ * other file knows the container.
+ */
+import "reflect-metadata";
+import { join } from "node:path";
+import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from "tsyringe";
+import { Bus } from "../kernel/events.ts";
+import { describe } from "../kernel/fault.ts";
+import type { Log } from "../kernel/log.ts";
+import { randomU32 } from "../kernel/random.ts";
+import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
+import { ExtranonceAllocator } from "../mining/extranonce.ts";
+import { JobIds } from "../mining/job.ts";
+import type { Authoriser } from "../mining/ports.ts";
+import { diskFiles } from "../node/bitcoind/files.ts";
+import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../node/bitcoind/job-source.ts";
+import { BlockJournal } from "../node/bitcoind/journal.ts";
+import { connectTcp } from "../node/bitcoind/socket.ts";
+import { BitcoindBlockSink, BLOCK_SINK_DEFAULTS } from "../node/bitcoind/submit.ts";
+import { MemoryMeter } from "../ops/memory-meter.ts";
+import { allowListAuthoriser, openAuthoriser, payoutAddressAuthoriser } from "../pool/authoriser.ts";
+import type { PoolEvents } from "../pool/events.ts";
+import { JobMaker } from "../pool/job-maker.ts";
+import { nodeCrypto } from "../pool/noise-crypto.ts";
+import { MiningServer } from "../pool/server.ts";
+import type { ServerLimits } from "../pool/server-options.ts";
+import { TcpTransport } from "../pool/transports/tcp.ts";
+import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
+import { StaticIdentity } from "../sv2/noise/static-identity.ts";
+import type { Config } from "./config/schema.ts";
+import { rpcClient } from "./parts.ts";
+import type { Settings } from "./settings.ts";
+import { systemClock, systemRandom } from "./system.ts";
+import { TOKENS } from "./tokens.ts";
+
+/** Finished blocks whose journal files are kept. */
+const JOURNAL_KEEP = 1000;
+/** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
+const EPHEMERAL_KEYS = 1000;
+
+/** What is decided before anything can be composed. */
+export interface World {
+  readonly settings: Settings;
+  /** The authority's secret key: 32 bytes. */
+  readonly authoritySecretKey: Uint8Array;
+  readonly log: Log;
+}
+
+/** A container with every part of the server, each made when it is first asked for. */
+export function compose(world: World): DependencyContainer {
+  const c = root.createChildContainer();
+  const part = <T>(token: InjectionToken<T>, make: () => T): void => {
+    c.register(token, { useFactory: instanceCachingFactory(make) });
+  };
+  const get = <T>(token: InjectionToken<T>): T => c.resolve(token);
+  const log = (name: string): Log => get(TOKENS.log).child({ part: name });
+  const { config } = world.settings;
+
+  // The world
+  c.register(TOKENS.settings, { useValue: world.settings });
+  c.register(TOKENS.authoritySecretKey, { useValue: world.authoritySecretKey });
+  c.register(TOKENS.log, { useValue: world.log });
+  c.register(TOKENS.clock, { useValue: systemClock });
+  part(TOKENS.random, () => systemRandom());
+  part(TOKENS.meter, () => new MemoryMeter());
+  part(
+    TOKENS.bus,
+    () =>
+      new Bus<PoolEvents>({
+        onError: (error, name) => log("bus").error(`a listener of ${name} failed: ${describe(error)}`, { error }),
+      }),
+  );
+
+  // Work and found blocks
+  part(TOKENS.nodes, () => world.settings.nodes.map((node) => rpcClient(node, config)));
+  part(TOKENS.jobSource, () => {
+    const { network, nodes } = world.settings;
+    const sources = get(TOKENS.nodes).map((rpc, index) => {
+      const zmqAddress = nodes[index]?.zmqAddress;
+      return zmqAddress === undefined ? { rpc } : { rpc, zmqAddress };
+    });
+    const { templates } = config;
+    return new BitcoindJobSource(
+      {
+        nodes: sources,
+        clock: get(TOKENS.clock),
+        log: log("templates"),
+        meter: get(TOKENS.meter),
+        connect: connectTcp,
+      },
+      {
+        ...JOB_SOURCE_DEFAULTS,
+        network,
+        notice: templates.notice,
+        pollMs: templates.poll_s * 1000,
+        askMs: templates.poll_s * 1000,
+        refreshMs: templates.refresh_s * 1000,
+        emptyAfterMs: templates.empty_first_job ? templates.empty_after_s * 1000 : undefined,
+        staleTipMs: templates.stale_tip_s * 1000,
+        failbackMs: templates.failback_s * 1000,
+      },
+    );
+  });
+  part(TOKENS.blockSink, () => {
+    const journal = new BlockJournal(
+      { files: diskFiles },
+      { folder: join(world.settings.dataDir, "blocks"), keep: JOURNAL_KEEP },
+    );
+    return new BitcoindBlockSink(
+      { nodes: get(TOKENS.nodes), journal, clock: get(TOKENS.clock), log: log("blocks"), meter: get(TOKENS.meter) },
+      BLOCK_SINK_DEFAULTS,
+    );
+  });
+
+  // Jobs and shares
+  part(TOKENS.jobIds, () => new JobIds());
+  part(TOKENS.jobMaker, () => {
+    const { payoutScript, tag, versionRollingMask } = world.settings;
+    return new JobMaker(
+      {
+        clock: get(TOKENS.clock),
+        log: log("jobs"),
+        meter: get(TOKENS.meter),
+        jobSource: get(TOKENS.jobSource),
+        bus: get(TOKENS.bus),
+        jobIds: get(TOKENS.jobIds),
+        payout: (value) => [{ value, script: payoutScript }],
+      },
+      { tag, versionRollingMask, refreshMs: config.jobs.refresh_s * 1000 },
+    );
+  });
+  part(TOKENS.extranonces, () => {
+    const capacity = 2 ** 24;
+    // Elsewhere at each start: a restarted server does not search again what its miners searched before.
+    const first = randomU32(get(TOKENS.random)) % capacity;
+    return new ExtranonceAllocator({}, { serverId: config.stratum_v2.server_id, capacity, first });
+  });
+  part(TOKENS.authoriser, () => authoriser(config));
+  part(TOKENS.shareSink, () => ({
+    credit: ({ difficulty }) => get(TOKENS.meter).count("shares_accepted_difficulty_total", difficulty),
+  }));
+
+  // Miners
+  part(TOKENS.noise, () => {
+    const [clock, random, crypto] = [get(TOKENS.clock), get(TOKENS.random), nodeCrypto()];
+    return {
+      crypto,
+      identity: new StaticIdentity(
+        { crypto, clock, random },
+        { authoritySecretKey: get(TOKENS.authoritySecretKey), certValiditySec: config.stratum_v2.cert_validity_s },
+      ),
+      ephemeralKeys: new EphemeralKeyPool({ crypto, random }, { capacity: EPHEMERAL_KEYS }),
+    };
+  });
+  part(TOKENS.transports, () => [new TcpTransport({}, world.settings.listen)]);
+  part(
+    TOKENS.miningServer,
+    () =>
+      new MiningServer(
+        {
+          transports: get(TOKENS.transports),
+          noise: get(TOKENS.noise),
+          clock: get(TOKENS.clock),
+          log: log("server"),
+          meter: get(TOKENS.meter),
+          jobs: get(TOKENS.jobMaker),
+          jobIds: get(TOKENS.jobIds),
+          extranonces: get(TOKENS.extranonces),
+          authoriser: get(TOKENS.authoriser),
+          blockSink: get(TOKENS.blockSink),
+          shareSink: get(TOKENS.shareSink),
+          bus: get(TOKENS.bus),
+        },
+        {
+          limits: limitsOf(config),
+          requiredExtensions: config.access.required_extensions,
+          mining: {
+            ...MINING_DEFAULTS,
+            sharesPerMinute: config.vardiff.shares_per_minute,
+            minDifficulty: config.vardiff.min_difficulty,
+            maxDifficulty: config.vardiff.max_difficulty,
+            maxChannels: config.limits.channels_per_connection,
+            ackBatchSize: config.jobs.ack_shares,
+            ackMaxDelayMs: config.jobs.ack_s * 1000,
+          },
+        },
+      ),
+  );
+  return c;
+}
+
+function authoriser({ access, bitcoin }: Config): Authoriser {
+  switch (access.policy) {
+    case "open":
+      return openAuthoriser();
+    case "allow_list":
+      return allowListAuthoriser(access.allow);
+    case "payout_address":
+      return payoutAddressAuthoriser(bitcoin.network);
+  }
+}
+
+function limitsOf({ limits }: Config): ServerLimits {
+  return {
+    connections: limits.connections,
+    connectionsPerAddress: limits.connections_per_address,
+    handshakesPerSecond: limits.handshakes_per_second,
+    handshakeTimeoutMs: limits.handshake_timeout_s * 1000,
+    idleTimeoutMs: limits.idle_timeout_s * 1000,
+    bufferBytes: limits.buffer_bytes,
+    frameBytes: limits.frame_bytes,
+    messagesPerSecond: limits.messages_per_second,
+  };
+}

@@ -1,0 +1,24 @@
+/** SIGINT and SIGTERM: the first asks for a clean stop, the second ends the process at once. */
+import { EXIT } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A signal that aborts when the operator asks the program to stop. */
+export function interruptSignal(terminal: Terminal): AbortSignal {
+  const abort = new AbortController();
+  const onSignal = (name: string): void => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted.code);
+    terminal.err(`${name}: stopping (once more to stop at once)`);
+    abort.abort(new Error(`${name} received`));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return abort.signal;
+}
+
+/** Resolves when `signal` aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

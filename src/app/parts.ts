@@ -1,0 +1,26 @@
+/** Small parts that more than one command builds the same way. */
+import { join } from "node:path";
+import { diskFiles } from "../node/bitcoind/files.ts";
+import { nodeHttpPost } from "../node/bitcoind/http.ts";
+import { RpcClient } from "../node/bitcoind/rpc.ts";
+import type { Config } from "./config/schema.ts";
+import type { NodeSettings } from "./settings.ts";
+import { systemClock } from "./system.ts";
+
+/** Where the authority key of a data folder is. */
+export function authorityKeyPath(dataDir: string): string {
+  return join(dataDir, "authority.key");
+}
+
+/** The JSON-RPC client of a configured node; its owner closes it. Throws `Fault("node-url-invalid")`. */
+export function rpcClient(node: NodeSettings, config: Config): RpcClient {
+  return new RpcClient(
+    { clock: systemClock, files: diskFiles, http: nodeHttpPost },
+    {
+      ...(node.name === undefined ? {} : { name: node.name }),
+      url: node.url,
+      credentials: node.credentials,
+      timeoutMs: config.templates.rpc_timeout_s * 1000,
+    },
+  );
+}

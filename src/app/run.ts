@@ -1,0 +1,77 @@
+/** Starts the composed server in the order in which its parts depend on each other, and stops it in reverse. */
+import type { DependencyContainer } from "tsyringe";
+import { Lifecycle, type Part } from "../kernel/lifecycle.ts";
+import type { Log } from "../kernel/log.ts";
+import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-file.ts";
+import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
+import { compose, type World } from "./container.ts";
+import { authorityKeyPath } from "./parts.ts";
+import { StatusLine } from "./status-line.ts";
+import { systemClock, systemRandom } from "./system.ts";
+import { TOKENS } from "./tokens.ts";
+
+/** A part that does not stop within this time is left behind. The server itself takes up to 12.5 s for its goodbye. */
+const STOP_TIMEOUT_MS = 20_000;
+
+/** A server that miners can connect to. */
+export interface RunningServer {
+  readonly container: DependencyContainer;
+  /** `host:port` of each listener, the port as the system chose it when 0 was configured. */
+  readonly listening: readonly string[];
+  /** The authority's public key as miners write it, base58check. */
+  readonly authorityPublicKey: string;
+  /** Stops everything; shares on their way still count, found blocks are submitted. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the server and resolves once miners can connect. `before` are parts that it stands on, e.g. an embedded node.
+ * Throws `Fault("start-failed")` with the cause; nothing is left running then.
+ */
+export async function startServer(
+  world: World,
+  signal: AbortSignal,
+  before: readonly Part[] = [],
+): Promise<RunningServer> {
+  const container = compose(world);
+  const lifecycle = new Lifecycle({ clock: systemClock, log: world.log }, { stopTimeoutMs: STOP_TIMEOUT_MS });
+  const server = container.resolve(TOKENS.miningServer);
+  const nodes = container.resolve(TOKENS.nodes);
+  const connections: Part = {
+    name: "node connections",
+    start: async () => undefined,
+    stop: async () => nodes.forEach((node) => void node.close()),
+  };
+  const parts: Part[] = [
+    ...before,
+    connections,
+    container.resolve(TOKENS.blockSink),
+    container.resolve(TOKENS.jobSource),
+    container.resolve(TOKENS.jobMaker),
+    server,
+    new StatusLine(
+      { clock: systemClock, log: world.log, meter: container.resolve(TOKENS.meter), server },
+      { everyMs: 60_000 },
+    ),
+  ];
+  await lifecycle.start(parts, signal);
+  return {
+    container,
+    listening: server.addresses,
+    authorityPublicKey: encodeAuthorityPublicKey(authorityPublicKey(world.authoritySecretKey)),
+    stop: async () => {
+      await lifecycle.stop();
+      await container.dispose();
+    },
+  };
+}
+
+/** The authority key of a data folder, made at the first start. Throws `Fault` `key-file-*`. */
+export async function authorityKeyOf(dataDir: string, log: Log): Promise<Uint8Array> {
+  const path = authorityKeyPath(dataDir);
+  const existing = await readAuthorityKeyFile(path);
+  if (existing !== undefined) return existing;
+  const made = await createAuthorityKeyFile(path, systemRandom());
+  log.info(`made a new authority key: ${path}. Keep a copy: miners that check the key need the same one`);
+  return made;
+}

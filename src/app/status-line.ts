@@ -1,0 +1,63 @@
+/** One log line a minute for whoever watches the log: who mines, how fast, what was found. */
+import type { Clock, Timer } from "../kernel/clock.ts";
+import type { Part } from "../kernel/lifecycle.ts";
+import type { Log } from "../kernel/log.ts";
+import type { MemoryMeter } from "../ops/memory-meter.ts";
+import { hashrateText } from "./terminal.ts";
+
+/** Hashes that a share of difficulty 1 takes on average. */
+const HASHES_PER_DIFFICULTY = 2 ** 32;
+
+/** What the line is made of. */
+export interface StatusLineDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: MemoryMeter;
+  readonly server: { readonly connections: number };
+}
+
+/** Writes the line at a fixed distance. */
+export class StatusLine implements Part {
+  readonly name = "status line";
+  readonly #deps: StatusLineDeps;
+  readonly #everyMs: number;
+  #timer: Timer | undefined;
+  #lastMs = 0;
+  #lastDifficulty = 0;
+
+  constructor(deps: StatusLineDeps, options: { readonly everyMs: number }) {
+    this.#deps = deps;
+    this.#everyMs = options.everyMs;
+  }
+
+  async start(_signal: AbortSignal): Promise<void> {
+    this.#lastMs = this.#deps.clock.monotonicMs();
+    this.#timer = this.#deps.clock.every(this.#everyMs, () => this.#write());
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+  }
+
+  #write(): void {
+    const { clock, log, meter, server } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const difficulty = meter.total("shares_accepted_difficulty_total");
+    const hashrate = ((difficulty - this.#lastDifficulty) * HASHES_PER_DIFFICULTY * 1000) / (nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
+    this.#lastDifficulty = difficulty;
+    const fields = {
+      connections: server.connections,
+      channels: meter.total("channels"),
+      hashrate: hashrateText(hashrate),
+      sharesAccepted: meter.total("shares_accepted_total"),
+      sharesRejected: meter.total("shares_rejected_total"),
+      blocksFound: meter.total("blocks_found_total"),
+    };
+    const rejected = fields.sharesRejected === 0 ? "" : `, ${fields.sharesRejected} rejected`;
+    log.info(
+      `${fields.connections} connections, ${fields.channels} channels, ${fields.hashrate}, ${fields.sharesAccepted} shares${rejected}, ${fields.blocksFound} blocks`,
+      fields,
+    );
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { type Program, program } from "../support/program.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function devnetServer(): Promise<{ server: Program; listening: string; authorityPublicKey: string }> {
+  const server = program(["start", "--devnet", "--listen", "127.0.0.1:0", "--json"], { cwd: folder });
+  const ready = JSON.parse(await server.line((line) => line.includes('"listening"')));
+  return { server, listening: ready.listening, authorityPublicKey: ready.authorityPublicKey };
+}
+
+describe("demo", () => {
+  test("--once --json ends when a block was found and accepted, and sums up in its last line", async () => {
+    const demo = program(["demo", "--once", "--json"], { cwd: folder });
+    expect(await demo.ended).toBe(0);
+    const lines = demo.out.map((line) => JSON.parse(line));
+    const last = lines.at(-1);
+    expect(last.bitcoin.blocksAccepted).toBeGreaterThanOrEqual(1);
+    expect(last.shares.accepted).toBeGreaterThanOrEqual(1);
+    expect(last.shares.rejected).toBe(0);
+    expect(last.elapsedMs).toBeGreaterThan(0);
+    expect(lines.some(({ event }) => event === "blockAccepted")).toBe(true);
+  });
+});
+
+describe("start --devnet and mine", () => {
+  test("a standard and an extended miner mine through an encrypted socket, and the server stops cleanly", async () => {
+    const { server, listening, authorityPublicKey } = await devnetServer();
+    expect(listening).toMatch(/^127\.0\.0\.1:\d+$/);
+    const url = `stratum2+tcp://${listening}/${authorityPublicKey}`;
+    for (const kind of [[], ["--extended", "--worker", "rig1"]]) {
+      const miner = program(["mine", url, "--shares", "3", "--json", "--user", "alice.1", ...kind], { cwd: folder });
+      expect(await miner.ended, miner.err.join("\n")).toBe(0);
+      const last = JSON.parse(miner.out.at(-1) ?? "");
+      expect(last.shares.accepted).toBeGreaterThanOrEqual(3);
+      expect(last.shares.rejected).toBe(0);
+    }
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+  });
+
+  test("a miner that expects another authority key does not mine", async () => {
+    const { server, listening } = await devnetServer();
+    const other = "9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72";
+    const miner = program(["mine", `stratum2+tcp://${listening}/${other}`, "--shares", "1"], { cwd: folder });
+    expect(await miner.ended).toBe(1);
+    expect(miner.err.join("\n")).toMatch(/authority key/);
+    server.kill("SIGINT");
+    expect(await server.ended).toBe(0);
+  });
+
+  test("a taken port is an error that says so", async () => {
+    const { server, listening } = await devnetServer();
+    const second = program(["start", "--devnet", "--listen", listening], { cwd: folder });
+    expect(await second.ended).toBe(1);
+    expect(second.err.join("\n")).toMatch(/what to do: .*(port|address)/i);
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+  });
+});
+
+describe("keygen", () => {
+  test("writes a key that only its owner can read, and never over an existing one", async () => {
+    const file = join(folder, "keys", "authority.key");
+    const first = program(["keygen", file, "--json"]);
+    expect(await first.ended, first.err.join("\n")).toBe(0);
+    const printed = JSON.parse(first.out[0] ?? "");
+    expect(printed.authorityPublicKey).toMatch(/^9[1-9A-HJ-NP-Za-km-z]{50,51}$/);
+    expect(printed.authoritySecretKey).toBeUndefined();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const before = readFileSync(file, "utf8");
+    const second = program(["keygen", file]);
+    expect(await second.ended).toBe(1);
+    expect(readFileSync(file, "utf8")).toBe(before);
+    expect(second.err.join("\n")).toContain("exists");
+  });
+});
+
+describe("doctor", () => {
+  test("names cause and fix of each failure and ends with its own code", async () => {
+    const config = join(folder, "doctor.toml");
+    writeFileSync(
+      config,
+      '[stratum_v2]\nlisten_addr = "127.0.0.1:0"\n[bitcoin]\nnetwork = "regtest"\npayout = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"\n[[bitcoind]]\nurl = "http://127.0.0.1:1"\nuser = "u"\npassword = "hush-hush"\n',
+    );
+    const doctor = program(["doctor", "-c", config]);
+    expect(await doctor.ended).toBe(3);
+    const text = doctor.out.join("\n");
+    expect(text).toMatch(/mainnet/);
+    expect(text).toMatch(/refused|reach/);
+    expect(text).toMatch(/fix:/);
+    expect(text).not.toContain("hush-hush");
+  });
+
+  test("a bad key in the file is told like everywhere", async () => {
+    const config = join(folder, "bad.toml");
+    writeFileSync(config, '[stratum_v2]\nlisten_adr = "127.0.0.1:0"\n');
+    const doctor = program(["doctor", "-c", config]);
+    expect(await doctor.ended).toBe(2);
+    expect(doctor.err.join("\n")).toContain('did you mean "listen_addr"?');
+  });
+});
