@@ -10,6 +10,8 @@ export interface HasherListener {
   readonly onSolution: (solution: Solution) => void;
   /** Hashes tried since the last call. */
   readonly onHashes: (count: number) => void;
+  /** A thread ended by itself; the others go on. */
+  readonly onFault: (fault: Fault) => void;
 }
 
 /** How hard a hasher works. */
@@ -90,35 +92,46 @@ export class ThreadHasher implements Hasher {
 
   /** Starts the threads. Throws `Fault("hash-thread-failed")` when one does not come up. */
   async start(listener: HasherListener): Promise<void> {
-    const { threads, maxHashrate, maxSolutionsPerSecond, script } = this.#options;
-    const starting: Promise<void>[] = [];
-    for (let index = 0; index < threads; index++) {
-      const setup: WorkerSetup = {
-        index,
-        threads,
-        maxHashrate: maxHashrate / threads,
-        maxSolutionsPerSecond: maxSolutionsPerSecond / threads,
-      };
-      const worker = new Worker(script, { workerData: setup, name: `hash ${index}` });
-      this.#workers.push(worker);
-      starting.push(
-        new Promise((resolve, reject) => {
-          worker.on("error", (cause) => reject(new Fault("hash-thread-failed", { thread: index }, { cause })));
-          worker.on("exit", (code) => reject(new Fault("hash-thread-failed", { thread: index, code })));
-          worker.on("message", (message: FromWorker) => {
-            if (message.kind === "ready") resolve();
-            else if (message.kind === "hashes") listener.onHashes(message.count);
-            else listener.onSolution(message.solution);
-          });
-        }),
-      );
-    }
     try {
-      await Promise.all(starting);
+      await Promise.all(Array.from({ length: this.#options.threads }, (_, index) => this.#launch(index, listener)));
     } catch (fault) {
       await this.stop();
       throw fault;
     }
+  }
+
+  #launch(index: number, listener: HasherListener): Promise<void> {
+    const { threads, maxHashrate, maxSolutionsPerSecond, script } = this.#options;
+    const setup: WorkerSetup = {
+      index,
+      threads,
+      maxHashrate: maxHashrate / threads,
+      maxSolutionsPerSecond: maxSolutionsPerSecond / threads,
+    };
+    const worker = new Worker(script, { workerData: setup, name: `hash ${index}` });
+    this.#workers.push(worker);
+    return new Promise((resolve, reject) => {
+      let ready = false;
+      const fail = (fault: Fault): void => {
+        if (!ready) reject(fault);
+        // Once only, and not for a thread that `stop` ended.
+        if (!ready || !this.#workers.includes(worker)) return;
+        this.#workers = this.#workers.filter((one) => one !== worker);
+        listener.onFault(fault);
+      };
+      worker.on("error", (cause) => fail(new Fault("hash-thread-failed", { thread: index }, { cause })));
+      worker.on("exit", (code) => fail(new Fault("hash-thread-failed", { thread: index, code })));
+      worker.on("message", (message: FromWorker) => {
+        if (message.kind === "solution") {
+          listener.onSolution(message.solution);
+        } else if (message.kind === "hashes") {
+          listener.onHashes(message.count);
+        } else {
+          ready = true;
+          resolve();
+        }
+      });
+    });
   }
 
   search(work: Work | undefined): void {
