@@ -4,6 +4,7 @@
  * replace messages on the way. It runs over real sockets, plain or Noise.
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
 import { concat } from "../../src/kernel/bytes.ts";
 import { Connection } from "../../src/sv2/connection.ts";
 import type { Frame } from "../../src/sv2/frame.ts";
@@ -16,11 +17,11 @@ import { decodeMessage, encodeMessage, type Fields, type Message, type Name } fr
 export type Direction = "toUpstream" | "toDownstream";
 
 /** What happens to messages called `name` in `direction`; the first intercept that fits is applied. */
-export interface Intercept<N extends Name = Name> {
+export interface Intercept {
   readonly direction: Direction;
-  readonly name: N;
+  readonly name: Name;
   /** `ignore`: it is recorded but not passed on. A function: the frames that are passed on in its place. */
-  readonly action: "ignore" | ((message: Message<N>) => readonly Uint8Array[]);
+  readonly action: "ignore" | ((message: Message) => readonly Uint8Array[]);
 }
 
 /** Replaces a message by another one. */
@@ -33,13 +34,28 @@ export interface SnifferOptions {
   /** `host:port` of the server that it forwards to. */
   readonly upstream: string;
   /** Handshake with a client that connects to us; we play the server. */
-  readonly responder?: (() => NoiseHandshake) | undefined;
+  readonly responder?: () => NoiseHandshake | undefined;
   /** Handshake with the upstream; we play the client. */
-  readonly initiator?: (() => NoiseHandshake) | undefined;
+  readonly initiator?: () => NoiseHandshake | undefined;
   readonly intercepts?: readonly Intercept[];
 }
 
 const WAIT_MS = 10_000;
+
+/** Starts a sniffer in front of a test server; it stops when the test ends. */
+export async function sniff(
+  server: {
+    readonly address: string;
+    readonly responder: () => NoiseHandshake | undefined;
+    readonly initiator: () => NoiseHandshake | undefined;
+  },
+  ...intercepts: readonly Intercept[]
+): Promise<Sniffer> {
+  const { address, responder, initiator } = server;
+  const sniffer = await Sniffer.start({ upstream: address, responder, initiator, intercepts });
+  onTestFinished(() => sniffer.stop());
+  return sniffer;
+}
 
 /** One listening proxy; all its connections share the two queues. */
 export class Sniffer {
