@@ -8,7 +8,7 @@ import { DevnetNode } from "../devnet/node/node.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
-import type { Config } from "./config/schema.ts";
+import { type Config, configSchema } from "./config/schema.ts";
 import { parseHostPort, type Settings } from "./settings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 
@@ -17,6 +17,11 @@ export const DEVNET_DIFFICULTY = 6e6 / 2 ** 32;
 
 /** BIP173's example key on regtest: nobody needs these coins. */
 const DEVNET_PAYOUT = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+
+/** Configuration for miners that are CPUs watched by people: a share a second, told at once. */
+export function devnetConfig(): Config {
+  return configSchema.parse({ vardiff: { shares_per_minute: 60 }, jobs: { ack_s: 1 } });
+}
 
 /** A started node and what a server on it is configured with. */
 export interface Devnet {

@@ -7,7 +7,8 @@ export function interruptSignal(terminal: Terminal): AbortSignal {
   const abort = new AbortController();
   const onSignal = (name: string): void => {
     if (abort.signal.aborted) process.exit(EXIT.interrupted.code);
-    terminal.err(`${name}: stopping (once more to stop at once)`);
+    // A log collector behind standard error reads JSON lines: this remark is for whoever typed Ctrl-C.
+    if (process.stderr.isTTY) terminal.err(`${name}: stopping (once more to stop at once)`);
     abort.abort(new Error(`${name} received`));
   };
   process.on("SIGINT", onSignal);

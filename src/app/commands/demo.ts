@@ -7,8 +7,7 @@ import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { MiningJobCreated, ShareSubmitted } from "../../pool/events.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
 import { authorityPublicKey, generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
-import { type Config, configSchema } from "../config/schema.ts";
-import { type Devnet, startDevnet } from "../devnet.ts";
+import { type Devnet, devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted } from "../interrupt.ts";
 import { createLog } from "../log.ts";
@@ -33,11 +32,10 @@ const SAT = 100_000_000;
 export async function demo(options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
   const startedMs = systemClock.monotonicMs();
   const log = createLog({ level: "warn", format: options.json ? "json" : "pretty" });
-  const config: Config = configSchema.parse({ vardiff: { shares_per_minute: 60 }, jobs: { ack_s: 1 } });
   const teller = new Teller(options.json, terminal);
   teller.hello();
 
-  const devnet = await startDevnet(config, "127.0.0.1:0", log, signal);
+  const devnet = await startDevnet(devnetConfig(), "127.0.0.1:0", log, signal);
   const secret = generateAuthoritySecretKey(systemRandom());
   const server = await startServer({ settings: devnet.settings, authoritySecretKey: secret, log }, signal, [
     devnet.part,

@@ -1,6 +1,8 @@
 /** `doctor`: everything that usually goes wrong, looked at before it costs a block. */
-import { access, constants, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { access, constants } from "node:fs/promises";
 import { createServer } from "node:net";
+import { dirname } from "node:path";
 import { addressOfScript } from "../../bitcoin/address.ts";
 import { toHex, utf8 } from "../../kernel/bytes.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -112,11 +114,16 @@ function checkRuntime(): Finding[] {
   return [{ check: "Node.js", result: "failed", detail: `${process.versions.node} is too old`, fix }];
 }
 
+/** Looks only: the folder is made by the first start. */
 async function checkDataFolder({ config, folder }: LoadedConfig): Promise<Finding[]> {
   const dataDir = absolute(config.stratum_v2.data_dir, folder);
-  await mkdir(dataDir, { recursive: true });
-  await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-  return [ok("data folder", `${dataDir} is writable`)];
+  const existing = nearestExisting(dataDir);
+  await access(existing, constants.R_OK | constants.W_OK | constants.X_OK);
+  return [ok("data folder", existing === dataDir ? `${dataDir} is writable` : `${dataDir} can be made`)];
+}
+
+function nearestExisting(folder: string): string {
+  return existsSync(folder) ? folder : nearestExisting(dirname(folder));
 }
 
 async function checkKey({ config, folder }: LoadedConfig): Promise<Finding[]> {

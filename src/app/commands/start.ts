@@ -6,7 +6,7 @@ import { checkCoinbaseFits } from "../../mining/job.ts";
 import { generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { World } from "../container.ts";
-import { startDevnet } from "../devnet.ts";
+import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted } from "../interrupt.ts";
 import { createLog } from "../log.ts";
@@ -29,14 +29,14 @@ const DEVNET_LISTEN = "127.0.0.1:3333";
 /** Runs until `signal` aborts; returns the exit code. Throws `Fault` `config-*` or `start-failed`. */
 export async function start(options: StartOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
   const loaded = loadConfig(options.config);
-  const { config } = loaded;
+  const config = options.devnet && loaded.file === undefined ? devnetConfig() : loaded.config;
   const format = config.log.format === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : config.log.format;
   const log = createLog({ level: config.log.level, format });
   if (!config.stratum_v2.enabled) {
     log.warn("stratum_v2.enabled is false: nothing to do");
     return EXIT.ok.code;
   }
-  const { world, before } = await prepare(options, loaded, log, signal);
+  const { world, before } = await prepare(options, { ...loaded, config }, log, signal);
   let server: RunningServer;
   try {
     server = await startServer(world, signal, before);
