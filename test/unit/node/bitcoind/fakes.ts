@@ -127,7 +127,8 @@ export class FakeNode implements Rpc {
     }
     const fault = this.down ?? this.failing.get(method);
     if (fault !== undefined) throw fault;
-    const result = await (this.results.get(method)?.(params) ?? this.#result(method, params, options));
+    const scripted = this.results.get(method);
+    const result = scripted === undefined ? await this.#result(method, params, options) : await scripted(params);
     const checked = schema.safeParse(result);
     if (!checked.success) throw new Fault("node-answer-unexpected", { node: this.name, method });
     return checked.data;

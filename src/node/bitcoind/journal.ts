@@ -1,0 +1,196 @@
+/**
+ * Found blocks on disk, one JSON file each, written before they are submitted and kept until every node gave its last word.
+ * A file is complete or not there at all: it is written beside its place, flushed, renamed, and the folder is flushed.
+ *
+ * `<height>-<hash>.json` waits for answers, `<height>-<hash>.done.json` has them.
+ */
+import { z } from "zod";
+import { fromDisplayHex, toDisplayHex } from "../../kernel/bytes.ts";
+import { Fault } from "../../kernel/fault.ts";
+import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
+import type { Files } from "./files.ts";
+
+/** A node's last word and when it came. */
+export interface RecordedAnswer extends BlockAnswer {
+  /** Wall time, ms since the Unix epoch. */
+  readonly atMs: number;
+}
+
+/** A found block with the answers so far. */
+export interface JournalEntry {
+  readonly block: FoundBlock;
+  readonly answers: readonly RecordedAnswer[];
+}
+
+/** What `open` found. */
+export interface JournalContents {
+  /** Blocks that still wait for answers, lowest first. */
+  readonly unfinished: readonly JournalEntry[];
+  /** `node-journal-entry` for each file that could not be read; they stay where they are. */
+  readonly broken: readonly Fault[];
+}
+
+const FORMAT = 1;
+const OPEN = /^\d{10}-[0-9a-f]{64}\.json$/;
+const DONE = /^\d{10}-[0-9a-f]{64}\.done\.json$/;
+const TEMPORARY = /\.json\.tmp$/;
+/** Hex of the heaviest block, twice. */
+const MAX_FILE_BYTES = 32 << 20;
+
+const hex = z.string().regex(/^([0-9a-f]{2})*$/);
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const fileSchema = z.object({
+  format: z.literal(FORMAT),
+  hash,
+  height: z.int().min(0),
+  prevHash: hash,
+  templateId: z.string(),
+  source: z.string(),
+  header: hex.length(160),
+  coinbase: hex,
+  block: hex.nullable(),
+  reward: z.string().regex(/^\d+$/),
+  userIdentity: z.string(),
+  foundMs: z.number(),
+  answers: z.array(
+    z.object({
+      node: z.string(),
+      verdict: z.enum(["accepted", "stale", "duplicate", "rejected"]),
+      reason: z.string(),
+      atMs: z.number(),
+    }),
+  ),
+});
+
+/** The folder of found blocks. */
+export class BlockJournal {
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #keep: number;
+
+  /** `keep`: finished files that are kept; the lowest go first. */
+  constructor(deps: { readonly files: Files }, options: { readonly folder: string; readonly keep: number }) {
+    this.#files = deps.files;
+    this.#folder = options.folder;
+    this.#keep = options.keep;
+  }
+
+  /** Creates the folder if need be and reads what was left unfinished. Throws `Fault("node-journal")`. */
+  async open(): Promise<JournalContents> {
+    const names = await this.#guard(async () => {
+      await this.#files.makeFolder(this.#folder);
+      return (await this.#files.list(this.#folder)).sort();
+    });
+    const all = new Set(names);
+    const unfinished: JournalEntry[] = [];
+    const broken: Fault[] = [];
+    for (const name of names) {
+      // Left by a crash in the middle of a write: its block was not submitted under this name, or the old file is there.
+      if (TEMPORARY.test(name)) await this.#guard(() => this.#files.remove(this.#path(name)));
+      if (!OPEN.test(name)) continue;
+      if (all.has(doneName(name))) {
+        await this.#guard(() => this.#files.remove(this.#path(name)));
+        continue;
+      }
+      try {
+        unfinished.push(entryOf(await this.#files.read(this.#path(name), MAX_FILE_BYTES)));
+      } catch (cause) {
+        broken.push(new Fault("node-journal-entry", { file: this.#path(name) }, { cause }));
+      }
+    }
+    return { unfinished, broken };
+  }
+
+  /** Resolves once `entry` is safe on disk. Throws `Fault("node-journal")`. */
+  async write(entry: JournalEntry): Promise<void> {
+    await this.#guard(() => this.#replace(nameOf(entry.block), textOf(entry)));
+  }
+
+  /** Marks `entry` as finished with its answers, and drops the lowest finished ones. Throws `Fault("node-journal")`. */
+  async finish(entry: JournalEntry): Promise<void> {
+    const name = nameOf(entry.block);
+    await this.#guard(async () => {
+      await this.#replace(doneName(name), textOf(entry));
+      await this.#files.remove(this.#path(name));
+      const done = (await this.#files.list(this.#folder)).filter((other) => DONE.test(other)).sort();
+      for (const old of done.slice(0, Math.max(0, done.length - this.#keep))) {
+        await this.#files.remove(this.#path(old));
+      }
+    });
+  }
+
+  async #replace(name: string, text: string): Promise<void> {
+    const temporary = this.#path(`${name}.tmp`);
+    await this.#files.writeSynced(temporary, text);
+    await this.#files.rename(temporary, this.#path(name));
+    await this.#files.syncFolder(this.#folder);
+  }
+
+  #path(name: string): string {
+    return this.#files.join(this.#folder, name);
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      throw new Fault("node-journal", { folder: this.#folder }, { cause });
+    }
+  }
+}
+
+function nameOf(block: FoundBlock): string {
+  return `${String(block.height).padStart(10, "0")}-${toDisplayHex(block.hash)}.json`;
+}
+
+function doneName(name: string): string {
+  return name.replace(/\.json$/, ".done.json");
+}
+
+function textOf({ block, answers }: JournalEntry): string {
+  const file: z.input<typeof fileSchema> = {
+    format: FORMAT,
+    hash: toDisplayHex(block.hash),
+    height: block.height,
+    prevHash: toDisplayHex(block.prevHash),
+    templateId: block.templateId,
+    source: block.source,
+    userIdentity: block.userIdentity,
+    reward: String(block.reward),
+    foundMs: block.foundMs,
+    answers: answers.map(({ node, verdict, reason, atMs }) => ({ node, verdict, reason, atMs })),
+    header: blockHex(block.header),
+    coinbase: blockHex(block.coinbase),
+    block: block.block === undefined ? null : blockHex(block.block),
+  };
+  return `${JSON.stringify(file, undefined, 1)}\n`;
+}
+
+function entryOf(text: string): JournalEntry {
+  const file = fileSchema.parse(JSON.parse(text));
+  return {
+    answers: file.answers,
+    block: {
+      hash: fromDisplayHex(file.hash),
+      height: file.height,
+      prevHash: fromDisplayHex(file.prevHash),
+      templateId: file.templateId,
+      source: file.source,
+      header: bytes(file.header),
+      coinbase: bytes(file.coinbase),
+      block: file.block === null ? undefined : bytes(file.block),
+      reward: BigInt(file.reward),
+      userIdentity: file.userIdentity,
+      foundMs: file.foundMs,
+    },
+  };
+}
+
+/** Lower-case hex, by Node's encoder: a block has megabytes. */
+export function blockHex(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.length).toString("hex");
+}
+
+function bytes(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, "hex"));
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { Fault } from "../../../../src/kernel/fault.ts";
+import type { FoundBlock } from "../../../../src/mining/ports.ts";
+import { BlockJournal, type JournalEntry } from "../../../../src/node/bitcoind/journal.ts";
+import { MemoryFiles } from "./fakes.ts";
+
+const block = (height = 840_000, fill = 7): FoundBlock => ({
+  hash: new Uint8Array(32).fill(fill),
+  height,
+  prevHash: new Uint8Array(32).fill(1),
+  templateId: "core/1",
+  source: "bitcoind",
+  header: new Uint8Array(80).fill(2),
+  coinbase: Uint8Array.of(1, 2, 3),
+  block: Uint8Array.of(4, 5, 6, 7),
+  reward: 312_500_123_456_789n,
+  userIdentity: 'miner "x"\n',
+  foundMs: 1_700_000_000_123,
+});
+const entry = (...more: Parameters<typeof block>): JournalEntry => ({ block: block(...more), answers: [] });
+const answered: JournalEntry = {
+  block: block(),
+  answers: [{ node: "core", verdict: "accepted", reason: "", atMs: 5 }],
+};
+const name = `j/0000840000-${"07".repeat(32)}`;
+
+function journal(keep = 100) {
+  const files = new MemoryFiles();
+  return { files, journal: new BlockJournal({ files }, { folder: "j", keep }) };
+}
+
+describe("the journal of found blocks", () => {
+  test("gives back exactly what was written", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    await written.write(entry(840_001, 9));
+    const { unfinished, broken } = await new BlockJournal({ files }, { folder: "j", keep: 1 }).open();
+    expect(broken).toEqual([]);
+    expect(unfinished).toEqual([entry(), entry(840_001, 9)]);
+  });
+
+  test("a template provider's block without transactions too", async () => {
+    const { journal: written } = journal();
+    const bare = { block: { ...block(), block: undefined }, answers: [] };
+    await written.write(bare);
+    expect((await written.open()).unfinished).toEqual([bare]);
+  });
+
+  test("writes beside the place, flushes, renames, flushes the folder, in this order", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    expect(files.steps).toEqual([`write ${name}.json.tmp`, `rename ${name}.json.tmp ${name}.json`, "sync j"]);
+  });
+
+  test("is whole after a crash at any step: the block is there, or it is not", async () => {
+    for (let crashAt = 0; crashAt < 8; crashAt++) {
+      const { journal: written, files } = journal();
+      await written.write(entry());
+      let step = 0;
+      files.before = () => {
+        if (step++ === crashAt) throw new Error("power cut");
+      };
+      const finished = await written.finish(answered).then(
+        () => true,
+        () => false,
+      );
+      files.before = () => undefined;
+      const { unfinished, broken } = await new BlockJournal({ files }, { folder: "j", keep: 100 }).open();
+      expect(broken, `crash at step ${crashAt}`).toEqual([]);
+      const isDone = files.texts.has(`${name}.done.json`);
+      expect(unfinished.length, `crash at step ${crashAt}`).toBe(isDone ? 0 : 1);
+      if (finished) expect(isDone).toBe(true);
+      // Whatever a crash left lying about is gone after the next start.
+      expect([...files.texts.keys()]).toEqual([isDone ? `${name}.done.json` : `${name}.json`]);
+    }
+  });
+
+  test("marks a finished block with its answers and takes it up no more", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    await written.finish(answered);
+    expect([...files.texts.keys()]).toEqual([`${name}.done.json`]);
+    expect(JSON.parse(files.texts.get(`${name}.done.json`) ?? "")).toMatchObject({
+      hash: "07".repeat(32),
+      block: "04050607",
+      reward: "312500123456789",
+      answers: [{ node: "core", verdict: "accepted", reason: "", atMs: 5 }],
+    });
+    expect((await written.open()).unfinished).toEqual([]);
+  });
+
+  test("keeps a bounded number of finished blocks, the highest, and every unfinished one", async () => {
+    const { journal: written, files } = journal(2);
+    await written.write(entry(1));
+    for (const height of [5, 3, 4]) {
+      await written.write(entry(height));
+      await written.finish({ ...answered, block: block(height) });
+    }
+    expect([...files.texts.keys()].map((path) => Number(path.slice(2, 12))).sort()).toEqual([1, 4, 5]);
+  });
+
+  test("leaves alone what it cannot read or does not know, and says so", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    files.texts.set("j/notes.txt", "mine");
+    files.texts.set(`${name.replace("84", "85")}.json`, "{");
+    files.texts.set(`${name.replace("84", "86")}.json`, '{"format":2}');
+    const { unfinished, broken } = await written.open();
+    expect(unfinished.length).toBe(1);
+    expect(broken.map(({ code }) => code)).toEqual(["node-journal-entry", "node-journal-entry"]);
+    expect(broken[0]?.message).toContain("j/0000850000");
+    expect(files.texts.size).toBe(4);
+  });
+
+  test("a disk that fails is a fault with the folder's name", async () => {
+    const { journal: written, files } = journal();
+    files.before = () => {
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    };
+    for (const work of [written.open(), written.write(entry()), written.finish(answered)]) {
+      const error = await work.catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(Fault);
+      expect((error as Fault).code).toBe("node-journal");
+      expect((error as Fault).data.folder).toBe("j");
+    }
+  });
+});
