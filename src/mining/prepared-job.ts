@@ -1,0 +1,110 @@
+/**
+ * What is derived from a job once and used by all channels: its coinbase hashed up to the extranonce, its target as bytes
+ * and its messages encoded, so that ten thousand channels cost ten thousand copies and not ten thousand encodings.
+ */
+import { CoinbaseHasher } from "../bitcoin/coinbase.ts";
+import { foldMerklePathInto } from "../bitcoin/merkle.ts";
+import { difficultyOfTarget, targetToBytes } from "../bitcoin/target.ts";
+import { FRAME_HEADER_SIZE } from "../sv2/frame.ts";
+import { mining } from "../sv2/messages/mining.ts";
+import type { Job } from "./job.ts";
+
+const NO_HASH = new Uint8Array(32);
+
+/** A job with what is derived from it. Frames are made when first asked for. */
+export class PreparedJob {
+  readonly job: Job;
+  /** The Bitcoin target, `Uint8Array(32)` little-endian. */
+  readonly bitcoinTarget: Uint8Array;
+  /** Difficulty of the Bitcoin target. */
+  readonly bitcoinDifficulty: number;
+  readonly #coinbase: CoinbaseHasher;
+  readonly #frames = new Map<string, Uint8Array>();
+
+  constructor(job: Job) {
+    this.job = job;
+    this.bitcoinTarget = targetToBytes(job.bitcoinTarget);
+    this.bitcoinDifficulty =
+      job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
+    this.#coinbase = new CoinbaseHasher(job.coinbasePrefix, job.extranonceSize, job.coinbaseSuffix);
+  }
+
+  /**
+   * Writes the merkle root for the extranonce `first` ‖ `second` to `out[0..31]`, internal byte order, without an
+   * allocation. Throws `TypeError` when the two do not have the job's extranonce size together.
+   */
+  merkleRootInto(out: Uint8Array, first: Uint8Array, second?: Uint8Array): void {
+    this.#coinbase.txidInto(out, first, second);
+    foldMerklePathInto(out, out, this.job.merklePath);
+  }
+
+  /** Frame of NewExtendedMiningJob for a channel or group; a future job has no `min_ntime` (spec 5.3.16). */
+  newExtendedMiningJob(channelId: number, future: boolean): Uint8Array {
+    const { job } = this;
+    const frame = this.#frame(future ? "extended future" : "extended", () =>
+      mining.encode("NewExtendedMiningJob", {
+        channelId: 0,
+        jobId: job.jobId,
+        minNtime: future ? null : job.minTime,
+        version: job.version,
+        versionRollingAllowed: job.versionRollingMask !== 0,
+        merklePath: job.merklePath,
+        coinbaseTxPrefix: job.coinbasePrefix,
+        coinbaseTxSuffix: job.coinbaseSuffix,
+      }),
+    );
+    return addressed(frame, channelId);
+  }
+
+  /** Frame of NewMiningJob for a standard channel with its own `merkleRoot` (spec 5.3.15). */
+  newMiningJob(channelId: number, future: boolean, merkleRoot: Uint8Array): Uint8Array {
+    const { jobId, minTime, version } = this.job;
+    const frame = this.#frame(future ? "standard future" : "standard", () => {
+      const minNtime = future ? null : minTime;
+      return mining.encode("NewMiningJob", { channelId: 0, jobId, minNtime, version, merkleRoot: NO_HASH });
+    });
+    const copy = addressed(frame, channelId);
+    copy.set(merkleRoot, copy.length - 32);
+    return copy;
+  }
+
+  /** Frame of SetNewPrevHash for a channel or group, which activates the future job (spec 5.3.17). */
+  setNewPrevHash(channelId: number): Uint8Array {
+    const { jobId, prevHash, minTime, nBits } = this.job;
+    const frame = this.#frame("prev hash", () =>
+      mining.encode("SetNewPrevHash", { channelId: 0, jobId, prevHash, minNtime: minTime, nbits: nBits }),
+    );
+    return addressed(frame, channelId);
+  }
+
+  #frame(name: string, encode: () => Uint8Array): Uint8Array {
+    let frame = this.#frames.get(name);
+    if (frame === undefined) {
+      frame = encode();
+      this.#frames.set(name, frame);
+    }
+    return frame;
+  }
+}
+
+const preparedJobs = new WeakMap<Job, PreparedJob>();
+
+/** The one `PreparedJob` of `job`, shared by all connections and dropped together with the job. */
+export function prepared(job: Job): PreparedJob {
+  let found = preparedJobs.get(job);
+  if (found === undefined) {
+    found = new PreparedJob(job);
+    preparedJobs.set(job, found);
+  }
+  return found;
+}
+
+/** A copy of `frame` with `channelId` in its place, the first field of every channel message. */
+function addressed(frame: Uint8Array, channelId: number): Uint8Array {
+  const copy = frame.slice();
+  copy[FRAME_HEADER_SIZE] = channelId;
+  copy[FRAME_HEADER_SIZE + 1] = channelId >>> 8;
+  copy[FRAME_HEADER_SIZE + 2] = channelId >>> 16;
+  copy[FRAME_HEADER_SIZE + 3] = channelId >>> 24;
+  return copy;
+}
