@@ -1,0 +1,109 @@
+/** What a mining conversation needs of its surroundings, and what it tells them. */
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Meter } from "../kernel/meter.ts";
+import type { ChannelSnapshot } from "./channel.ts";
+import type { DifficultyRange } from "./channel-target.ts";
+import type { ExtranonceAllocator } from "./extranonce.ts";
+import type { Job } from "./job.ts";
+import type { Authoriser, FoundBlock, ShareSink } from "./ports.ts";
+
+/** A share after it was judged. */
+export interface JudgedShare {
+  readonly channelId: number;
+  /** Who it is attributed to: the worker that it names (extension 0x0002), else the channel's user. */
+  readonly userIdentity: string;
+  /** `undefined` for an accepted share, else the error code that the client was sent. */
+  readonly errorCode: string | undefined;
+  /** Difficulty that an accepted share counts, 0 for a refused one. */
+  readonly difficulty: number;
+  /** Whether it solves a Bitcoin block. */
+  readonly block: boolean;
+  /** Its job; `undefined` when the channel never got it. */
+  readonly job: Job | undefined;
+}
+
+/** A header that a miner hashed, whatever became of the share. Its byte arrays are valid during the call only. */
+export interface HashedShare {
+  readonly job: Job;
+  /** `Uint8Array(32)`, internal byte order. */
+  readonly hash: Uint8Array;
+  /** The 80 bytes of the header. */
+  readonly header: Uint8Array;
+  /** The whole extranonce, for the coinbase of a proof; made when asked for. */
+  extranonce(): Uint8Array;
+  readonly userIdentity: string;
+  /** Whether the share counts for Bitcoin. */
+  readonly accepted: boolean;
+}
+
+/** What a conversation tells. Listeners must return at once and not throw. */
+export interface DownstreamEvents {
+  /** A channel was opened. */
+  opened?(channel: ChannelSnapshot): void;
+  /** A channel was closed, by either side or with the connection. */
+  closed?(channel: ChannelSnapshot): void;
+  /** A share of an open channel was judged, whatever came out. */
+  judged?(share: JudgedShare): void;
+  /**
+   * A share could be hashed, be it stale or refused: merge-mined chains check their own targets here, for a share that is
+   * late for Bitcoin may be in time for them.
+   */
+  hashed?(share: HashedShare): void;
+}
+
+/** What a conversation works with. All but `send` is shared by all conversations of a server. */
+export interface DownstreamDeps {
+  /** Takes whole plain frames for the client, in order. Must not throw. */
+  readonly send: (frame: Uint8Array) => void;
+  readonly clock: Clock;
+  readonly extranonces: ExtranonceAllocator;
+  readonly authoriser: Authoriser;
+  readonly shares: ShareSink;
+  /** Takes found blocks; called before the client is answered. Must not throw. */
+  readonly blocks: (found: FoundBlock) => void;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** The newest job; `undefined` before the first. */
+  readonly currentJob: () => Job | undefined;
+  /** An id of the pool's one counter, for a job that is repeated on one channel. */
+  readonly nextJobId: () => number;
+  readonly events?: DownstreamEvents;
+}
+
+/** The operator's choices about channels and shares, the same for all conversations of a server. */
+export interface MiningOptions extends DifficultyRange {
+  /** Open channels of one connection. */
+  readonly maxChannels: number;
+  /** Accepted shares are acknowledged in batches of this many … */
+  readonly ackBatchSize: number;
+  /** … or when the first of them is this old, ms. More saves bandwidth, less shows miners their shares sooner. */
+  readonly ackMaxDelayMs: number;
+  /** Accepted shares of a channel that are remembered against duplicates between two blocks; 8 to 22 bytes each. */
+  readonly duplicateCapacity: number;
+  /** How far header times may be ahead of our clock, seconds. */
+  readonly maxFutureS: number;
+  /** Worker names of one connection (extension 0x0002) whose authorisation is kept. */
+  readonly workerCapacity: number;
+}
+
+/** What holds unless the operator says otherwise. */
+export const MINING_DEFAULTS: MiningOptions = {
+  sharesPerMinute: 6,
+  minDifficulty: 1e-6,
+  maxDifficulty: 1e15,
+  maxChannels: 10_000,
+  ackBatchSize: 10,
+  ackMaxDelayMs: 5000,
+  duplicateCapacity: 65_536,
+  maxFutureS: 7200,
+  workerCapacity: 4096,
+};
+
+/** What one client agreed on in SetupConnection, and the operator's choices. */
+export interface DownstreamOptions extends MiningOptions {
+  /** Its channels must be standard channels, get jobs of their own and are never grouped (spec 5.3.1). */
+  readonly requiresStandardJobs: boolean;
+  /** It will send SetCustomMiningJob: it must open extended channels and gets no jobs. */
+  readonly requiresWorkSelection: boolean;
+}

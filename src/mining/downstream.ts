@@ -1,0 +1,331 @@
+/**
+ * The mining conversation with one client after SetupConnection (spec 5.3): it opens channels, hands out jobs, takes
+ * shares and steers their difficulty. Messages come in decoded, frames go out through `send`; no socket, no timer.
+ *
+ * All channels of a connection form one group (id 1), unless the client requires standard jobs: jobs go to the group as
+ * one message. As in SRI's pool a new channel is told its group in OpenX.Success and gets its first job and SetNewPrevHash
+ * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs.
+ */
+import { targetFromBytes } from "../bitcoin/target.ts";
+import { equal } from "../kernel/bytes.ts";
+import { SET_CUSTOM_MINING_JOB_ERROR } from "../sv2/codes.ts";
+import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
+import { type MINING, mining } from "../sv2/messages/mining.ts";
+import type { Decoded, Value } from "../sv2/table.ts";
+import { Channel, type ChannelKind, type ChannelSnapshot, merkleRootOf } from "./channel.ts";
+import type { ChannelJob } from "./channel-jobs.ts";
+import { type ChannelTarget, difficultyLimits, isHashrate, targetOfClaim, targetWithin } from "./channel-target.ts";
+import type { DownstreamDeps, DownstreamOptions } from "./downstream-deps.ts";
+import { ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
+import { type Job, repeatJob } from "./job.ts";
+import { type Grant, isTargetInRange, judgeOpen, type OpenRequest, type Refusal, refusal } from "./open-channel.ts";
+import { type PreparedJob, prepared } from "./prepared-job.ts";
+import { ShareIntake, type Submission } from "./share-intake.ts";
+
+/** A mining message, decoded. */
+export type MiningMessage = Decoded<typeof MINING>;
+
+/** The group of all channels of a connection, as in SRI's pool. Channel ids go on from there and are not used again. */
+const GROUP_CHANNEL_ID = 1;
+
+/** A claimed hashrate that changes by less is no news: what vardiff measured is better. */
+const SAME_CLAIM = Math.log(1.2);
+
+type UpdateChannel = Value<typeof MINING.UpdateChannel>;
+type SetCustomMiningJob = Value<typeof MINING.SetCustomMiningJob>;
+
+/** The conversation. */
+export class Downstream {
+  readonly #deps: DownstreamDeps;
+  readonly #options: DownstreamOptions;
+  readonly #channels = new Map<number, Channel>();
+  readonly #intake: ShareIntake;
+  #workersNamed = false;
+  #lastChannelId = GROUP_CHANNEL_ID;
+  /** The newest job that this connection was given. */
+  #job: Job | undefined;
+
+  constructor(deps: DownstreamDeps, options: DownstreamOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#intake = new ShareIntake(deps, options);
+  }
+
+  /** Open channels. */
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
+  /** All open channels as they are now. */
+  channels(): ChannelSnapshot[] {
+    return Array.from(this.#channels.values(), (channel) => channel.snapshot());
+  }
+
+  /** Tells which extensions are in use from now on: with 0x0002 shares are attributed to the workers that they name. */
+  useExtensions(types: ReadonlySet<number>): void {
+    this.#workersNamed = types.has(WORKER_TRACKING_TYPE);
+  }
+
+  /** Takes a message of the client. Never throws for what the client says; messages that only servers send are ignored. */
+  receive(message: MiningMessage): void {
+    switch (message.name) {
+      case "SubmitSharesExtended":
+        this.#submit("extended", message.value, this.#workersNamed ? message.tlv : undefined);
+        break;
+      case "SubmitSharesStandard":
+        this.#submit("standard", message.value, undefined);
+        break;
+      case "OpenStandardMiningChannel":
+        this.#open("standard", message.value.requestId, message.value);
+        break;
+      case "OpenExtendedMiningChannel":
+        this.#open("extended", message.value.requestId, message.value);
+        break;
+      case "UpdateChannel":
+        this.#update(message.value);
+        break;
+      case "CloseChannel":
+        this.#drop(message.value.channelId);
+        break;
+      case "SetCustomMiningJob":
+        this.#refuseCustomJob(message.value);
+        break;
+    }
+  }
+
+  /**
+   * Gives a new job to all channels: on another previous block as future job and SetNewPrevHash, else as a job to mine at
+   * once, which leaves the older jobs valid. A job that the connection was given already is passed over.
+   */
+  newJob(job: Job): void {
+    const before = this.#job;
+    if (job === before) return;
+    this.#job = job;
+    if (this.#channels.size === 0 || this.#options.requiresWorkSelection) return;
+    const newTip = before === undefined || !equal(job.prevHash, before.prevHash);
+    const work = prepared(job);
+    if (newTip) this.#keepBelowBlock(work);
+    if (this.#options.requiresStandardJobs) {
+      for (const channel of this.#channels.values()) this.#give(channel, work, newTip);
+      return;
+    }
+    this.#deps.send(work.newExtendedMiningJob(GROUP_CHANNEL_ID, newTip));
+    if (newTip) this.#deps.send(work.setNewPrevHash(GROUP_CHANNEL_ID));
+    for (const channel of this.#channels.values()) this.#activate(channel, work, newTip, false);
+  }
+
+  /** Acknowledges what has waited long enough and corrects difficulties. To be called about once a second. */
+  tick(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const channel of this.#channels.values()) {
+      if (channel.acknowledgement.due(nowMs)) this.#intake.acknowledge(channel);
+      this.#steer(channel, nowMs);
+    }
+  }
+
+  /** Acknowledges every accepted share; to be called before the connection is closed on our initiative. */
+  flush(): void {
+    for (const channel of this.#channels.values()) this.#intake.acknowledge(channel);
+  }
+
+  /**
+   * Ends a channel, or all channels with the group's id 1, on our initiative (CloseChannel, spec 5.3.9). Shares that come
+   * afterwards are refused with "invalid-channel-id", so let shares on their way arrive first.
+   */
+  closeChannel(channelId: number, reasonCode: string): void {
+    const channels = this.#addressed(channelId);
+    for (const channel of channels) this.#intake.acknowledge(channel);
+    const asGroup = channelId === GROUP_CHANNEL_ID && !this.#options.requiresStandardJobs && channels.length > 0;
+    const ids = asGroup ? [GROUP_CHANNEL_ID] : channels.map((channel) => channel.channelId);
+    for (const id of ids) this.#deps.send(mining.encode("CloseChannel", { channelId: id, reasonCode }));
+    this.#drop(channelId);
+  }
+
+  /**
+   * Moves a channel to another part of the extranonce space (SetExtranoncePrefix, spec 5.3.10) for the jobs from now on;
+   * shares for older jobs are judged with the prefix of their time. Returns whether it was done: not for an unknown
+   * channel, and not when the space is exhausted.
+   */
+  changeExtranoncePrefix(channelId: number): boolean {
+    const channel = this.#channels.get(channelId);
+    const prefix = channel === undefined ? undefined : this.#deps.extranonces.allocate();
+    if (channel === undefined || prefix === undefined) return false;
+    channel.setExtranoncePrefix(prefix);
+    const extranoncePrefix = channel.announcedPrefix;
+    this.#deps.send(mining.encode("SetExtranoncePrefix", { channelId, extranoncePrefix }));
+    return true;
+  }
+
+  /** The connection is gone: gives back what its channels hold. Sends nothing. */
+  close(): void {
+    this.#drop(GROUP_CHANNEL_ID);
+  }
+
+  // Opening, updating, closing
+
+  #open(kind: ChannelKind, requestId: number, request: OpenRequest): void {
+    const { currentJob, events, log } = this.#deps;
+    const job = currentJob();
+    // A round over many connections may not have reached this one yet.
+    if (job !== undefined) this.newJob(job);
+    const work = job === undefined ? undefined : prepared(job);
+    const rules = {
+      ...this.#options,
+      authoriser: this.#deps.authoriser,
+      extranonces: this.#deps.extranonces,
+      channels: this.#channels.size,
+      bitcoinDifficulty: work?.bitcoinDifficulty,
+    };
+    const answer = judgeOpen(request, rules);
+    if ("errorCode" in answer) {
+      const { errorCode, fault } = answer;
+      log.debug(`channel refused: ${fault.message}`, { errorCode, error: fault });
+      this.#deps.send(mining.encode("OpenMiningChannelError", { requestId, errorCode }));
+      return;
+    }
+    const channel = this.#make(kind, request, answer);
+    this.#welcome(channel, requestId);
+    if (work !== undefined && !this.#options.requiresWorkSelection) this.#give(channel, work, true);
+    const { channelId, userIdentity, nominalHashrate, difficulty } = channel;
+    log.debug(`${kind} channel opened`, { channelId, userIdentity, nominalHashrate, difficulty });
+    events?.opened?.(channel.snapshot());
+  }
+
+  #make(kind: ChannelKind, request: OpenRequest, grant: Grant): Channel {
+    const { sharesPerMinute, ackBatchSize, ackMaxDelayMs, duplicateCapacity } = this.#options;
+    const { userIdentity, nominalHashRate } = request;
+    this.#lastChannelId += 1;
+    const channelId = this.#lastChannelId;
+    const acknowledgement = { batchSize: ackBatchSize, maxDelayMs: ackMaxDelayMs };
+    const options = { channelId, kind, userIdentity, nominalHashrate: nominalHashRate, sharesPerMinute };
+    const channel = new Channel({}, { ...options, ...grant, acknowledgement, duplicateCapacity });
+    this.#channels.set(channelId, channel);
+    return channel;
+  }
+
+  #welcome(channel: Channel, requestId: number): void {
+    const { channelId, targetBytes: target, announcedPrefix: extranoncePrefix } = channel;
+    const success = { requestId, channelId, target, extranoncePrefix, groupChannelId: GROUP_CHANNEL_ID };
+    this.#deps.send(
+      channel.kind === "standard"
+        ? mining.encode("OpenStandardMiningChannelSuccess", success)
+        : mining.encode("OpenExtendedMiningChannelSuccess", { ...success, extranonceSize: ROLLABLE_EXTRANONCE_SIZE }),
+    );
+  }
+
+  /** The open channels that an id stands for: one, all for the group's id, or none. */
+  #addressed(channelId: number): Channel[] {
+    if (channelId === GROUP_CHANNEL_ID) return [...this.#channels.values()];
+    const channel = this.#channels.get(channelId);
+    return channel === undefined ? [] : [channel];
+  }
+
+  /** Forgets channels and gives back their extranonce prefixes. */
+  #drop(channelId: number): void {
+    for (const channel of this.#addressed(channelId)) {
+      this.#channels.delete(channel.channelId);
+      for (const prefix of channel.heldPrefixes) this.#deps.extranonces.free(prefix);
+      this.#deps.events?.closed?.(channel.snapshot());
+    }
+  }
+
+  #update({ channelId, nominalHashRate, maximumTarget }: UpdateChannel): void {
+    const channel = this.#channels.get(channelId);
+    const maxTarget = targetFromBytes(maximumTarget);
+    let refused: Refusal | undefined;
+    if (channel === undefined) refused = refusal("channel-unknown", { channelId });
+    else if (!isHashrate(nominalHashRate)) refused = refusal("channel-hashrate-invalid", { nominalHashRate });
+    else if (!isTargetInRange(maxTarget, this.#options)) refused = refusal("channel-max-target-out-of-range");
+    else this.#apply(channel, nominalHashRate, maxTarget);
+    if (refused === undefined) return;
+    this.#deps.send(mining.encode("UpdateChannelError", { channelId, errorCode: refused.errorCode }));
+  }
+
+  /** A new claim starts vardiff anew. Answered with SetTarget in any case: SRI does so, and clients wait for it. */
+  #apply(channel: Channel, nominalHashrate: number, maxTarget: bigint): void {
+    channel.maxTarget = maxTarget;
+    const limits = this.#limit(channel, channel.jobs.newest?.prepared);
+    const news = Math.abs(Math.log((nominalHashrate + 1) / (channel.nominalHashrate + 1))) > SAME_CLAIM;
+    channel.nominalHashrate = nominalHashrate;
+    const nowMs = this.#deps.clock.monotonicMs();
+    let next: ChannelTarget = channel;
+    if (news) {
+      next = targetOfClaim(nominalHashrate, this.#options.sharesPerMinute, limits, maxTarget);
+      if (channel.jobs.newest !== undefined) channel.vardiff.restart(next.difficulty, nowMs);
+    } else {
+      const kept = Math.min(limits.max, Math.max(limits.min, channel.difficulty));
+      if (kept !== channel.difficulty || channel.target > maxTarget) next = targetWithin(kept, maxTarget);
+    }
+    this.#retarget(channel, next, nowMs);
+  }
+
+  #refuseCustomJob({ channelId, requestId }: SetCustomMiningJob): void {
+    const errorCode = SET_CUSTOM_MINING_JOB_ERROR.jdNotSupported;
+    this.#deps.send(mining.encode("SetCustomMiningJobError", { channelId, requestId, errorCode }));
+  }
+
+  // Jobs and targets
+
+  /** Sends a job to one channel alone. */
+  #give(channel: Channel, work: PreparedJob, newTip: boolean): void {
+    const { send } = this.#deps;
+    const { channelId } = channel;
+    const job = this.#activate(channel, work, newTip, true);
+    if (channel.kind === "extended") send(work.newExtendedMiningJob(channelId, newTip));
+    else send(work.newMiningJob(channelId, newTip, merkleRootOf(job)));
+    if (newTip) send(work.setNewPrevHash(channelId));
+  }
+
+  #activate(channel: Channel, work: PreparedJob, newTip: boolean, own: boolean): ChannelJob {
+    const job = channel.activate(work, { newTip, own });
+    channel.vardiff.begin(this.#deps.clock.monotonicMs());
+    for (const prefix of channel.takeUnusedPrefixes()) this.#deps.extranonces.free(prefix);
+    return job;
+  }
+
+  /** Where blocks became easier than a channel's shares, its target is lowered before the job is sent. */
+  #keepBelowBlock(work: PreparedJob): void {
+    for (const channel of this.#channels.values()) {
+      const { max } = this.#limit(channel, work);
+      if (channel.difficulty <= max) continue;
+      this.#setTarget(channel, targetWithin(max, channel.maxTarget), this.#deps.clock.monotonicMs());
+    }
+  }
+
+  #limit(channel: Channel, work: PreparedJob | undefined): { readonly min: number; readonly max: number } {
+    const limits = difficultyLimits(this.#options, channel.maxTarget, work?.bitcoinDifficulty);
+    channel.vardiff.limit(limits.min, limits.max);
+    return limits;
+  }
+
+  #steer(channel: Channel, nowMs: number): void {
+    const difficulty = channel.vardiff.decide(nowMs);
+    if (difficulty !== undefined) this.#retarget(channel, targetWithin(difficulty, channel.maxTarget), nowMs);
+  }
+
+  /** SetTarget, and a job on which it holds at once: active jobs keep theirs (spec 5.3.21). */
+  #retarget(channel: Channel, next: ChannelTarget, nowMs: number): void {
+    const changed = next.target !== channel.target;
+    this.#setTarget(channel, next, nowMs);
+    const job = channel.jobs.newest?.prepared.job;
+    if (!changed || job === undefined) return;
+    const again = repeatJob(job, this.#deps.nextJobId(), this.#deps.clock.nowMs());
+    this.#give(channel, prepared(again), false);
+  }
+
+  #setTarget(channel: Channel, next: ChannelTarget, nowMs: number): void {
+    const { channelId } = channel;
+    channel.setTarget(next);
+    channel.vardiff.applied(next.difficulty, nowMs);
+    this.#deps.send(mining.encode("SetTarget", { channelId, maximumTarget: channel.targetBytes }));
+    this.#deps.log.trace("target changed", { channelId, difficulty: next.difficulty });
+  }
+
+  // Shares
+
+  #submit(kind: ChannelKind, share: Submission, tlv: Uint8Array | undefined): void {
+    const channel = this.#channels.get(share.channelId);
+    if (channel === undefined || channel.kind !== kind) this.#intake.refuseUnknown(share);
+    else if (this.#intake.submit(channel, share, tlv)) this.#steer(channel, this.#deps.clock.monotonicMs());
+  }
+}
