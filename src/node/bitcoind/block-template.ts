@@ -78,7 +78,7 @@ export function templateOfAnswer(answer: BlockTemplateAnswer, origin: TemplateOr
     if (raw === undefined) throw unusable(`the data of transaction ${index} is not hex`);
     return raw;
   });
-  const txids = answer.transactions.map((tx) => fromDisplayHex(tx.txid ?? tx.hash));
+  const txids = answer.transactions.map((tx) => hashOfHex(tx.txid ?? tx.hash));
   const commitment = witnessCommitment(answer);
   const outputs: TxOutput[] = commitment === undefined ? [] : [{ value: 0n, script: commitment }];
   const minTime = answer.mintime ?? answer.curtime;
@@ -124,7 +124,7 @@ function witnessCommitment(answer: BlockTemplateAnswer): Uint8Array | undefined 
   const given = answer.default_witness_commitment;
   if (given !== undefined) return bytesOfHex(given);
   if (answer.transactions.every((tx) => tx.txid === undefined || tx.txid === tx.hash)) return undefined;
-  const wtxids = answer.transactions.map((tx) => fromDisplayHex(tx.hash));
+  const wtxids = answer.transactions.map((tx) => hashOfHex(tx.hash));
   return witnessCommitmentScript(witnessRoot([WITNESS_RESERVED_VALUE, ...wtxids]), WITNESS_RESERVED_VALUE);
 }
 
@@ -177,4 +177,9 @@ export function bytesOfHex(hex: string): Uint8Array | undefined {
   const buffer = Buffer.from(hex, "hex");
   if (buffer.length === 0 || buffer.length * 2 !== hex.length) return undefined;
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
+/** A hash of 64 checked digits in internal byte order; a template has thousands. */
+function hashOfHex(hex: string): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, "hex").reverse());
 }

@@ -177,6 +177,7 @@ export class FakeNode implements Rpc {
 
   /** Resolves when the tip changed or the time is over. */
   async #change(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
     const done = new AbortController();
     const wake = (): void => done.abort();
     this.#waiting.add(wake);
