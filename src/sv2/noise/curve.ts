@@ -31,11 +31,17 @@ export interface EllswiftCurve {
 
 const GROUP_ORDER = fromHex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
 
-/** Whether the 32 bytes are a private key: a number from 1 to group order - 1. */
+/** Whether `bytes` is a private key: 32 bytes, a number from 1 to group order - 1. Takes the same time for every number. */
 export function isPrivateKey(bytes: Uint8Array): boolean {
-  if (bytes.length !== 32 || bytes.every((byte) => byte === 0)) return false;
-  const differs = bytes.findIndex((byte, i) => byte !== GROUP_ORDER[i]);
-  return differs >= 0 && (bytes[differs] as number) < (GROUP_ORDER[differs] as number);
+  if (bytes.length !== 32) return false;
+  let anyBit = 0;
+  let borrow = 0;
+  for (let i = 31; i >= 0; i--) {
+    const byte = bytes[i] as number;
+    anyBit |= byte;
+    borrow = (byte - (GROUP_ORDER[i] as number) - borrow) >>> 31;
+  }
+  return anyBit !== 0 && borrow === 1;
 }
 
 /** A random private key. */

@@ -53,6 +53,7 @@ export class WasmAead {
     this.#authenticate(ad.length, length);
     into.set(this.#bytes.subarray(text, text + length), offset);
     into.set(this.#bytes.subarray(TAG_AT, TAG_AT + TAG), offset + length);
+    this.#wipe();
   }
 
   /**
@@ -75,10 +76,19 @@ export class WasmAead {
     for (let i = 0; i < TAG; i++) {
       difference |= (this.#bytes[TAG_AT + i] as number) ^ (ciphertext[length + i] as number);
     }
-    if (difference !== 0) return false;
+    if (difference !== 0) {
+      this.#wipe();
+      return false;
+    }
     this.#xor(text, length);
     into.set(this.#bytes.subarray(text, text + length), offset);
+    this.#wipe();
     return true;
+  }
+
+  /** Overwrites key and stream. The text stays until the next message: it is on its way to or from a socket anyway. */
+  #wipe(): void {
+    this.#bytes.fill(0, KEY, DATA);
   }
 
   /** Lays out key, nonce, associated data and text, and makes the first four blocks of the stream. */

@@ -75,6 +75,11 @@ export class Elements {
     this.#words.fill(0, at / 4, (at + count * ELEMENT) / 4);
   }
 
+  /** Overwrites what the module's functions left in their scratch elements. */
+  wipeScratch(): void {
+    this.wipe(0, FREE / ELEMENT);
+  }
+
   /** Stores the big-endian number of 32 bytes, modulo p. */
   write(to: Address, bytes: Uint8Array): void {
     const words = this.#words.subarray(to / 4, (to + ELEMENT) / 4).fill(0);
@@ -117,7 +122,9 @@ export class Elements {
 
   /** Whether the element of magnitude 1 is zero modulo p. */
   isZero(at: Address): boolean {
-    return this.read(at).every((byte) => byte === 0);
+    let anyBit = 0;
+    for (const byte of this.read(at)) anyBit |= byte;
+    return anyBit === 0;
   }
 
   /** Whether two elements are the same modulo p; their magnitudes together at most 180. */

@@ -155,6 +155,7 @@ export class Multiplier {
     digits.fill(0);
     field.wipe(at, JACOBIAN / ELEMENT);
     field.wipe(this.#operand, 2);
+    field.wipeScratch();
   }
 }
 

@@ -33,7 +33,7 @@ export class WasmCurve implements EllswiftCurve {
   readonly #theirs: Multiples;
   readonly #point: Address;
   readonly #scale: Address;
-  /** Numerators, denominators and the running products of denominators. */
+  /** Numerators, denominators, the running products of denominators and their inverse, one behind the other. */
   readonly #x: Address;
   readonly #d: Address;
   readonly #products: Address;
@@ -71,7 +71,7 @@ export class WasmCurve implements EllswiftCurve {
     const shared = this.#multiply(privateKeys, this.#theirs);
     if (shared === undefined) return nobleCurve.sharedX(privateKeys, theirs);
     const bytes = shared.map((x) => this.#field.read(x));
-    this.#field.wipe(this.#x, MAX_KEYS);
+    this.#field.wipe(this.#x, 3 * MAX_KEYS + 1);
     return bytes;
   }
 

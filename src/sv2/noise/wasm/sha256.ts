@@ -132,19 +132,26 @@ export class WasmSha256 {
 
   /** SHA-256 of `parts` one after the other: 32 bytes. */
   sha256(parts: readonly Uint8Array[]): Uint8Array {
-    this.#finish(this.#append(0, parts));
-    return this.#bytes.slice(DIGEST, DIGEST + HASH);
+    const length = this.#append(0, parts);
+    this.#finish(length);
+    return this.#result(length);
   }
 
   /** HMAC-SHA256 (RFC 2104) of `parts` under a `key` of at most 64 bytes: 32 bytes. */
   hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
     this.#pad(key, 0x36);
-    this.#finish(this.#append(BLOCK, parts));
+    const length = this.#append(BLOCK, parts);
+    this.#finish(length);
     this.#pad(key, 0x5c);
     this.#bytes.copyWithin(DATA + BLOCK, DIGEST, DIGEST + HASH);
     this.#finish(BLOCK + HASH);
+    return this.#result(Math.max(length, BLOCK + HASH));
+  }
+
+  /** A copy of the hash; what led to it is overwritten, for keys and secrets are hashed here. */
+  #result(length: number): Uint8Array {
     const hash = this.#bytes.slice(DIGEST, DIGEST + HASH);
-    this.#bytes.fill(0, STATE, DATA + 2 * BLOCK);
+    this.#bytes.fill(0, STATE, DATA + length + BLOCK);
     return hash;
   }
 
