@@ -7,11 +7,29 @@ import { pushBytes } from "../../bitcoin/script.ts";
 import { targetFromCompact } from "../../bitcoin/target.ts";
 import { serializeTransaction, type Transaction, txid } from "../../bitcoin/transaction.ts";
 import { concat } from "../../kernel/bytes.ts";
+import { type Clock, sleep } from "../../kernel/clock.ts";
+import { Fault } from "../../kernel/fault.ts";
+import type { Random } from "../../kernel/random.ts";
 import { type BlockData, decodeBlock } from "./block-data.ts";
-import type { BlockTemplate } from "./template.ts";
+import { medianTimePast } from "./block-index.ts";
+import type { Chain } from "./chain.ts";
+import type { Mempool } from "./mempool.ts";
+import { ANYONE_SCRIPT } from "./synthetic.ts";
+import { type BlockTemplate, buildTemplate, templateTime } from "./template.ts";
 
 /** Nonces tried before the caller gets the thread back: some 20 ms. */
 export const NONCES_PER_SLICE = 20_000;
+
+/** Seconds between the blocks of the history. */
+const HISTORY_SPACING = 60;
+
+/** What the node's own miner works with. */
+export interface MinerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly chain: Chain;
+  readonly mempool: Mempool;
+}
 
 /** What the miner puts into a block besides the template. */
 export interface BlockPlan {
@@ -77,4 +95,47 @@ export function* mine(template: BlockTemplate, plan: BlockPlan): Generator<undef
     );
   }
   return undefined;
+}
+
+/**
+ * Fills `chain` up to height `count` with blocks a minute apart that end a minute ago and pay to anyone. Throws
+ * `Fault("devnet-history-failed")`.
+ */
+export function makeHistory({ chain, clock, mempool, random }: MinerDeps, count: number): void {
+  const now = Math.floor(clock.nowMs() / 1000);
+  for (let height = chain.tip.height + 1; height <= count; height++) {
+    const planned = now - (count + 1 - height) * HISTORY_SPACING;
+    const time = Math.max(planned, medianTimePast(chain.tip) + 1);
+    const plan = { script: ANYONE_SCRIPT, time, extranonce: random.bytes(8) };
+    // Half of all hashes do at regtest's easiest target: one slice is always enough.
+    const { value } = mine(buildTemplate(chain, mempool), plan).next();
+    const reason = value === undefined ? "no nonce found" : chain.submit(value);
+    if (reason !== null) throw new Fault("devnet-history-failed", { height, reason });
+  }
+}
+
+/**
+ * Mines `count` blocks on the tip that pay `script`, until `ended` says that nobody wants them any more; the hashes of the
+ * accepted ones in display order. Between slices the thread is free.
+ */
+export async function generateBlocks(
+  { chain, clock, mempool, random }: MinerDeps,
+  { count, script, ended }: { readonly count: number; readonly script: Uint8Array; readonly ended: () => boolean },
+): Promise<string[]> {
+  const found: string[] = [];
+  while (found.length < count && !ended()) {
+    const built = buildTemplate(chain, mempool);
+    const search = mine(built, { script, time: templateTime(built.prev, clock), extranonce: random.bytes(8) });
+    let step = search.next();
+    // A new tip makes the search worthless.
+    while (step.done !== true && chain.tip === built.prev && !ended()) {
+      await sleep(clock, 0);
+      step = search.next();
+    }
+    if (step.done !== true || step.value === undefined) continue;
+    const { key } = step.value;
+    if (chain.submit(step.value) === null) found.push(key);
+    else if (chain.tip === built.prev) break;
+  }
+  return found;
 }

@@ -9,34 +9,37 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NETWORKS } from "../../bitcoin/network.ts";
 import { toHex } from "../../kernel/bytes.ts";
-import { type Clock, sleep, type Timer } from "../../kernel/clock.ts";
+import type { Clock, Timer } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { BlockData } from "./block-data.ts";
-import { type BlockNode, medianTimePast } from "./block-index.ts";
+import type { BlockNode } from "./block-index.ts";
 import { Chain } from "./chain.ts";
 import { Disturbances } from "./disturbances.ts";
-import { mine } from "./generate.ts";
+import { generateBlocks, type MinerDeps, makeHistory } from "./generate.ts";
 import { REGTEST_GENESIS } from "./genesis.ts";
 import { Mempool } from "./mempool.ts";
 import { CHAIN_METHODS } from "./rpc-chain-methods.ts";
 import { MINING_METHODS } from "./rpc-mining-methods.ts";
+import type { RpcParams } from "./rpc-protocol.ts";
 import { RpcServer } from "./rpc-server.ts";
 import { callMethod, type RpcContext } from "./rpc-table.ts";
 import { ANYONE_SCRIPT, SyntheticTransactions } from "./synthetic.ts";
-import { type BlockTemplate, buildTemplate, templateTime } from "./template.ts";
+import { type BlockTemplate, buildTemplate } from "./template.ts";
 
 /** `nBits` of regtest: every second hash is a block. */
 export const REGTEST_BITS = 0x207fffff;
 
-/** Seconds between the blocks of the history that the node starts with. */
-const HISTORY_SPACING = 60;
+/** Blocks of history unless told otherwise: ten coinbases are mature. */
+const INITIAL_BLOCKS = 110;
 
 /** A template is kept this long when only the mempool changed, as in Core. */
 const TEMPLATE_AGE_MS = 5000;
+
+const METHODS = { ...CHAIN_METHODS, ...MINING_METHODS };
 
 /** What can be chosen; everything has a default. */
 export interface DevnetNodeOptions {
@@ -90,7 +93,8 @@ export class DevnetNode implements Part {
   readonly #options: DevnetNodeOptions;
   readonly #synthetic: SyntheticTransactions;
   readonly #peers = new Map<DevnetNode, Unsubscribe>();
-  readonly #stopping = new AbortController();
+  #stopping = new AbortController();
+  #context: RpcContext | undefined;
   #server: RpcServer | undefined;
   #port: number | undefined;
   #timer: Timer | undefined;
@@ -107,7 +111,7 @@ export class DevnetNode implements Part {
     this.user = options.user ?? (options.cookieDirectory === undefined ? "devnet" : "__cookie__");
     // Not from `deps.random`: a seeded test must not make the password known.
     this.password = options.password ?? toHex(randomBytes(32));
-    const initialBlocks = options.initialBlocks ?? 110;
+    const initialBlocks = options.initialBlocks ?? INITIAL_BLOCKS;
     const nBits = options.nBits ?? REGTEST_BITS;
     this.chain = new Chain(this.#deps, {
       genesis: REGTEST_GENESIS,
@@ -138,25 +142,23 @@ export class DevnetNode implements Part {
   }
 
   /**
-   * Makes the history, fills the mempool and listens. Throws `Fault("devnet-history-failed")`,
+   * Makes the history, fills the mempool and listens. After `stop` it may be called again, as a real node is restarted:
+   * chain, mempool, password and port are as they were, peers have to be connected again. Throws `Fault("devnet-history-failed")`,
    * `Fault("devnet-cookie-failed")` or `Fault("devnet-listen-failed")`.
    */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { peer } = this.#options;
-    if (peer === undefined) this.#makeHistory();
-    else this.connect(peer);
-    this.#fillMempool();
+    this.#stopping = new AbortController();
+    this.prepare();
     const { clock, log } = this.#deps;
-    const context = this.#context();
-    const methods = { ...CHAIN_METHODS, ...MINING_METHODS };
-    const { host = "127.0.0.1", port = 0 } = this.#options;
+    const { host = "127.0.0.1" } = this.#options;
+    const port = this.#options.port ?? this.#port ?? 0;
     const server = new RpcServer(
       {
         clock,
         log,
         disturbances: this.disturbances,
-        handle: (method, params, ended) => callMethod(methods, context, method, params, ended),
+        handle: (method, params, ended) => this.call(method, params, ended),
       },
       { host, port, user: this.user, password: this.password },
     );
@@ -168,15 +170,38 @@ export class DevnetNode implements Part {
       await this.stop();
       throw error;
     }
-    const perSecond = this.#options.transactions?.perSecond ?? 0;
-    if (perSecond > 0) this.#timer = clock.every(1000 / perSecond, () => this.#addTransaction());
     log.info(`regtest node at ${this.url}, ${this.chain.tip.height} blocks`);
+  }
+
+  /**
+   * The part of `start` that needs no network: the history, or the peer's, and the transactions. For tests. Throws `Fault("devnet-history-failed")`.
+   */
+  prepare(): void {
+    if (this.#context === undefined) {
+      this.#context = this.#makeContext();
+      const { peer, initialBlocks = INITIAL_BLOCKS } = this.#options;
+      if (peer === undefined) makeHistory(this.#minerDeps(), initialBlocks);
+      else this.connect(peer);
+      this.#fillMempool();
+    }
+    const perSecond = this.#options.transactions?.perSecond ?? 0;
+    if (perSecond > 0) this.#timer ??= this.#deps.clock.every(1000 / perSecond, () => this.#addTransaction());
+  }
+
+  /**
+   * Runs an RPC method without HTTP and without disturbances. Throws `RpcError` as a client would get it, and `TypeError`
+   * before `prepare` or `start`.
+   */
+  async call(method: string, params: RpcParams = [], signal?: AbortSignal): Promise<unknown> {
+    if (this.#context === undefined) throw new TypeError(`${this.name} has not been started`);
+    return callMethod(METHODS, this.#context, method, params, signal ?? this.#stopping.signal);
   }
 
   /** Ends waiting calls, closes the port and removes the cookie. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#timer?.cancel();
+    this.#timer = undefined;
     for (const peer of [...this.#peers.keys()]) this.disconnect(peer);
     await this.#server?.stop();
     if (this.cookiePath !== undefined) await rm(this.cookiePath, { force: true });
@@ -227,39 +252,13 @@ export class DevnetNode implements Part {
    * order. Real proof of work, in slices that leave the thread free in between. Ends early when `signal` aborts.
    */
   async generate(count: number, script: Uint8Array = ANYONE_SCRIPT, signal?: AbortSignal): Promise<string[]> {
-    const found: string[] = [];
     const ended = (): boolean => signal?.aborted === true || this.#stopping.signal.aborted;
-    while (found.length < count && !ended()) {
-      const built = buildTemplate(this.chain, this.mempool);
-      const time = templateTime(built.prev, this.#deps.clock);
-      const search = mine(built, { script, time, extranonce: this.#deps.random.bytes(8) });
-      let step = search.next();
-      // A new tip makes the search worthless.
-      while (step.done !== true && this.chain.tip === built.prev) {
-        await sleep(this.#deps.clock, 0, signal).catch(() => undefined);
-        if (ended()) return found;
-        step = search.next();
-      }
-      if (step.done === true && step.value !== undefined && this.chain.submit(step.value) === null) {
-        found.push(step.value.key);
-      }
-    }
-    return found;
+    return generateBlocks(this.#minerDeps(), { count, script, ended });
   }
 
-  #makeHistory(): void {
-    const count = this.#options.initialBlocks ?? 110;
-    const now = Math.floor(this.#deps.clock.nowMs() / 1000);
-    for (let height = this.chain.tip.height + 1; height <= count; height++) {
-      const planned = now - (count + 1 - height) * HISTORY_SPACING;
-      const time = Math.max(planned, medianTimePast(this.chain.tip) + 1);
-      const built = buildTemplate(this.chain, this.mempool);
-      const plan = { script: ANYONE_SCRIPT, time, extranonce: this.#deps.random.bytes(8) };
-      // Half of all hashes do: one slice is always enough.
-      const { value } = mine(built, plan).next();
-      const reason = value === undefined ? "no nonce found" : this.chain.submit(value);
-      if (reason !== null) throw new Fault("devnet-history-failed", { height, reason });
-    }
+  #minerDeps(): MinerDeps {
+    const { chain, mempool } = this;
+    return { ...this.#deps, chain, mempool };
   }
 
   #fillMempool(): void {
@@ -281,7 +280,7 @@ export class DevnetNode implements Part {
     }
   }
 
-  #context(): RpcContext {
+  #makeContext(): RpcContext {
     const { clock } = this.#deps;
     return {
       network: "regtest",

@@ -102,7 +102,11 @@ export class RpcServer {
     this.#working++;
     try {
       const body = await readBody(request);
-      if (body === undefined) return send(response, 413, "");
+      if (body === undefined) {
+        // What is still on its way would be taken for the next request.
+        response.setHeader("Connection", "close");
+        return send(response, 413, "");
+      }
       await this.#answer(body, response);
     } catch (error) {
       // The client went away while sending, or the call cannot be answered.
@@ -162,7 +166,7 @@ function send(response: ServerResponse, status: number, body: string): void {
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY) return undefined;
     chunks.push(chunk);

@@ -85,14 +85,15 @@ export class SyntheticTransactions {
     if (this.#spendable.length < 4 && chain.tip.height - this.#scannedHeight >= 5) this.#scan();
     const taken: (Spendable & { readonly coin: Coin })[] = [];
     for (let tries = 0; taken.length < count && tries < 4 * count && this.#spendable.length > 0; tries++) {
-      const at = this.#below(this.#spendable.length);
+      // The newest one every third time: its transaction is probably unconfirmed yet, which makes a chain.
+      const at = this.#below(3) === 0 ? this.#spendable.length - 1 : this.#below(this.#spendable.length);
       const [each] = this.#spendable.splice(at, 1);
       if (each === undefined || mempool.spends(each.key)) continue;
       const coin = mempool.coin(each.key);
       if (coin === undefined) continue;
       const unconfirmed = coin.height > chain.tip.height;
       const immature = coin.coinbase && chain.tip.height + 1 - coin.height < COINBASE_MATURITY;
-      if (immature || (unconfirmed && each.depth >= MAX_DEPTH)) this.#spendable.push(each);
+      if (immature || (unconfirmed && each.depth >= MAX_DEPTH)) this.#spendable.unshift(each);
       else taken.push({ ...each, depth: unconfirmed ? each.depth : 0, coin });
     }
     return taken;
