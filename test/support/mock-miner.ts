@@ -39,6 +39,8 @@ export class MockMiner {
   readonly #connection: Connection;
   #established: (() => void) | undefined;
   #bytesReceived = 0;
+  #deaf = false;
+  #leaves = true;
   #requestId = 0;
 
   private constructor(socket: Socket, options: MockMinerOptions) {
@@ -47,6 +49,9 @@ export class MockMiner {
     let failure: Error | undefined;
     socket.on("error", (error) => {
       failure = error;
+    });
+    socket.on("end", () => {
+      if (this.#leaves) socket.end();
     });
     this.closed = new Promise((resolve) => {
       socket.on("close", () => {
@@ -57,6 +62,7 @@ export class MockMiner {
     });
     socket.on("data", (bytes: Uint8Array) => {
       this.#bytesReceived += bytes.length;
+      if (this.#deaf) return;
       for (const frame of this.#connection.receive(bytes)) {
         const message = decodeMessage(frame, "client");
         if (message !== undefined) this.inbox.push(message);
@@ -75,7 +81,12 @@ export class MockMiner {
   /** Connects and sends nothing at all. */
   static async reach(address: string, options: MockMinerOptions = {}): Promise<MockMiner> {
     const at = address.lastIndexOf(":");
-    const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)), noDelay: true });
+    const socket = connect({
+      host: address.slice(0, at),
+      port: Number(address.slice(at + 1)),
+      noDelay: true,
+      allowHalfOpen: true,
+    });
     const miner = new MockMiner(socket, options);
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
@@ -184,6 +195,16 @@ export class MockMiner {
       ...changes,
     });
     return this.next("OpenExtendedMiningChannelSuccess");
+  }
+
+  /** Keeps its side open when the server has closed its own. */
+  stayAfterGoodbye(): void {
+    this.#leaves = false;
+  }
+
+  /** From now on what the server says is read from the socket and thrown away. */
+  ignoreAnswers(): void {
+    this.#deaf = true;
   }
 
   /** Stops reading from the socket. */
