@@ -3,7 +3,7 @@
  * and long messages in OpenSSL. What is quicker for what is measured by `test/bench/noise.ts`; the losers stay there.
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
-import type { Log } from "../kernel/log.ts";
+import { type Log, silentLog } from "../kernel/log.ts";
 import { MAC_SIZE, type NoiseCrypto, nobleCrypto } from "../sv2/noise/crypto.ts";
 import { WasmAead } from "../sv2/noise/wasm/aead.ts";
 import { WasmCurve } from "../sv2/noise/wasm/secp256k1.ts";
@@ -76,7 +76,7 @@ function digest(
  * The quickest implementation there is on this machine. Where WebAssembly is switched off (`node --jitless`) it is noble's
  * curve and OpenSSL: right, but with 150 handshakes a second, and the log says so.
  */
-export function nodeCrypto(deps: { readonly log: Log }): NoiseCrypto {
+export function nodeCrypto(deps: { readonly log: Log } = { log: silentLog }): NoiseCrypto {
   try {
     return wasmCrypto();
   } catch (error) {

@@ -66,7 +66,7 @@ export class Multiplier {
     op.sqr(this.#a, ratio);
     op.mul(into.scale, scale, this.#a);
     this.#sumUp(into.direct);
-    op.sqr(this.#a, this.#rescale(into.direct, this.#entryRatios, TABLE_ENTRIES));
+    op.sqr(this.#a, this.#rescale(into.direct, this.#entryRatios, TABLE_ENTRIES, gray));
     op.mul(into.scale, into.scale, this.#a);
     this.#field.copy(into.rotated, into.direct, 2 * TABLE_ENTRIES);
     for (let at = into.rotated; at < into.rotated + TABLE; at += AFFINE) op.mul(at, at, this.#beta);
@@ -77,6 +77,7 @@ export class Multiplier {
     const field = this.#field;
     const at = this.#point;
     field.copy(at, point, 2);
+    field.copy(this.#waypointRatios, field.one);
     for (let n = 0; n < WAYPOINTS; n++) {
       field.copy(this.#waypoints + n * AFFINE, at, 2);
       if (n === WAYPOINTS - 1) break;
@@ -84,7 +85,7 @@ export class Multiplier {
       for (let doublings = n % 2 === 0 ? 1 : COMB_SPACING - 1; doublings > 0; doublings--) field.op.double(at);
       field.copy(this.#waypointRatios + (n + 1) * ELEMENT, at + 2 * ELEMENT);
     }
-    return this.#rescale(this.#waypoints, this.#waypointRatios, WAYPOINTS);
+    return this.#rescale(this.#waypoints, this.#waypointRatios, WAYPOINTS, (n) => n);
   }
 
   /** Fills the table: each entry is the last with one sign turned (Gray code), and Z grows by a known ratio each time. */
@@ -113,21 +114,21 @@ export class Multiplier {
   }
 
   /**
-   * Brings `count` affine points, each in a frame whose Z exceeds that of the one before it by its element of `ratios`,
-   * into the frame of the last. Table entries are visited in Gray order, waypoints in order. Returns the product of all
-   * ratios but the first of the waypoints', which stays as it is.
+   * Brings `count` affine points into the frame of the last one. They were made in the order that `place` gives their places
+   * in, each in a frame whose Z exceeds that of the one made before it by its element of `ratios`. Returns the product of
+   * all ratios, by which the last frame's Z exceeds the one before the first.
    */
-  #rescale(points: Address, ratios: Address, count: number): Address {
+  #rescale(points: Address, ratios: Address, count: number, place: (n: number) => number): Address {
     const { op, one } = this.#field;
     const r = this.#b;
     this.#field.copy(r, one);
     for (let n = count - 1; n >= 0; n--) {
-      const x = points + (count === TABLE_ENTRIES ? gray(n) : n) * AFFINE;
+      const x = points + place(n) * AFFINE;
       op.sqr(this.#a, r);
       op.mul(x, x, this.#a);
       op.mul(this.#a, this.#a, r);
       op.mul(x + ELEMENT, x + ELEMENT, this.#a);
-      if (n > 0 || count === TABLE_ENTRIES) op.mul(r, r, ratios + n * ELEMENT);
+      op.mul(r, r, ratios + n * ELEMENT);
     }
     return r;
   }
