@@ -3,7 +3,7 @@
  * and its messages encoded, so that ten thousand channels cost ten thousand copies and not ten thousand encodings.
  */
 import { CoinbaseHasher } from "../bitcoin/coinbase.ts";
-import { foldMerklePathInto } from "../bitcoin/merkle.ts";
+import { MerklePathFolder } from "../bitcoin/merkle-fold.ts";
 import { difficultyOfTarget, targetToBytes } from "../bitcoin/target.ts";
 import { FRAME_HEADER_SIZE } from "../sv2/frame.ts";
 import { mining } from "../sv2/messages/mining.ts";
@@ -19,6 +19,7 @@ export class PreparedJob {
   /** Difficulty of the Bitcoin target. */
   readonly bitcoinDifficulty: number;
   readonly #coinbase: CoinbaseHasher;
+  readonly #path: MerklePathFolder;
   readonly #frames = new Map<string, Uint8Array>();
 
   constructor(job: Job) {
@@ -27,6 +28,7 @@ export class PreparedJob {
     this.bitcoinDifficulty =
       job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
     this.#coinbase = new CoinbaseHasher(job.coinbasePrefix, job.extranonceSize, job.coinbaseSuffix);
+    this.#path = new MerklePathFolder(job.merklePath);
   }
 
   /**
@@ -35,7 +37,7 @@ export class PreparedJob {
    */
   merkleRootInto(out: Uint8Array, first: Uint8Array, second?: Uint8Array): void {
     this.#coinbase.txidInto(out, first, second);
-    foldMerklePathInto(out, out, this.job.merklePath);
+    this.#path.rootInto(out, out);
   }
 
   /** Frame of NewExtendedMiningJob for a channel or group; a future job has no `min_ntime` (spec 5.3.16). */
