@@ -19,7 +19,10 @@ export interface ServerLimits {
   readonly bufferBytes: number;
   /** Largest payload of a frame taken from a peer. */
   readonly frameBytes: number;
-  /** Frames read from one connection per second; twice as many may come at once. Above it the peer is read more slowly. */
+  /**
+   * Frames read from one connection per second (one counts again for each 256 bytes of payload); twice as many may come at
+   * once. Above it the peer is read more slowly.
+   */
   readonly messagesPerSecond: number;
 }
 

@@ -150,6 +150,7 @@ export class MiningServer implements Part {
     try {
       for (const transport of transports) {
         this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream)));
+        this.#subscriptions.push(transport.onTrouble((error) => this.#onTrouble(error)));
         await transport.start(signal);
         started.push(transport);
       }
@@ -203,6 +204,14 @@ export class MiningServer implements Part {
         resolve();
       };
     });
+  }
+
+  /** Out of file descriptors: every attempt to connect fails so, and the log tells it now and then. */
+  #onTrouble(error: Error): void {
+    const { meter, log, clock } = this.#deps;
+    meter.count("connections_refused_total", 1, { reason: "system" });
+    const level = this.#connectionLines.tryTake(clock.monotonicMs()) ? "warn" : "debug";
+    log[level](`a connection could not be accepted: ${error.message}; see \`ulimit -n\``, { error });
   }
 
   #accept(stream: Stream): void {

@@ -31,7 +31,7 @@ export interface SessionLimits {
   readonly bufferBytes: number;
   /** Time without a byte taken while some are waiting, ms. */
   readonly stallTimeoutMs: number;
-  /** Frames read per second, in the long run. */
+  /** Frames read per second, in the long run; one counts again for each 256 bytes of payload. */
   readonly messagesPerSecond: number;
   /** Frames that may come at once on top of that. */
   readonly messageBurst: number;
@@ -96,6 +96,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   #writtenBytes = 0;
   #takenBytes = 0;
   #takenMs: number;
+  #discardedBytes = 0;
 
   constructor(deps: SessionDeps<P>, limits: SessionLimits) {
     this.#deps = deps;
@@ -113,7 +114,10 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   }
 
   onData(bytes: Uint8Array): void {
-    if (this.#state === "leaving" || this.#state === "gone") return;
+    if (!this.listening) {
+      this.#discard(bytes);
+      return;
+    }
     if (this.#held !== undefined) {
       this.#held.push(bytes);
       return;
@@ -236,15 +240,25 @@ export class Session<P extends Peer = Peer> implements StreamListener {
         return;
       }
     }
-    this.#slowDown(frames.length);
+    this.#slowDown(frames.reduce((sum, { payload }) => sum + 1 + (payload.length >>> 8), 0));
   }
 
-  /** Charges frames to the rate; in debt, reads nothing until it is paid. At most one read of the stream is ahead. */
-  #slowDown(frames: number): void {
+  /**
+   * What a refused peer still sends is read and thrown away, because closing on unread bytes is a TCP reset, which may
+   * overtake the answer that says why. That grace has an end.
+   */
+  #discard(bytes: Uint8Array): void {
+    this.#discardedBytes += bytes.length;
+    if (this.#discardedBytes > this.#limits.bufferBytes) this.#deps.stream.destroy();
+  }
+
+  /** Charges the rate; in debt, reads nothing until it is paid. At most one read of the stream is ahead. */
+  #slowDown(cost: number): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    this.#bucket.charge(nowMs, frames);
+    this.#bucket.charge(nowMs, cost);
     const waitMs = this.#bucket.waitMs(nowMs);
     if (waitMs === 0 || this.#throttle !== undefined) return;
+    if (cost > 0) this.#deps.log.debug("above its message rate: read more slowly", { waitMs: Math.ceil(waitMs) });
     this.#deps.stream.pause();
     this.#throttle = this.#deps.clock.after(Math.ceil(waitMs), () => {
       this.#throttle = undefined;

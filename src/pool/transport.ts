@@ -47,6 +47,8 @@ export interface Transport extends Part {
   readonly address: string | undefined;
   /** Calls `listener` with every later stream. A stream with no listener is destroyed. */
   onStream(listener: (stream: Stream) => void): Unsubscribe;
+  /** Calls `listener` whenever a peer could not be accepted, e.g. for want of file descriptors; it goes on listening. */
+  onTrouble(listener: (error: Error) => void): Unsubscribe;
   /** Takes no new streams from now on; those that are open go on. Used as the first step of a graceful stop. */
   refuse(): void;
 }

@@ -119,6 +119,11 @@ export class FakeJobSource implements JobSource {
     for (const listener of this.#listeners) listener(template, cause);
   }
 
+  /** The node is gone: there is no template that it would vouch for. */
+  lose(): void {
+    this.#current = undefined;
+  }
+
   /** Another block came: a template on top of it. */
   newBlock(wish: Partial<TemplateWish> = {}): Template {
     const template = makeTemplate({ ...this.#base(1), prevHash: seededRandom(++made).bytes(32), ...wish });

@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { opReturn } from "../../src/bitcoin/script.ts";
 import { fromHex, utf8 } from "../../src/kernel/bytes.ts";
 import { Bus } from "../../src/kernel/events.ts";
+import { silentLog } from "../../src/kernel/log.ts";
 import { type HashedShare, MINING_DEFAULTS, type MiningOptions } from "../../src/mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
 import { BIP320_MASK, JobIds } from "../../src/mining/job.ts";
@@ -31,7 +32,7 @@ const AUTHORITY_PUBLIC_KEY = fromHex("f9308a019258c31049344f85f89d5229b531c84583
 /** What the pool's coinbases pay to. */
 export const PAYOUT_SCRIPT = opReturn(utf8("payout"));
 
-const crypto = nodeCrypto();
+const crypto = nodeCrypto({ log: silentLog });
 const random = systemRandom();
 
 /** What a test may choose. */

@@ -24,6 +24,7 @@ export class TcpTransport implements Transport {
   readonly name: string;
   readonly #options: TcpOptions;
   readonly #listeners = new Set<(stream: Stream) => void>();
+  readonly #troubleListeners = new Set<(error: Error) => void>();
   readonly #streams = new Set<TcpStream>();
   #server: Server | undefined;
   #closed: Promise<void> | undefined;
@@ -43,6 +44,11 @@ export class TcpTransport implements Transport {
     return () => void this.#listeners.delete(listener);
   }
 
+  onTrouble(listener: (error: Error) => void): Unsubscribe {
+    this.#troubleListeners.add(listener);
+    return () => void this.#troubleListeners.delete(listener);
+  }
+
   /** Binds and listens. Throws `Fault("listen-failed")` with the system's reason. */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -54,8 +60,10 @@ export class TcpTransport implements Transport {
       });
       server.listen({ host, port, backlog }, resolve);
     });
-    // An error after this point concerns one accept (EMFILE): Node closes that socket and goes on listening.
-    server.removeAllListeners("error").on("error", () => undefined);
+    // An error after this point concerns one accept (EMFILE, ENFILE): Node goes on listening.
+    server.removeAllListeners("error").on("error", (error) => {
+      for (const listener of this.#troubleListeners) listener(error);
+    });
     this.#server = server;
     const bound = server.address();
     if (bound !== null && typeof bound === "object") this.#address = hostPort(bound.address, bound.port);

@@ -251,6 +251,15 @@ describe("failures", () => {
     expect(counts.get(dropped("setup-refused"))).toBe(1);
   });
 
+  test("a refused peer that keeps sending is read for a while, then cut off", () => {
+    const { stream } = session({ onFrame: () => new Fault("setup-refused") });
+    stream.receive(frame());
+    stream.receive(new Uint8Array(LIMITS.bufferBytes));
+    expect(stream.destroyed).toBe(false);
+    stream.receive(new Uint8Array(1));
+    expect(stream.destroyed).toBe(true);
+  });
+
   test("a refused peer that does not go is made to", () => {
     const { stream, pass } = session({ onFrame: () => new Fault("setup-refused") });
     stream.receive(frame());
@@ -341,6 +350,14 @@ describe("message rate", () => {
     expect(stream.paused).toBe(true);
     clock.advance(5001);
     expect(stream.paused).toBe(false);
+  });
+
+  test("a long frame counts for its length", () => {
+    const { stream } = session();
+    stream.receive(frame(256 * 19 - 1));
+    expect(stream.paused).toBe(false);
+    stream.receive(frame());
+    expect(stream.paused).toBe(true);
   });
 
   test("a peer within its rate is never held up", () => {
