@@ -143,7 +143,7 @@ export function compose(world: World): DependencyContainer {
 
   // Miners
   part(TOKENS.noise, () => {
-    const [clock, random, crypto] = [get(TOKENS.clock), get(TOKENS.random), nodeCrypto()];
+    const [clock, random, crypto] = [get(TOKENS.clock), get(TOKENS.random), nodeCrypto({ log: log("noise") })];
     return {
       crypto,
       identity: new StaticIdentity(
@@ -153,7 +153,9 @@ export function compose(world: World): DependencyContainer {
       ephemeralKeys: new EphemeralKeyPool({ crypto, random }, { capacity: EPHEMERAL_KEYS }),
     };
   });
-  part(TOKENS.transports, () => [new TcpTransport({}, world.settings.listen)]);
+  part(TOKENS.transports, () => [
+    new TcpTransport({ clock: get(TOKENS.clock), log: log("tcp") }, world.settings.listen),
+  ]);
   part(
     TOKENS.miningServer,
     () =>

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { onTestFinished } from "vitest";
 import { ROOT } from "./sources.ts";
 
 /** A running or ended process. */
@@ -16,7 +17,10 @@ export interface Program {
   readonly ended: Promise<number>;
 }
 
-/** Starts `bllvm-stratum-v2` with `args`. The caller ends it; a test that fails leaves nothing running. */
+/**
+ * Starts `bllvm-stratum-v2` with `args`. A test that fails leaves nothing running: what it started is killed when it ends,
+ * what a hook started when the test process ends.
+ */
 export function program(args: readonly string[], options: { readonly cwd?: string } = {}): Program {
   return run(process.execPath, [join(ROOT, "dist/src/main.js"), ...args], options);
 }
@@ -34,6 +38,11 @@ export function run(command: string, args: readonly string[], options: { readonl
     env: { ...process.env, NO_COLOR: "1" },
   });
   running.add(child);
+  try {
+    onTestFinished(() => void child.kill("SIGKILL"));
+  } catch {
+    // Started by a hook: it may outlive this test.
+  }
   const out: string[] = [];
   const err: string[] = [];
   const waiting = new Set<() => void>();

@@ -45,7 +45,7 @@ export async function demo(options: DemoOptions, terminal: Terminal, signal: Abo
 
   const { host, port } = parseHostPort(server.listening[0] ?? "");
   const miner = new CpuMiner(
-    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto() },
+    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto({ log: silentLog }) },
     {
       host,
       port,

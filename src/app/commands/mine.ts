@@ -38,7 +38,7 @@ export async function mine(
     );
   };
   const miner = new CpuMiner(
-    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto() },
+    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto({ log: silentLog }) },
     {
       host,
       port,

@@ -1,0 +1,71 @@
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares server`. */
+import { execFileSync } from "node:child_process";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { type Bench, measure, printNs } from "./bench.ts";
+import { hashingBenches } from "./hashing.ts";
+import { messageBenches } from "./messages.ts";
+import { noiseBenches } from "./noise.ts";
+import { measureServer } from "./server.ts";
+import { shareRows } from "./shares.ts";
+
+const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
+  noise: () => rows(noiseBenches),
+  messages: () => rows(messageBenches),
+  hashing: () => rows(hashingBenches),
+  async shares() {
+    for (const { name, perSecond, note } of shareRows())
+      line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, note);
+  },
+  async server() {
+    // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
+    for (const scenario of ["1000:standard", "1000:extended", "10000:standard", "10000:extended"]) {
+      const args = ["--expose-gc", fileURLToPath(import.meta.url), `server=${scenario}`];
+      process.stdout.write(execFileSync(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }));
+    }
+  },
+};
+
+/** One scenario of the server group, `count:channel`. */
+async function server(scenario: string): Promise<void> {
+  const [count, channel] = scenario.split(":");
+  for (const { name, value, unit } of await measureServer(
+    Number(count),
+    channel === "standard" ? "standard" : "extended",
+  )) {
+    line(name, `${value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(1)} ${unit}`, "");
+  }
+}
+
+async function rows(benches: readonly Bench[]): Promise<void> {
+  for (const bench of benches) {
+    const { name, medianNs, bestNs, reference } = await measure(bench);
+    line(name, `${printNs(medianNs)} (best ${printNs(bestNs)})`, reference ?? "");
+  }
+}
+
+function line(name: string, value: string, note: string): void {
+  console.log(`| ${name} | ${value} | ${note} |`);
+}
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const [scenario] = wanted;
+  if (scenario?.startsWith("server=")) {
+    await server(scenario.slice("server=".length));
+    return 0;
+  }
+  const unknown = wanted.filter((name) => !(name in GROUPS));
+  if (unknown.length > 0) {
+    console.error(`no bench group is called ${unknown.join(", ")}; there are ${Object.keys(GROUPS).join(", ")}`);
+    return 2;
+  }
+  console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`);
+  for (const [name, run] of Object.entries(GROUPS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    console.log(`\n## ${name}\n\n| what | median | reference |\n|---|---|---|`);
+    await run();
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
