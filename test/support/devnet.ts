@@ -1,5 +1,6 @@
 /** A devnet node for unit tests: no network, fake clock, seeded randomness. */
-import { DevnetNode, type DevnetNodeOptions } from "../../src/devnet/node/node.ts";
+import { DevnetNode } from "../../src/devnet/node/node.ts";
+import type { DevnetNodeOptions } from "../../src/devnet/node/options.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { recordingLog } from "./recording-log.ts";
 import { seededRandom } from "./seeded-random.ts";

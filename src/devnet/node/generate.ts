@@ -17,8 +17,8 @@ import type { Mempool } from "./mempool.ts";
 import { ANYONE_SCRIPT } from "./synthetic.ts";
 import { type BlockTemplate, buildTemplate, templateTime } from "./template.ts";
 
-/** Nonces tried before the caller gets the thread back: some 20 ms. */
-export const NONCES_PER_SLICE = 20_000;
+/** Nonces tried before the caller gets the thread back: some 10 ms. */
+export const NONCES_PER_SLICE = 8_000;
 
 /** Seconds between the blocks of the history. */
 const HISTORY_SPACING = 60;

@@ -10,18 +10,17 @@ import { join } from "node:path";
 import { NETWORKS } from "../../bitcoin/network.ts";
 import { toHex } from "../../kernel/bytes.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
-import type { Unsubscribe } from "../../kernel/events.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Random } from "../../kernel/random.ts";
-import type { BlockData } from "./block-data.ts";
-import type { BlockNode } from "./block-index.ts";
 import { Chain } from "./chain.ts";
 import { Disturbances } from "./disturbances.ts";
 import { generateBlocks, type MinerDeps, makeHistory } from "./generate.ts";
 import { REGTEST_GENESIS } from "./genesis.ts";
 import { Mempool } from "./mempool.ts";
+import type { DevnetNodeOptions } from "./options.ts";
+import { Peering } from "./peering.ts";
 import { CHAIN_METHODS } from "./rpc-chain-methods.ts";
 import { MINING_METHODS } from "./rpc-mining-methods.ts";
 import type { RpcParams } from "./rpc-protocol.ts";
@@ -29,6 +28,7 @@ import { RpcServer } from "./rpc-server.ts";
 import { callMethod, type RpcContext } from "./rpc-table.ts";
 import { ANYONE_SCRIPT, SyntheticTransactions } from "./synthetic.ts";
 import { type BlockTemplate, buildTemplate } from "./template.ts";
+import { ZmqPublisher } from "./zmq-publisher.ts";
 
 /** `nBits` of regtest: every second hash is a block. */
 export const REGTEST_BITS = 0x207fffff;
@@ -41,41 +41,6 @@ const TEMPLATE_AGE_MS = 5000;
 
 const METHODS = { ...CHAIN_METHODS, ...MINING_METHODS };
 
-/** What can be chosen; everything has a default. */
-export interface DevnetNodeOptions {
-  /** For logs and errors; `devnet`. */
-  readonly name?: string;
-  /** Address to listen on; 127.0.0.1. */
-  readonly host?: string;
-  /** Port to listen on; 0, any free one. */
-  readonly port?: number;
-  /** RPC user; `devnet`, or `__cookie__` with a cookie file. */
-  readonly user?: string;
-  /** RPC password; a random one, also written to the cookie file if there is one. */
-  readonly password?: string;
-  /** Where to write `.cookie` (mode 0600, gone after `stop`) when no password is given; no file by default. */
-  readonly cookieDirectory?: string;
-  /** `nBits` of every block after the history; `REGTEST_BITS`. Choose a harder one for blocks every few seconds. */
-  readonly nBits?: number;
-  /** Blocks of history mined at the start, at regtest's easiest target; 110, so that ten coinbases are mature. */
-  readonly initialBlocks?: number;
-  /** Blocks whose content is kept; 2,000. */
-  readonly blocksKept?: number;
-  /** Synthetic transactions in the mempool. */
-  readonly transactions?: {
-    /** As many at least, after every block; 12. */
-    readonly atLeast?: number;
-    /** New ones a second besides; 0. */
-    readonly perSecond?: number;
-    /** No more when there are as many; 1,000. The mempool itself takes ten times as many from others. */
-    readonly atMost?: number;
-  };
-  /** How long a long poll waits for another tip before it looks at the mempool: first (60,000) and then (10,000), ms. */
-  readonly longPoll?: { readonly firstMs: number; readonly laterMs: number };
-  /** A node to take the history from and to exchange blocks with; it must have the same `nBits` and `initialBlocks`. */
-  readonly peer?: DevnetNode;
-}
-
 /** A Bitcoin node in this process. */
 export class DevnetNode implements Part {
   readonly name: string;
@@ -83,6 +48,8 @@ export class DevnetNode implements Part {
   readonly chain: Chain;
   /** Unconfirmed transactions. */
   readonly mempool: Mempool;
+  /** Nodes that it exchanges blocks with. */
+  readonly peering: Peering;
   /** What the node does wrong on purpose. */
   readonly disturbances = new Disturbances();
   /** RPC user. */
@@ -92,11 +59,12 @@ export class DevnetNode implements Part {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly log: Log };
   readonly #options: DevnetNodeOptions;
   readonly #synthetic: SyntheticTransactions;
-  readonly #peers = new Map<DevnetNode, Unsubscribe>();
   #stopping = new AbortController();
   #context: RpcContext | undefined;
   #server: RpcServer | undefined;
   #port: number | undefined;
+  #zmq: ZmqPublisher | undefined;
+  #zmqPort: number | undefined;
   #timer: Timer | undefined;
   #template: { readonly built: BlockTemplate; readonly atMs: number } | undefined;
 
@@ -121,9 +89,11 @@ export class DevnetNode implements Part {
       blocksKept: options.blocksKept ?? 2000,
     });
     const { chain } = this;
+    this.peering = new Peering({ chain });
     this.mempool = new Mempool({ chain, clock: deps.clock }, { most: 10 * (options.transactions?.atMost ?? 1000) });
     this.#synthetic = new SyntheticTransactions({ chain, mempool: this.mempool, random: deps.random });
     chain.events.on("tip", ({ node }) => {
+      this.#zmq?.publish(node.hash);
       this.#fillMempool();
       this.#deps.log.debug(`tip is block ${node.height}`, { hash: node.key, transactions: node.txCount });
     });
@@ -133,6 +103,13 @@ export class DevnetNode implements Part {
   get url(): string {
     if (this.#port === undefined) throw new TypeError(`${this.name} has not been started`);
     return `http://${this.#options.host ?? "127.0.0.1"}:${this.#port}`;
+  }
+
+  /** `tcp://host:port` of the ZMQ publisher, if there is one. Throws `TypeError` before `start` has resolved. */
+  get zmqAddress(): string | undefined {
+    if (this.#options.zmqPort === undefined) return undefined;
+    if (this.#zmqPort === undefined) throw new TypeError(`${this.name} has not been started`);
+    return `tcp://${this.#options.host ?? "127.0.0.1"}:${this.#zmqPort}`;
   }
 
   /** Path of the cookie file, if there is one. */
@@ -165,6 +142,7 @@ export class DevnetNode implements Part {
     this.#server = server;
     try {
       this.#port = await server.start();
+      await this.#startZmq(host);
       await this.#writeCookie();
     } catch (error) {
       await this.stop();
@@ -202,8 +180,10 @@ export class DevnetNode implements Part {
     this.#stopping.abort();
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const peer of [...this.#peers.keys()]) this.disconnect(peer);
+    this.peering.disconnectAll();
     await this.#server?.stop();
+    await this.#zmq?.stop();
+    this.#zmq = undefined;
     if (this.cookiePath !== undefined) await rm(this.cookiePath, { force: true });
   }
 
@@ -211,40 +191,13 @@ export class DevnetNode implements Part {
    * Exchanges blocks with `peer` from now on, both ways, beginning with what only one of them knows (as far as its
    * content is still kept). Transactions are not exchanged.
    */
-  connect(peer: DevnetNode): void {
-    if (peer === this || this.#peers.has(peer)) return;
-    this.#link(peer);
-    peer.#link(this);
-    this.#offer(peer);
-    peer.#offer(this);
+  connect(peer: { readonly peering: Peering }): void {
+    this.peering.connect(peer.peering);
   }
 
   /** Ends the exchange with `peer`. */
-  disconnect(peer: DevnetNode): void {
-    for (const [a, b] of [
-      [this, peer],
-      [peer, this],
-    ] as const) {
-      a.#peers.get(b)?.();
-      a.#peers.delete(b);
-    }
-  }
-
-  #link(peer: DevnetNode): void {
-    this.#peers.set(
-      peer,
-      this.chain.events.on("tip", () => this.#offer(peer)),
-    );
-  }
-
-  /** Gives `peer` the blocks of the active chain that it lacks, oldest first. */
-  #offer(peer: DevnetNode): void {
-    const missing: BlockData[] = [];
-    for (let at: BlockNode | undefined = this.chain.tip; at?.data !== undefined; at = at.prev) {
-      if ((peer.chain.find(at.key)?.txCount ?? 0) > 0) break;
-      missing.push(at.data);
-    }
-    for (const data of missing.reverse()) peer.chain.submit(data);
+  disconnect(peer: { readonly peering: Peering }): void {
+    this.peering.disconnect(peer.peering);
   }
 
   /**
@@ -270,6 +223,12 @@ export class DevnetNode implements Part {
     if (this.mempool.size < (this.#options.transactions?.atMost ?? 1000)) this.#synthetic.add(1);
   }
 
+  async #startZmq(host: string): Promise<void> {
+    if (this.#options.zmqPort === undefined) return;
+    this.#zmq = new ZmqPublisher({ log: this.#deps.log }, { host, port: this.#zmqPort ?? this.#options.zmqPort });
+    this.#zmqPort = await this.#zmq.start();
+  }
+
   async #writeCookie(): Promise<void> {
     const path = this.cookiePath;
     if (path === undefined) return;
@@ -289,7 +248,8 @@ export class DevnetNode implements Part {
       mempool: this.mempool,
       disturbances: this.disturbances,
       startedMs: clock.monotonicMs(),
-      peers: () => this.#peers.size,
+      peers: () => this.peering.size,
+      zmqAddress: () => (this.#zmq === undefined ? undefined : this.zmqAddress),
       template: () => this.#currentTemplate(),
       generate: (count, script, signal) => this.generate(count, script, signal),
       longPoll: this.#options.longPoll ?? { firstMs: 60_000, laterMs: 10_000 },

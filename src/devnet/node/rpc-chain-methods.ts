@@ -70,7 +70,13 @@ export const CHAIN_METHODS: Readonly<Record<string, Method>> = {
   getnetworkinfo: { params: [], run: getNetworkInfo },
   getconnectioncount: { params: [], run: ({ peers }) => peers() },
   uptime: { params: [], run: ({ clock, startedMs }) => Math.floor((clock.monotonicMs() - startedMs) / 1000) },
-  getzmqnotifications: { params: [], run: () => [] },
+  getzmqnotifications: {
+    params: [],
+    run: ({ zmqAddress }) => {
+      const address = zmqAddress();
+      return address === undefined ? [] : [{ type: "pubhashblock", address, hwm: 1000 }];
+    },
+  },
   validateaddress: { params: [param("address", "string")], run: validateAddress },
 };
 

@@ -20,6 +20,8 @@ export interface RpcContext {
   readonly startedMs: number;
   /** Number of nodes it exchanges blocks with. */
   readonly peers: () => number;
+  /** Where new tips are published by ZMQ. */
+  readonly zmqAddress: () => string | undefined;
   /** The template to hand out now; the same one for a few seconds. */
   readonly template: () => BlockTemplate;
   /** Mines blocks that pay `script`; the hashes, in display order. */
