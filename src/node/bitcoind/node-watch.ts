@@ -285,10 +285,11 @@ export class NodeWatch {
     };
     await first;
     const loops = [this.#rpcNotices(deps, signal)];
-    if (zmqAddress !== undefined) loops.push(zmqTips(deps, { address: zmqAddress }, signal));
-    for (const ended of await Promise.allSettled(loops)) {
-      if (ended.status === "rejected" && !signal.aborted) this.#noticeFailed("zmq", ended.reason);
+    if (zmqAddress !== undefined) {
+      const zmq = zmqTips(deps, { address: zmqAddress }, signal);
+      loops.push(zmq.catch((error: unknown) => this.#noticeFailed("zmq", error)));
     }
+    await Promise.all(loops);
   }
 
   /** The best RPC notice that the node offers, or the one that was chosen. */

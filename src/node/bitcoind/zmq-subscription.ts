@@ -30,7 +30,10 @@ export function subscribeToBlocks(
     signal.throwIfAborted();
     const subscriber = new ZmtpSubscriber({}, { topic: "hashblock" });
     let socket: ClientSocket | undefined;
+    let isOver = false;
     const end = (error: unknown): void => {
+      if (isOver) return;
+      isOver = true;
       signal.removeEventListener("abort", onAbort);
       const isZmq = error instanceof Fault && error.code === "node-zmq";
       reject(isZmq ? new Fault("node-zmq", { node, address, ...error.data }) : error);

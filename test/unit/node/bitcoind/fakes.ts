@@ -121,8 +121,12 @@ export class FakeNode implements Rpc {
     const held = this.held.get(method);
     if (held !== undefined) {
       await new Promise<void>((resolve, reject) => {
-        held.push(resolve);
-        options.signal?.addEventListener("abort", () => reject(options.signal?.reason), { once: true });
+        const onAbort = (): void => reject(options.signal?.reason);
+        held.push(() => {
+          options.signal?.removeEventListener("abort", onAbort);
+          resolve();
+        });
+        options.signal?.addEventListener("abort", onAbort, { once: true });
       });
     }
     const fault = this.down ?? this.failing.get(method);
@@ -183,6 +187,7 @@ export class FakeNode implements Rpc {
     this.#waiting.add(wake);
     signal?.addEventListener("abort", wake, { once: true });
     await sleep(this.#clock, timeoutMs, done.signal).catch(() => undefined);
+    signal?.removeEventListener("abort", wake);
     this.#waiting.delete(wake);
     signal?.throwIfAborted();
   }
