@@ -9,7 +9,6 @@
  *   (a proxy that comes back with kept shares) loses nothing.
  */
 
-import { concat } from "../kernel/bytes.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import { describe, Fault, type FaultCode } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
@@ -18,6 +17,7 @@ import type { Connection } from "../sv2/connection.ts";
 import type { Frame } from "../sv2/frame.ts";
 import type { Ticket } from "./admission.ts";
 import type { GatePlace, HandshakeGate } from "./handshake-gate.ts";
+import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Stream, StreamListener } from "./transport.ts";
 
@@ -81,6 +81,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   readonly #deps: SessionDeps<P>;
   readonly #limits: SessionLimits;
   readonly #bucket: TokenBucket;
+  readonly #outbox: Outbox;
   readonly #startedMs: number;
   /** `draining`: we have said our last, the peer's last shares still count. `leaving`: nothing counts any more. */
   #state: "open" | "draining" | "leaving" | "gone" = "open";
@@ -91,11 +92,6 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   #pastGate: boolean;
   #throttle: Timer | undefined;
   #guarded = false;
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
-  #writtenBytes = 0;
-  #takenBytes = 0;
-  #takenMs: number;
   #discardedBytes = 0;
 
   constructor(deps: SessionDeps<P>, limits: SessionLimits) {
@@ -103,12 +99,15 @@ export class Session<P extends Peer = Peer> implements StreamListener {
     this.#limits = limits;
     this.#startedMs = deps.clock.monotonicMs();
     this.#lastFrameMs = this.#startedMs;
-    this.#takenMs = this.#startedMs;
     this.#pastGate = deps.costlyActSize === 0;
     this.#bucket = new TokenBucket(
       { perSecond: limits.messagesPerSecond, burst: limits.messageBurst },
       this.#startedMs,
     );
+    this.#outbox = new Outbox(deps, {
+      limit: () => limits.bufferBytes + this.peer.bytesOwed,
+      nowMs: this.#startedMs,
+    });
     this.peer = deps.peer((frame) => this.#send(frame));
     deps.stream.attach(this);
   }
@@ -129,7 +128,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   }
 
   onDrain(): void {
-    this.#noteTaken(this.#deps.clock.monotonicMs());
+    this.#outbox.stalledMs(this.#deps.clock.monotonicMs());
   }
 
   onClose(cause: Error | undefined): void {
@@ -166,14 +165,14 @@ export class Session<P extends Peer = Peer> implements StreamListener {
       if (nowMs - this.#leftMs > limits.handshakeTimeoutMs) this.#deps.stream.destroy();
       return;
     }
-    this.#noteTaken(nowMs);
+    const stalledMs = this.#outbox.stalledMs(nowMs);
     if (!this.peer.open) {
       const elapsedMs = nowMs - this.#startedMs;
       if (elapsedMs > limits.handshakeTimeoutMs) this.#fail(this.#timeout("handshake-timeout", elapsedMs));
     } else if (nowMs - this.#lastFrameMs > limits.idleTimeoutMs) {
       this.#fail(this.#timeout("idle-timeout", nowMs - this.#lastFrameMs));
-    } else if (nowMs - this.#takenMs > limits.stallTimeoutMs) {
-      this.#fail(new Fault("peer-not-reading", { waiting: this.#deps.stream.bufferedBytes }));
+    } else if (stalledMs > limits.stallTimeoutMs) {
+      this.#fail(new Fault("peer-not-reading", { waiting: this.#outbox.waiting, forMs: Math.round(stalledMs) }));
     }
   }
 
@@ -272,38 +271,16 @@ export class Session<P extends Peer = Peer> implements StreamListener {
     if (this.#state === "open") this.#enqueue(this.#deps.connection.send(frame));
   }
 
-  /** Never throws: the sender may be in the middle of crediting a share. Beyond the limit bytes are dropped, `#flush` closes. */
   #enqueue(bytes: Uint8Array): void {
-    if (this.#queue.length === 0 && !this.#guarded) queueMicrotask(() => this.guard(() => undefined));
-    this.#queuedBytes += bytes.length;
-    if (this.#overfull) this.#queue.length = 0;
-    this.#queue.push(bytes);
-  }
-
-  get #overfull(): boolean {
-    return this.#deps.stream.bufferedBytes + this.#queuedBytes > this.#limits.bufferBytes + this.peer.bytesOwed;
+    // Sent from outside of a guarded call: it leaves with whatever else this turn sends.
+    if (this.#outbox.empty && !this.#guarded) queueMicrotask(() => this.guard(() => undefined));
+    this.#outbox.put(bytes);
   }
 
   #flush(): void {
-    if (this.#queue.length === 0 || this.#state !== "open") return;
-    if (this.#overfull) {
-      throw new Fault("peer-not-reading", { waiting: this.#deps.stream.bufferedBytes + this.#queuedBytes });
+    if (this.#state === "open" && !this.#outbox.flush()) {
+      throw new Fault("peer-not-reading", { waiting: this.#outbox.waiting });
     }
-    const [first, ...more] = this.#queue;
-    const bytes = first !== undefined && more.length === 0 ? first : concat(...this.#queue);
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#writtenBytes += bytes.length;
-    this.#deps.stream.write(bytes);
-  }
-
-  /** Keeps in mind when the peer last took something, or owed us nothing. */
-  #noteTaken(nowMs: number): void {
-    const { bufferedBytes } = this.#deps.stream;
-    const taken = this.#writtenBytes - bufferedBytes;
-    if (bufferedBytes > 0 && taken === this.#takenBytes) return;
-    this.#takenBytes = taken;
-    this.#takenMs = nowMs;
   }
 
   #timeout(code: FaultCode, elapsedMs: number): Fault {
@@ -343,7 +320,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
     this.#state = state;
     this.#leftMs = this.#deps.clock.monotonicMs();
     if (before === "leaving" || before === "gone") return;
-    this.#queue = [];
+    this.#outbox.clear();
     this.#held = undefined;
     this.#place?.leave();
     this.#throttle?.cancel();

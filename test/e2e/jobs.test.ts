@@ -172,6 +172,26 @@ describe("jobs", () => {
     expect(jobs).toHaveLength(3);
   });
 
+  test("the newest job wins: who was not reached yet never hears of the older one, and still gets a future job", async () => {
+    // A slice of no time at all serves one connection a turn.
+    const { miner, source, meter } = await startServer({ times: { fanOutSliceMs: 0 } });
+    const channels = [];
+    for (let i = 0; i < 4; i++) channels.push(await MockChannel.extended(await miner()));
+    source.newBlock();
+    source.refresh();
+    const [first, ...others] = channels;
+    expect((await first?.miner.expect("NewExtendedMiningJob"))?.minNtime).toBeNull();
+    const old = await first?.miner.expect("SetNewPrevHash");
+    const newest = await first?.miner.expect("NewExtendedMiningJob");
+    expect(newest?.minNtime).not.toBeNull();
+    for (const { miner: client } of others) {
+      expect(await client.expect("NewExtendedMiningJob")).toMatchObject({ jobId: newest?.jobId, minNtime: null });
+      expect(await client.expect("SetNewPrevHash")).toMatchObject({ jobId: newest?.jobId, prevHash: old?.prevHash });
+      await client.quiet(20);
+    }
+    expect(meter.observations("job_fanout_seconds").count).toBe(1);
+  });
+
   test("a template that makes no job leaves miners on the one before", async () => {
     const { miner, source, log } = await startServer({ mining: { ackBatchSize: 1 } });
     const channel = await MockChannel.extended(await miner());
