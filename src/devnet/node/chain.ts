@@ -1,8 +1,8 @@
 /**
  * The chain state: known blocks, the active chain, its coins, forks and reorgs (the ways of Core's `ProcessNewBlock`,
- * `AcceptBlock` and `ActivateBestChain`). All in memory and bounded: content and undo data of the newest `blocksKept`
- * blocks, headers of the newest `HEADERS_KEPT`, and at most `blocksKept` blocks that are not in the active chain. A block
- * whose parent is older than the content kept is refused as `prev-blk-not-found`.
+ * `AcceptBlock` and `ActivateBestChain`). All in memory and bounded: content and undo data of the newest `blocksKept` blocks
+ * or `bytesKept` bytes of them, as much again for blocks outside of the active chain, headers of the newest
+ * `HEADERS_KEPT`. A block on a parent that is too deep to be undone to is refused as `prev-blk-not-found`.
  */
 import { parseBlock } from "../../bitcoin/block.ts";
 import { equal, toDisplayHex } from "../../kernel/bytes.ts";
@@ -12,31 +12,9 @@ import { describe } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import { type BlockData, blockData } from "./block-data.ts";
 import { ancestorAt, type BlockNode, forkPoint, isBetter, medianTimePast, newNode } from "./block-index.ts";
+import { BLOCKS_ALWAYS_KEPT, type ChainEvents, type ChainOptions, HEADERS_KEPT } from "./chain-options.ts";
 import { type CoinContext, CoinSet } from "./coins.ts";
 import { checkBlock, checkBlockAtHeight, checkHeader, type Refusal } from "./validation.ts";
-
-/** Headers of the active chain that are remembered. */
-export const HEADERS_KEPT = 100_000;
-
-/** The rules that differ between chains. */
-export interface ChainOptions {
-  /** The first block, serialised. */
-  readonly genesis: Uint8Array;
-  /** `nBits` that the block at a height has to carry. */
-  readonly requiredBits: (height: number) => number;
-  /** The easiest target that a block may claim. */
-  readonly powLimit: bigint;
-  readonly halvingInterval: number;
-  /** Blocks whose content is remembered; more than the 100 of coinbase maturity. */
-  readonly blocksKept: number;
-}
-
-/** What happens to the active chain, in this order: blocks go, blocks come, then the tip is another. */
-export interface ChainEvents {
-  disconnected: { readonly node: BlockNode; readonly data: BlockData };
-  connected: { readonly node: BlockNode; readonly data: BlockData };
-  tip: { readonly node: BlockNode };
-}
 
 /** All blocks known and the coins of the best valid chain among them. */
 export class Chain {
@@ -50,6 +28,9 @@ export class Chain {
   readonly #candidates = new Set<BlockNode>();
   #tip: BlockNode;
   #sequence = 0;
+  /** Height of the oldest block of the active chain whose content is kept, and the bytes of all that are. */
+  #lowest = 0;
+  #bytes = 0;
   /** What happens to the active chain; listeners run before `submit` returns. */
   readonly events: Bus<ChainEvents>;
   /** The unspent outputs at the tip. */
@@ -97,6 +78,11 @@ export class Chain {
   /** `nBits` of the next block on the tip. */
   get nextBits(): number {
     return this.#options.requiredBits(this.#tip.height + 1);
+  }
+
+  /** Height of the oldest block of the active chain whose content is kept. */
+  get lowestKept(): number {
+    return this.#lowest;
   }
 
   /** Number of known blocks outside of the active chain. */
@@ -170,7 +156,7 @@ export class Chain {
     const known = this.#known.get(data.key);
     if (known !== undefined) return known.failed ? "duplicate-invalid" : known;
     const prev = this.#known.get(toDisplayHex(data.block.header.prevHash));
-    if (prev === undefined || prev.height < this.#tip.height - this.#options.blocksKept) return "prev-blk-not-found";
+    if (prev === undefined || prev.height < this.#lowest - 1) return "prev-blk-not-found";
     if (prev.failed) return "bad-prevblk";
     const refusal = this.#checkHeader(data, prev);
     if (refusal !== undefined) return refusal.reason;
@@ -219,7 +205,7 @@ export class Chain {
     let watchedRefusal: Refusal | undefined;
     for (let best = this.#best(); best !== this.#tip; best = this.#best()) {
       const fork = forkPoint(this.#tip, best);
-      if (fork === undefined) {
+      if (fork === undefined || fork.height < this.#lowest - 1) {
         this.#candidates.delete(best);
         continue;
       }
@@ -252,6 +238,7 @@ export class Chain {
     const result = this.coins.connect(data, this.contextAt(prev));
     if ("refusal" in result) return result.refusal;
     node.undo = result.undo;
+    this.#bytes += data.size;
     this.#active.set(node.height, node);
     this.#side.delete(node);
     this.#candidates.delete(node);
@@ -268,6 +255,7 @@ export class Chain {
     }
     this.coins.disconnect(undo);
     node.undo = undefined;
+    this.#bytes -= data.size;
     this.#active.delete(node.height);
     this.#side.add(node);
     // Until a better one is found it may be the best again.
@@ -299,26 +287,34 @@ export class Chain {
 
   /** Keeps memory bounded, see the head of this file. */
   #forgetOld(): void {
-    const oldest = this.#tip.height - this.#options.blocksKept;
-    for (let height = oldest; height >= 0; height--) {
-      const node = this.#active.get(height);
-      if (node?.data === undefined) break;
+    const { height } = this.#tip;
+    const { blocksKept, bytesKept } = this.#options;
+    const isTooMuch = (): boolean => {
+      const kept = height - this.#lowest + 1;
+      return kept > blocksKept || (this.#bytes > bytesKept && kept > BLOCKS_ALWAYS_KEPT);
+    };
+    while (isTooMuch()) {
+      const node = this.#active.get(this.#lowest++);
+      if (node?.data === undefined) continue;
+      this.#bytes -= node.undo === undefined ? 0 : node.data.size;
       node.data = undefined;
       node.undo = undefined;
     }
-    const last = this.#active.get(this.#tip.height - HEADERS_KEPT);
+    const last = this.#active.get(height - HEADERS_KEPT);
     if (last?.prev !== undefined) {
       this.#known.delete(last.prev.key);
       this.#active.delete(last.prev.height);
       last.prev = undefined;
     }
-    const excess = this.#side.size - this.#options.blocksKept;
-    const byHeight = excess > 0 ? [...this.#side].sort((a, b) => a.height - b.height) : [...this.#side];
-    byHeight.forEach((node, i) => {
-      if (node.height > oldest && i >= excess) return;
+    let count = 0;
+    let bytes = 0;
+    for (const node of [...this.#side].sort((a, b) => b.height - a.height)) {
+      count++;
+      bytes += node.data?.size ?? 0;
+      if (node.height >= this.#lowest && count <= blocksKept && bytes <= bytesKept) continue;
       this.#side.delete(node);
       this.#candidates.delete(node);
       this.#known.delete(node.key);
-    });
+    }
   }
 }

@@ -2,7 +2,7 @@
  * The embedded regtest Bitcoin node: a chain, a mempool and Core's JSON-RPC over HTTP on loopback, in this process. It is
  * test bed and demo at once; the job source talks to it exactly as to Bitcoin Core. It has no peer-to-peer network (nodes
  * of one process can be connected directly), no wallet, executes no scripts and keeps everything in memory: content of
- * the newest 2,000 blocks unless told otherwise, headers of the newest 100,000.
+ * the newest 2,000 blocks or 256 MiB unless told otherwise, headers of the newest 100,000.
  */
 import { randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
@@ -87,6 +87,7 @@ export class DevnetNode implements Part {
       powLimit: NETWORKS.regtest.powLimit,
       halvingInterval: NETWORKS.regtest.halvingInterval,
       blocksKept: options.blocksKept ?? 2000,
+      bytesKept: options.bytesKept ?? 256 * 1024 * 1024,
     });
     const { chain } = this;
     this.peering = new Peering({ chain });

@@ -23,6 +23,8 @@ export interface DevnetNodeOptions {
   readonly initialBlocks?: number;
   /** Blocks whose content is kept; 2,000. */
   readonly blocksKept?: number;
+  /** Bytes of content kept, of ten blocks at least; 256 MiB, and as much for blocks outside of the active chain. */
+  readonly bytesKept?: number;
   /** Synthetic transactions in the mempool. */
   readonly transactions?: {
     /** As many at least, after every block; 12. */

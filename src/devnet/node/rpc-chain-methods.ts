@@ -98,7 +98,6 @@ function getBlock(context: RpcContext, [hash, verbosity = 1]: readonly unknown[]
 
 function getBlockchainInfo({ chain, disturbances, network }: RpcContext): JsonObject {
   const { tip } = chain;
-  const pruneHeight = tip.height - chain.options.blocksKept + 1;
   return {
     chain: NETWORKS[network].coreName,
     blocks: tip.height,
@@ -113,7 +112,7 @@ function getBlockchainInfo({ chain, disturbances, network }: RpcContext): JsonOb
     initialblockdownload: disturbances.initialBlockDownload,
     chainwork: hex256(tip.work),
     size_on_disk: 0,
-    ...(pruneHeight > 0 ? { pruned: true, pruneheight: pruneHeight } : { pruned: false }),
+    ...(chain.lowestKept > 0 ? { pruned: true, pruneheight: chain.lowestKept } : { pruned: false }),
     warnings: [],
   };
 }

@@ -213,6 +213,37 @@ describe("bounds", () => {
     expect(chain.submit(decodeBlock(finish(draft(net.node, net.now(), chain.at(30)))))).toBe("prev-blk-not-found");
   });
 
+  test("content is forgotten when it is too large, but for ten blocks", () => {
+    const { chain } = devnet({ bytesKept: 5000 });
+    const kept = (): number => chain.tip.height - chain.lowestKept + 1;
+    const size = chain.tip.data!.size;
+    expect(kept()).toBe(Math.floor(5000 / size));
+    expect(chain.at(chain.lowestKept)?.data).toBeDefined();
+    expect(chain.at(chain.lowestKept - 1)?.data).toBeUndefined();
+    expect(devnet({ bytesKept: 1 }).chain.lowestKept).toBe(101);
+  });
+
+  test("a branch from below what is kept never becomes the chain", () => {
+    const net = devnet({ bytesKept: 5000 });
+    const { chain } = net;
+    const fork = chain.at(chain.lowestKept - 1)!;
+    let side = add(net, fork);
+    for (let i = 0; i < 5; i++) side = add(net, side);
+    expect(chain.find(side.key)).toBe(side);
+    // The chain moves on and forgets how to go back to the fork; the branch outgrows it nevertheless.
+    for (let i = 0; i < 3; i++) add(net, chain.tip);
+    const { tip } = chain;
+    expect(chain.lowestKept - 1).toBeGreaterThan(fork.height);
+    while (side.height <= tip.height) {
+      const data = decodeBlock(finish(draft(net.node, net.now(), side)));
+      if (chain.submit(data) === "prev-blk-not-found") break;
+      side = chain.find(data.key)!;
+    }
+    expect(chain.tip).toBe(tip);
+    expect(side.height).toBeGreaterThan(tip.height);
+    expect(chain.submit(decodeBlock(finish(draft(net.node, net.now(), fork))))).toBe("prev-blk-not-found");
+  });
+
   test("blocks outside of the chain are forgotten when there are too many or they are too old", () => {
     const net = devnet({ initialBlocks: 120, blocksKept: 101 });
     const { chain } = net;
