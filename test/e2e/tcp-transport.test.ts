@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Stream, StreamListener } from "../../src/pool/transport.ts";
 import { TcpTransport } from "../../src/pool/transports/tcp.ts";
@@ -175,6 +176,25 @@ describe("TcpTransport", () => {
     });
     await second.stop();
   });
+
+  test.runIf(Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1")))(
+    "IPv6 addresses are in brackets where a port follows",
+    async () => {
+      const transport = new TcpTransport({}, { host: "::1", port: 0 });
+      await transport.start(never);
+      cleanups.push(() => transport.stop());
+      expect(transport.address).toMatch(/^\[::1\]:\d+$/);
+      const accepted = new Promise<Stream>((resolve) => {
+        transport.onStream((stream) => {
+          stream.attach(new Recorder());
+          resolve(stream);
+        });
+      });
+      const socket = connect(Number(transport.address?.split(":").at(-1)), "::1");
+      cleanups.push(() => socket.destroy());
+      expect((await accepted).remoteAddress).toBe("::1");
+    },
+  );
 
   test("a stream that nobody wants is closed", async () => {
     const transport = new TcpTransport({}, { host: "127.0.0.1", port: 0 });
