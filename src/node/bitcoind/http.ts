@@ -67,10 +67,8 @@ async function collect(response: IncomingMessage, maxBytes: number): Promise<Htt
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBytes) {
-      response.destroy();
-      throw new Fault("node-answer-too-big", { maxBytes });
-    }
+    // Leaving the loop closes the connection.
+    if (size > maxBytes) throw new Fault("node-answer-too-big", { maxBytes });
     chunks.push(chunk);
   }
   const date = Date.parse(response.headers.date ?? "");

@@ -311,8 +311,6 @@ export class BitcoindJobSource implements JobSource {
       }
     }
     const cause: TemplateCause = !sameWork ? "newBlock" : this.#currentFull ? "refresh" : "fill";
-    // An empty template never takes the place of a full one for the same block.
-    if (sameWork && !full) return false;
     this.#current = template;
     this.#currentNode = node;
     this.#currentFull = full;

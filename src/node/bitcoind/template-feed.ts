@@ -60,7 +60,6 @@ export class TemplateFeed {
   /** Counts requests and notices, to tell answers from before a notice from those after it. */
   #turn = 0;
   #tipTurn = 0;
-  #answeredTurn = 0;
   #requests = 0;
   #again = false;
   #last: { readonly template: Template; readonly atMs: number; readonly full: boolean } | undefined;
@@ -178,7 +177,6 @@ export class TemplateFeed {
   #answered(answer: BlockTemplateAnswer, turn: number): void {
     const { rpc, clock, nextId, outcome } = this.#deps;
     this.#askIn(this.#options.askMs);
-    if (turn < this.#answeredTurn) return;
     const hash = answer.previousblockhash;
     // Asked before the last notice came and on another block than it named: the node has moved on since.
     if (hash !== this.#tip && turn < this.#tipTurn) return;
@@ -189,7 +187,6 @@ export class TemplateFeed {
       this.#failed(error);
       return;
     }
-    this.#answeredTurn = turn;
     this.#retryMs = FIRST_RETRY_MS;
     this.#tip = hash;
     outcome(undefined);

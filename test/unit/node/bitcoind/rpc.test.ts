@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Fault, describe as inWords } from "../../../../src/kernel/fault.ts";
+import { rpcAddress } from "../../../../src/node/bitcoind/address.ts";
 import type { Credentials } from "../../../../src/node/bitcoind/credentials.ts";
 import type { HttpAnswer, HttpLimits } from "../../../../src/node/bitcoind/http.ts";
 import { RpcClient } from "../../../../src/node/bitcoind/rpc.ts";
@@ -317,6 +318,13 @@ describe("no answer at all", () => {
 });
 
 describe("secrets", () => {
+  test("the URL that requests go to holds no credentials, or Node would send them by itself", () => {
+    const { url, shown, credentials } = rpcAddress("http://me:p%40ss@127.0.0.1:8332/wallet/x?y#z");
+    expect([url.username, url.password, credentials]).toEqual(["", "", "me:p@ss"]);
+    expect(shown).toBe("http://127.0.0.1:8332/wallet/x");
+    expect(rpcAddress("https://node.example").credentials).toBeUndefined();
+  });
+
   test("no message shows a password, wherever it came from", async () => {
     const url = "http://me:hunter2@127.0.0.1:8332/?x=hunter2#hunter2";
     const failures: Reply[] = [

@@ -162,11 +162,43 @@ describe("on a new block", () => {
     feed.stop();
   });
 
+  test("nor one whose header came only after the full template, or after another block", async () => {
+    const { clock, node, feed, tip, shown } = setting();
+    feed.start(node.tip.hash);
+    await settle();
+    node.newBlock();
+    const late = node.tip;
+    node.hold("getblocktemplate");
+    node.hold("getblockheader");
+    tip();
+    await pass(clock, 200);
+    node.release("getblocktemplate");
+    await settle();
+    expect(shown()).toEqual(["101 full", "102 full"]);
+    node.release("getblockheader");
+    await settle();
+    expect(shown().length).toBe(2);
+
+    node.newBlock();
+    node.hold("getblocktemplate");
+    node.hold("getblockheader");
+    tip();
+    await pass(clock, 200);
+    node.results.set("getblockheader", () => late);
+    const behind = node.held.get("getblockheader")?.[0];
+    node.newBlock();
+    tip();
+    behind?.();
+    await settle();
+    expect(shown().length).toBe(2);
+    feed.stop();
+  });
+
   test("an answer to a question from before the block is not taken for the new work", async () => {
     const { clock, node, feed, tip, shown } = setting({ emptyAfterMs: undefined });
     feed.start(node.tip.hash);
     await settle();
-    const old = node.template();
+    const old = { ...node.template(), coinbasevalue: 9_000_000_000 };
     node.hold("getblocktemplate");
     await pass(clock, 10_000, 1_000);
     const [answerOld] = node.held.get("getblocktemplate") ?? [];

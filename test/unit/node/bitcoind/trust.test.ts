@@ -116,6 +116,8 @@ describe("the choice", () => {
     expect(choose([node("doubtful"), node("trusted", 0)], undefined, at)).toBe(1);
     expect(choose([node("unusable"), node("doubtful")], undefined, at)).toBe(1);
     expect(choose([node("unusable"), node("unusable")], 0, at)).toBeUndefined();
+    // And among doubtful ones there is no reason to move.
+    expect(choose([node("doubtful"), node("doubtful")], 1, at)).toBe(1);
   });
 
   test("leaves a node at once when it fails or falls behind", () => {
