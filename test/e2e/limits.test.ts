@@ -112,17 +112,17 @@ describe("silence", () => {
 });
 
 describe("messages per second", () => {
-  test("a proxy that comes back with kept shares has all of them judged, the burst at once and the rest at the rate", async () => {
+  test("a proxy that comes back with kept shares has all of them judged; after that it has to wait", async () => {
     const { miner, credits } = await startServer({ limits: { messagesPerSecond: 100 }, mining: { ackBatchSize: 1 } });
     const channel = await MockChannel.extended(await miner());
-    const shares = Array.from({ length: 450 }, () => channel.find());
+    const shares = Array.from({ length: 451 }, () => channel.find());
     const began = performance.now();
-    for (const share of shares) channel.submit(share);
-    await until("all shares are credited", () => credits.length === 450, 20_000);
-    const elapsedMs = performance.now() - began;
-    // 2 messages of setting up and 450 shares, 200 of them at once: 2.5 s for the rest.
-    expect(elapsedMs).toBeGreaterThan(1000);
-    expect(elapsedMs).toBeLessThan(15_000);
+    for (const share of shares.slice(1)) channel.submit(share);
+    await until("the kept shares are credited", () => credits.length === 450, 20_000);
+    channel.submit(shares[0] ?? expect.unreachable());
+    await until("the next share is credited", () => credits.length === 451, 20_000);
+    // 200 frames may come at once; 250 more are 2.5 s at 100 a second, however the kernel cut them into reads.
+    expect(performance.now() - began).toBeGreaterThan(2000);
   });
 });
 
