@@ -5,7 +5,9 @@ export default defineConfig({
   test: {
     include: ["test/interop/**/*.test.ts"],
     fileParallelism: false,
-    testTimeout: 180_000,
+    testTimeout: 300_000,
     hookTimeout: 1_500_000,
+    // All files together have one budget of time for building foreign programs.
+    env: { INTEROP_STARTED: String(Date.now()) },
   },
 });
