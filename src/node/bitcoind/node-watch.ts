@@ -64,8 +64,8 @@ export interface NodeWatchListener {
   onFacts(): void;
 }
 
-/** Ms for which one `waitfornewblock` waits at the node. */
-const WAIT_MS = 30_000;
+/** Ms for which one `waitfornewblock` waits at the node: less than a call may take, in case it has but one RPC thread. */
+const WAIT_MS = 10_000;
 const LONG_POLL_TIMEOUT_MS = 600_000;
 /** Ms between polls of a node that offers nothing better. */
 const FAST_POLL_MS = 500;
