@@ -28,18 +28,25 @@ export interface VardiffOptions {
   readonly maxDifficulty: number;
 }
 
-/** One change makes shares at most this much harder or easier. */
-const MAX_STEP = 1024;
-/** Shares behind a climb: 64 tell the rate to an eighth, so the new one is within a quarter in 19 cases of 20. */
+/** One change makes shares at most this much easier, or harder. */
+const MAX_STEP_DOWN = 1024;
+const MAX_STEP_UP = 65_536;
+/** Shares a second that a link or a server may not carry: beyond this the rate is not the miner's any more. */
+const SATURATED = 100;
+/** Shares behind a climb: 64 tell the rate to an eighth, so the new one is within a quarter in 19 cases of 20 … */
 const PRECISE = 64;
+/** … and 144 to a twelfth, which is worth waiting for when they come fast. */
+const CERTAIN = 144;
+const PATIENCE_MS = 2000;
 /** Least time between two changes. A climb rests on at least as long, so a burst from a stalled link is not taken for hashrate. */
 const MIN_INTERVAL_MS = 1000;
 /** How long to wait for the first share at a new difficulty before silence counts. */
 const SETTLE_MS = 3000;
 /** Log-likelihood ratio at which a window of recent shares proves that the hashrate changed. There are many windows. */
 const CHANGE = 9;
-/** Log-likelihood ratio at which all the evidence together outweighs the difficulty in force. */
-const OFF = 3;
+/** Log-likelihood ratio at which all the evidence outweighs the difficulty in force: a claimed one, a measured one. */
+const OFF_CLAIMED = 3;
+const OFF_MEASURED = 4.5;
 /** A correction smaller than this is not worth its message. */
 const LEAST_CORRECTION = Math.log(1.2);
 /** Shares after which a hashrate counts as measured. */
@@ -47,7 +54,7 @@ const MEASURED = 32;
 /** Shares that are enough to recognise a hashrate that was measured before, and the ratio that they may differ by. */
 const RECOGNISED = 24;
 const RECOGNISED_RATIO = 1;
-/** First step down on silence; the next ones are `MAX_STEP`, and come as soon as one share more was promised. */
+/** First step down on silence; the next ones are `MAX_STEP_DOWN`, and come as soon as one share more was promised. */
 const SILENT_STEP = 64;
 const SILENT_AGAIN = 1;
 /** With few shares on the way down, the difficulty is set for this many times the rate that they suggest. */
@@ -75,7 +82,7 @@ export class Vardiff {
   #lastShareMs = 0;
   /** Steps down since the last share. */
   #silentSteps = 0;
-  /** Exposure since `begin`: seconds over difficulty. */
+  /** Exposure since the evidence began: seconds over difficulty. */
   #exposure = 0;
   /** `#exposure` at the start of the evidence, and then at each share: the newest `MARKS` of them. */
   readonly #marks = new Float64Array(MARKS);
@@ -83,8 +90,8 @@ export class Vardiff {
   /** All the evidence, fading: shares, and the exposure in which they came. */
   #shares = 0;
   #time = 0;
-  /** The evidence behind the last difficulty that was found right, for a miner that comes back. */
-  #known: { readonly difficulty: number; readonly shares: number; readonly time: number } | undefined;
+  /** The last difficulty that was found right, and the shares by exposure behind it, for a miner that comes back. */
+  #known: { readonly difficulty: number; readonly rate: number } | undefined;
 
   constructor(_deps: object, options: VardiffOptions) {
     this.#wanted = options.sharesPerMinute / 60;
@@ -186,26 +193,29 @@ export class Vardiff {
     const promised = this.#promise() * this.#time;
     const ratio = likelihoodRatio(this.#shares, promised);
     if (this.#shares < 0.5) {
-      return ratio > (this.#silentSteps === 0 ? OFF : SILENT_AGAIN) ? this.#silent(nowMs) : undefined;
+      return ratio > (this.#silentSteps === 0 ? OFF_CLAIMED : SILENT_AGAIN) ? this.#silent(nowMs) : undefined;
     }
-    if (ratio < OFF) {
-      const { difficulty, shares, time } = { difficulty: this.#difficulty, shares: this.#shares, time: this.#time };
-      if (shares >= MEASURED) this.#known = { difficulty, shares, time };
+    const measured = this.#shares >= MEASURED;
+    if (ratio < (measured ? OFF_MEASURED : OFF_CLAIMED)) {
+      // A doubtful one would be recognised in what comes after a change.
+      if (measured && ratio < 1) this.#known = { difficulty: this.#difficulty, rate: this.#shares / this.#time };
       return undefined;
     }
     const factor = this.#shares / promised;
     if (Math.abs(Math.log(factor)) < LEAST_CORRECTION) return undefined;
-    if (this.#shares >= PRECISE) return factor > 1 ? this.#climb(factor) : this.#difficulty * factor;
-    return factor > 1 ? this.#recognise() : this.#probe(factor);
+    if (factor < 1) return this.#shares >= PRECISE ? this.#difficulty * factor : this.#probe(factor);
+    if (this.#shares < PRECISE) return this.#recognise();
+    if (this.#shares < CERTAIN && nowMs - this.#changedMs < PATIENCE_MS) return undefined;
+    return this.#climb(factor);
   }
 
   /**
-   * Looks for the number of newest shares that goes least with the difficulty in force. If chance is no explanation,
-   * what was before them is no evidence any more.
+   * Looks for the number of newest shares that goes least with the difficulty in force. If chance is no explanation, and
+   * all the evidence together goes better with it, what was before them is no evidence any more.
    */
   #noticeChange(): void {
     const held = Math.min(this.#marked, MARKS) - 1;
-    let worst = CHANGE;
+    let worst = Math.max(CHANGE, likelihoodRatio(this.#shares, this.#promise() * this.#time));
     let newest = -1;
     for (let n = 0; ; n = n === 0 ? 1 : 2 * n) {
       const shares = Math.min(n, held);
@@ -223,7 +233,7 @@ export class Vardiff {
 
   /** Not one share: far too hard, or nobody is there. */
   #silent(nowMs: number): number {
-    const step = this.#silentSteps === 0 ? SILENT_STEP : MAX_STEP;
+    const step = this.#silentSteps === 0 ? SILENT_STEP : MAX_STEP_DOWN;
     this.#silentSteps += 1;
     this.#forget();
     if (this.#known === undefined) return this.#difficulty / step;
@@ -234,24 +244,23 @@ export class Vardiff {
   /** Too hard by few shares: aim below what they suggest and measure there. */
   #probe(factor: number): number {
     this.#forget();
-    return this.#difficulty * Math.max(1 / MAX_STEP, factor / PROBE);
+    return this.#difficulty * Math.max(1 / MAX_STEP_DOWN, factor / PROBE);
   }
 
   /** Too easy, by enough shares. */
   #climb(factor: number): number {
-    if (factor < MAX_STEP) return this.#difficulty * factor;
-    // Nobody sends so fast unhindered: the rate is the link's, not the miner's.
-    this.#forget();
-    return this.#difficulty * MAX_STEP;
+    // What a saturated link shows is a lower bound: a step, but no evidence.
+    if (factor * this.#wanted > SATURATED) this.#forget();
+    return this.#difficulty * Math.min(MAX_STEP_UP, factor);
   }
 
   /** Too easy, by few shares: enough if they go with a hashrate that was measured before. */
   #recognise(): number | undefined {
     const known = this.#known;
     if (known === undefined || known.difficulty <= this.#difficulty || this.#shares < RECOGNISED) return undefined;
-    if (likelihoodRatio(this.#shares, (known.shares / known.time) * this.#time) > RECOGNISED_RATIO) return undefined;
-    this.#shares += known.shares;
-    this.#time += known.time;
+    if (likelihoodRatio(this.#shares, known.rate * this.#time) > RECOGNISED_RATIO) return undefined;
+    this.#shares += MEASURED;
+    this.#time += MEASURED / known.rate;
     return this.#shares / this.#time / this.#wanted;
   }
 
@@ -273,7 +282,9 @@ export class Vardiff {
     this.#time = this.#time * kept + exposure;
   }
 
+  /** Also begins to count exposure anew: beside that of a difficulty of 10^-6, that of 10^10 would vanish. */
   #forget(): void {
+    this.#exposure = 0;
     this.#shares = 0;
     this.#time = 0;
     this.#marked = 0;
