@@ -81,7 +81,7 @@ export const NODE_FAULTS = faults({
   "node-method-unknown": {
     act: "retry",
     what: "the node does not know the method",
-    help: "Use Bitcoin Core 22 or newer; another kind of node, or a proxy that filters methods, may answer here.",
+    help: "Use Bitcoin Core 24 or newer; another kind of node, or a proxy that filters methods, may answer here.",
   },
   "node-busy": {
     act: "retry",
