@@ -14,7 +14,7 @@ import type { DownstreamDeps, MiningOptions } from "./downstream-deps.ts";
 import { foundBlock } from "./found-block.ts";
 import { refusal } from "./open-channel.ts";
 import { type Share, ShareJudge, type Verdict } from "./share.ts";
-import { isWellFormedIdentity } from "./user-identity.ts";
+import { isWellFormedIdentity, workerOf } from "./user-identity.ts";
 import { WorkerIdentities } from "./worker-identities.ts";
 
 /** The fields of SubmitSharesStandard, and of SubmitSharesExtended with its extranonce. */
@@ -78,7 +78,10 @@ export class ShareIntake {
     try {
       const worker = decodeUserIdentity(tlv);
       if (worker === undefined || worker === "") return { userIdentity: channelUser, errorCode: undefined };
-      if (isWellFormedIdentity(worker)) return { userIdentity: worker, errorCode: this.#workers.refusal(worker) };
+      if (isWellFormedIdentity(worker)) {
+        const userIdentity = workerOf(channelUser, worker);
+        return { userIdentity, errorCode: this.#workers.refusal(userIdentity) };
+      }
       return { userIdentity: channelUser, errorCode: refusal("channel-identity-invalid").errorCode };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;

@@ -69,5 +69,5 @@ test("a worker that may not mine costs its share, not the others'", async () => 
   expect(await client.expect("SubmitSharesError")).toMatchObject({ errorCode: "unknown-user" });
   channel.submit(channel.find());
   await client.expect("SubmitSharesSuccess");
-  expect(credits.map(({ userIdentity }) => userIdentity)).toEqual([expect.stringMatching(/rig-1$/), "farm"]);
+  expect(credits.map(({ userIdentity }) => userIdentity)).toEqual(["farm.rig-1", "farm"]);
 });

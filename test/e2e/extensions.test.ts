@@ -31,10 +31,8 @@ describe("extension negotiation", () => {
     await client.expect("SubmitSharesSuccess");
     const passed = sniffer.messages("toUpstream").find(({ name }) => name === "SubmitSharesExtended");
     expect([...(passed?.tlv ?? [])].slice(0, 5)).toEqual([2, 0, 1, 9, 0]);
-    expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual([expect.stringMatching(/SRI-miner$/)]);
-    expect(pool.shares).toMatchObject([
-      { userIdentity: expect.stringMatching(/SRI-miner$/), channelId: channel.channelId },
-    ]);
+    expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual(["user_identity.SRI-miner"]);
+    expect(pool.shares).toMatchObject([{ userIdentity: "user_identity.SRI-miner", channelId: channel.channelId }]);
   });
 
   test("shares are attributed to the worker that they name, whichever way the TLV is written", async () => {
@@ -47,11 +45,7 @@ describe("extension negotiation", () => {
       channel.submit(channel.find(), tlv);
       await client.expect("SubmitSharesSuccess");
     }
-    expect(credits.map(({ userIdentity }) => userIdentity)).toEqual([
-      expect.stringMatching(/rig-1$/),
-      expect.stringMatching(/rig-2$/),
-      "farm",
-    ]);
+    expect(credits.map(({ userIdentity }) => userIdentity)).toEqual(["farm.rig-1", "farm.rig-2", "farm"]);
   });
 
   test("without negotiation a TLV is ignored, and the share counts", async () => {
@@ -71,7 +65,7 @@ describe("extension negotiation", () => {
     const strange = Uint8Array.of(0x03, 0x40, 0x01, 0x02, 0x00, 0xaa, 0xbb);
     channel.submit(channel.find(), concat(encodeUserIdentity("rig"), strange));
     await client.expect("SubmitSharesSuccess");
-    expect(credits.map(({ userIdentity }) => userIdentity)).toEqual([expect.stringMatching(/rig$/)]);
+    expect(credits.map(({ userIdentity }) => userIdentity)).toEqual(["mock.rig"]);
   });
 
   test("nothing supported: an Error, and mining goes on without", async () => {

@@ -426,7 +426,7 @@ describe("worker names on shares (extension 0x0002)", () => {
     const asked: string[] = [];
     pool.authorise = (user) => {
       asked.push(user);
-      return user === "mallory" ? { allowed: false, errorCode: "unknown-user" } : { allowed: true };
+      return user === "alice.mallory" ? { allowed: false, errorCode: "unknown-user" } : { allowed: true };
     };
     const peer = pool.connect();
     peer.downstream.useExtensions(WORKER_TRACKING);
@@ -436,7 +436,7 @@ describe("worker names on shares (extension 0x0002)", () => {
     expect(errors.map(({ errorCode }) => errorCode)).toEqual(["unknown-user", "unknown-user"]);
     expect(pool.credits).toHaveLength(2);
     expect(pool.blocks).toHaveLength(4);
-    expect(asked).toEqual(["alice", "bob", "mallory"]);
+    expect(asked).toEqual(["alice", "alice.bob", "alice.mallory"]);
   });
 
   test.each([
