@@ -131,15 +131,14 @@ export function compose(world: World): DependencyContainer {
     );
   });
   part(TOKENS.extranonces, () => {
-    const capacity = 2 ** 24;
+    const capacity = config.limits.channels;
     // Elsewhere at each start: a restarted server does not search again what its miners searched before.
     const first = randomU32(get(TOKENS.random)) % capacity;
     return new ExtranonceAllocator({}, { serverId: config.stratum_v2.server_id, capacity, first });
   });
   part(TOKENS.authoriser, () => authoriser(config));
-  part(TOKENS.shareSink, () => ({
-    credit: ({ difficulty }) => get(TOKENS.meter).count("shares_accepted_difficulty_total", difficulty),
-  }));
+  // Shares are counted by the meter and announced on the bus; keeping accounts of them is the ledger's.
+  part(TOKENS.shareSink, () => ({ credit() {} }));
 
   // Miners
   part(TOKENS.noise, () => {

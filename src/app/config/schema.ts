@@ -141,6 +141,10 @@ export const SECTIONS = {
     ),
     frame_bytes: key(whole(1_024, 16_777_215).default(65_536), "Largest message accepted from a peer."),
     messages_per_second: key(whole(1, 1_000_000).default(500), "Messages accepted per second and connection."),
+    channels: key(
+      whole(1, 1 << 24).default(1_000_000),
+      "Open channels in all; further ones are refused. Each has 3 bytes of the extranonce, so 16,777,216 is the most.",
+    ),
     channels_per_connection: key(whole(1, 1_000_000).default(10_000), "Open channels of one connection."),
   }),
   log: section("The log, written to standard error.", {
