@@ -133,6 +133,11 @@ export class Channel {
     return [this.#extranoncePrefix, ...this.#retiredPrefixes];
   }
 
+  /** Whether prefixes of former jobs are held. */
+  get holdsRetiredPrefixes(): boolean {
+    return this.#retiredPrefixes.length > 0;
+  }
+
   /** Changes the extranonce prefix for jobs from now on. The old one is held while a job of its time may get shares. */
   setExtranoncePrefix(prefix: Uint8Array): void {
     this.#retiredPrefixes.push(this.#extranoncePrefix);
@@ -178,7 +183,7 @@ export class Channel {
   #jobPrefix(jobId: number, own: boolean): Uint8Array {
     if (this.kind === "extended") return this.#extranoncePrefix;
     const extranonce = standardExtranonce(this.#extranoncePrefix);
-    if (own) new DataView(extranonce.buffer).setUint32(EXTRANONCE_SIZE - 4, jobId);
+    if (own) writeLast(extranonce, jobId);
     return extranonce;
   }
 
@@ -208,6 +213,14 @@ export class Channel {
       blocks: this.#blocks,
     };
   }
+}
+
+/** Writes `value`, u32, over the last 4 bytes of `extranonce`, most significant first. */
+function writeLast(extranonce: Uint8Array, value: number): void {
+  extranonce[EXTRANONCE_SIZE - 4] = value >>> 24;
+  extranonce[EXTRANONCE_SIZE - 3] = value >>> 16;
+  extranonce[EXTRANONCE_SIZE - 2] = value >>> 8;
+  extranonce[EXTRANONCE_SIZE - 1] = value;
 }
 
 /** The merkle root of a standard channel's job, computed when first needed; `Uint8Array(32)`, internal byte order. */

@@ -104,7 +104,7 @@ export class Downstream {
     if (this.#channels.size === 0 || this.#options.requiresWorkSelection) return;
     const newTip = before === undefined || !equal(job.prevHash, before.prevHash);
     const work = prepared(job);
-    if (newTip) this.#keepBelowBlock(work);
+    if (before?.nBits !== job.nBits) this.#keepBelowBlock(work);
     if (this.#options.requiresStandardJobs) {
       for (const channel of this.#channels.values()) this.#give(channel, work, newTip);
       return;
@@ -279,7 +279,9 @@ export class Downstream {
   #activate(channel: Channel, work: PreparedJob, newTip: boolean, own: boolean): ChannelJob {
     const job = channel.activate(work, { newTip, own });
     channel.vardiff.begin(this.#deps.clock.monotonicMs());
-    for (const prefix of channel.takeUnusedPrefixes()) this.#deps.extranonces.free(prefix);
+    if (channel.holdsRetiredPrefixes) {
+      for (const prefix of channel.takeUnusedPrefixes()) this.#deps.extranonces.free(prefix);
+    }
     return job;
   }
 
