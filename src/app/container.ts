@@ -34,8 +34,8 @@ import type { Settings } from "./settings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
 
-/** Finished blocks whose journal files are kept. */
-const JOURNAL_KEEP = 1000;
+/** Finished blocks whose journal files are kept; a full block takes 8 MB as hex. */
+const JOURNAL_KEEP = 100;
 /** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
 const EPHEMERAL_KEYS = 1000;
 
@@ -96,6 +96,7 @@ export function compose(world: World): DependencyContainer {
         pollMs: templates.poll_s * 1000,
         askMs: templates.poll_s * 1000,
         refreshMs: templates.refresh_s * 1000,
+        feeRise: templates.fee_rise_percent / 100,
         emptyAfterMs: templates.empty_first_job ? templates.empty_after_s * 1000 : undefined,
         staleTipMs: templates.stale_tip_s * 1000,
         failbackMs: templates.failback_s * 1000,

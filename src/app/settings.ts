@@ -5,6 +5,7 @@ import { scriptOfDescriptor } from "../bitcoin/descriptor.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
+import { withoutCredentials } from "../node/bitcoind/address.ts";
 import type { Credentials } from "../node/bitcoind/credentials.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -61,10 +62,10 @@ export function payoutScriptOf({ config, file }: LoadedConfig): Uint8Array {
   return named(file, "bitcoin.payout", () => scriptOfDescriptor(payout, network));
 }
 
-/** The nodes of `[[bitcoind]]`. Throws `Fault` `config-no-node` or `config-node-credentials`. */
+/** The nodes of `[[bitcoind]]`. Throws `Fault` `config-no-node`, `config-node-credentials` or `config-node-twice`. */
 export function nodesOf({ config, file, folder }: LoadedConfig): readonly NodeSettings[] {
   if (config.bitcoind.length === 0) throw new Fault("config-no-node", { file });
-  return config.bitcoind.map((node, index) =>
+  const nodes = config.bitcoind.map((node, index) =>
     named(file, `bitcoind.${index}`, () => ({
       name: node.name,
       url: node.url,
@@ -72,6 +73,11 @@ export function nodesOf({ config, file, folder }: LoadedConfig): readonly NodeSe
       zmqAddress: node.zmq_hashblock,
     })),
   );
+  // Answers to blocks and metrics are kept by name.
+  const names = nodes.map(({ name, url }) => name ?? url);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Fault("config-node-twice", { file, node: withoutCredentials(twice) });
+  return nodes;
 }
 
 /** Reads a value and, when that fails, says which key it was. */
@@ -87,7 +93,8 @@ function named<T>(file: string | undefined, key: string, read: () => T): T {
 export function parseHostPort(text: string): HostPort {
   const at = text.lastIndexOf(":");
   const host = text.slice(0, at).replace(/^\[(.*)\]$/, "$1");
-  const port = Number(text.slice(at + 1));
+  const digits = text.slice(at + 1);
+  const port = Number(digits);
   if (at < 1 || !Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Fault("config-listen-address", { address: text });
   return { host, port };
@@ -95,7 +102,7 @@ export function parseHostPort(text: string): HostPort {
 
 function credentialsOf(node: Config["bitcoind"][number], folder: string): Credentials {
   const given = [node.cookie_file, node.password, node.password_file].filter((value) => value !== undefined);
-  if (given.length > 1) throw new Fault("config-node-credentials", { url: node.url.replace(/\/\/.*@/, "//") });
+  if (given.length > 1) throw new Fault("config-node-credentials", { url: withoutCredentials(node.url) });
   if (node.cookie_file !== undefined) return { kind: "cookie", path: absolute(node.cookie_file, folder) };
   const user = node.user ?? "";
   if (node.password_file !== undefined)

@@ -70,6 +70,10 @@ export const SECTIONS = {
   templates: section("How work is taken from the nodes.", {
     poll_s: key(seconds(1, 600).default(10), "Tips are asked for at least this often, whatever notices arrive."),
     refresh_s: key(seconds(1, 600).default(30), "Least time between two templates for the same previous block."),
+    fee_rise_percent: key(
+      z.number().min(0).max(1000).default(1),
+      "A template whose reward is higher by this much is taken at once; asked for every poll_s.",
+    ),
     notice: key(
       z.enum(["auto", "wait", "longpoll", "poll"]).default("auto"),
       "How a node tells of a new block beside ZMQ: waitfornewblock, long poll or polling. auto takes the best it offers.",

@@ -43,4 +43,9 @@ export const CONFIG_FAULTS = faults({
     what: "a Bitcoin node has more than one kind of credentials",
     help: "Keep one of cookie_file, password and password_file; user goes with the latter two.",
   },
+  "config-node-twice": {
+    act: "halt",
+    what: "two Bitcoin nodes have the same name",
+    help: "Give each [[bitcoind]] a name of its own, or remove the one that stands there twice.",
+  },
 });
