@@ -33,8 +33,8 @@ const MAX_STEP_DOWN = 1024;
 const MAX_STEP_UP = 65_536;
 /** Shares a second that a link or a server may not carry: beyond this the rate is not the miner's any more. */
 const SATURATED = 100;
-/** Shares behind a climb: 64 tell the rate to an eighth, so the new one is within a quarter in 19 cases of 20 … */
-const PRECISE = 64;
+/** Shares behind a climb: 90 tell the rate to a tenth, so the new one is within a quarter in 98 cases of 100 … */
+const PRECISE = 90;
 /** … and 144 to a twelfth, which is worth waiting for when they come fast. */
 const CERTAIN = 144;
 const PATIENCE_MS = 2000;
