@@ -1,4 +1,4 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
 import { shareRows } from "./shares.ts";
+import { vardiffLines } from "./vardiff.ts";
 
 const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   noise: () => rows(noiseBenches),
@@ -16,6 +17,9 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   async shares() {
     for (const { name, perSecond, note } of shareRows())
       line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, note);
+  },
+  async vardiff() {
+    for (const { name, ours, sri } of vardiffLines()) line(name, ours, `SRI: ${sri}`);
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.

@@ -140,17 +140,20 @@ export function vardiffRows(runs = 40): VardiffRow[] {
   );
 }
 
-/** The rows as a Markdown table. */
-export function vardiffTable(rows: readonly VardiffRow[]): string {
-  const head = [
-    "| scenario | controller | converged, median / p90 | changes until then | surplus shares | peak shares/s | in ±25 % after | rate | spread | changes/h after |",
-    "|---|---|---|---|---|---|---|---|---|---|",
-  ];
-  const body = rows.map((row) => {
-    const converged = `${row.convergedP50} s / ${row.convergedP90} s`;
-    const cells = [row.name, row.controller, converged, row.changes.toFixed(1), Math.round(row.surplus).toString()];
-    cells.push(Math.round(row.peak).toString(), `${(100 * row.within).toFixed(1)} %`, row.rate.toFixed(2));
-    return `| ${[...cells, row.spread.toFixed(2), row.changesPerHour.toFixed(2)].join(" | ")} |`;
+/** A row in words. */
+function inWords(row: VardiffRow): string {
+  const until = `${row.convergedP50} s, p90 ${row.convergedP90} s, by ${row.changes.toFixed(1)} changes`;
+  const cost = `${Math.round(row.surplus)} shares too many, at most ${Math.round(row.peak)}/s`;
+  const rate = `${(100 * row.rate).toFixed(0)} % of the wanted rate (sd ${(100 * row.spread).toFixed(0)} % in 10 min)`;
+  const steady = `${(100 * row.within).toFixed(1)} % of the time within a quarter, ${row.changesPerHour.toFixed(2)} changes/h`;
+  return `${until}; ${cost}; then ${rate}, ${steady}`;
+}
+
+/** Each case with both controllers in words. */
+export function vardiffLines(runs = 20): { readonly name: string; readonly ours: string; readonly sri: string }[] {
+  const rows = vardiffRows(runs);
+  return CASES.map(({ name }) => {
+    const [ours = "", sri = ""] = rows.filter((row) => row.name === name).map(inWords);
+    return { name, ours, sri };
   });
-  return [...head, ...body].join("\n");
 }

@@ -149,7 +149,7 @@ export function figures(scenario: Scenario, run: Run, fromMs = 0): Figures {
     within: average(good.slice(convergedS).map(Number)),
     rate: mean / (wanted * 600),
     spread: Math.sqrt(average(windows.map((count) => (count - mean) ** 2))) / mean,
-    changesPerHour: later / Math.max((endMs - convergedMs) / 3_600_000, 1e-9),
+    changesPerHour: convergedMs < endMs ? later / ((endMs - convergedMs) / 3_600_000) : Number.NaN,
   };
 }
 
