@@ -209,6 +209,24 @@ describe("UpdateChannel", () => {
     peer.nothing();
   });
 
+  test("a new hashrate is believed, whatever was measured before it", () => {
+    const pool = withJob();
+    const peer = pool.connect({ sharesPerMinute: 60 });
+    const channel = peer.openStandard({ nominalHashRate: 10 });
+    for (let s = 0; s < 200; s++) {
+      pool.pass(1);
+      channel.submit(channel.mine());
+    }
+    peer.downstream.flush();
+    peer.received();
+    // What was measured fits 10 hashes a second: with that evidence kept, ten seconds would bring the target back.
+    peer.send("UpdateChannel", { channelId: 2, nominalHashRate: 40, maximumTarget: ANY_TARGET });
+    expect(peer.names()).toEqual(["SetTarget", "NewMiningJob"]);
+    channel.catchUp();
+    pool.pass(5);
+    peer.nothing();
+  });
+
   test("the same hashrate and a harder maximum target: the maximum", () => {
     const peer = withJob().connect();
     const channel = peer.openStandard({ nominalHashRate: 1e6 });
