@@ -24,7 +24,7 @@ export class Elements {
   /** The same as 32-bit words; a reduced word of an element has its value in the even ones. */
   readonly #words: Int32Array;
   #free = FREE;
-  /** Elements for the chain of powers. */
+  /** Elements for the chain of powers: the first five behind the scratch of the module's functions. */
   readonly #x2: Address;
   readonly #x22: Address;
   readonly #x223: Address;
@@ -75,9 +75,9 @@ export class Elements {
     this.#words.fill(0, at / 4, (at + count * ELEMENT) / 4);
   }
 
-  /** Overwrites what the module's functions left in their scratch elements. */
+  /** Overwrites what the module's functions and the chains of powers left in their scratch elements. */
   wipeScratch(): void {
-    this.wipe(0, FREE / ELEMENT);
+    this.wipe(0, this.zero / ELEMENT);
   }
 
   /** Stores the big-endian number of 32 bytes, modulo p. */
@@ -117,6 +117,7 @@ export class Elements {
       const shift = (8 * i) % WORD_BITS;
       bytes[31 - i] = ((digits[word] as number) >> shift) | ((digits[word + 1] as number) << (WORD_BITS - shift));
     }
+    for (const secret of [digits, above]) secret.fill(0);
     return bytes;
   }
 

@@ -156,7 +156,7 @@ export class Multiplier {
     digits.fill(0);
     field.wipe(at, JACOBIAN / ELEMENT);
     field.wipe(this.#operand, 2);
-    field.wipeScratch();
+    field.wipe(this.#a, 1);
   }
 }
 

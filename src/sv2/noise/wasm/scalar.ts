@@ -83,7 +83,9 @@ function quotient(s: Limbs, g: Limbs): Limbs {
   product[QUOTIENT_LIMBS - 1] = LIMB / 2;
   addProduct(product, s, g, 1);
   carry(product);
-  return product.slice(QUOTIENT_LIMBS, QUOTIENT_LIMBS + 6);
+  const rounded = product.slice(QUOTIENT_LIMBS, QUOTIENT_LIMBS + 6);
+  product.fill(0); // its lower limbs are the scalar once more
+  return rounded;
 }
 
 /**

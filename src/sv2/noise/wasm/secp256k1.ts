@@ -59,7 +59,9 @@ export class WasmCurve implements EllswiftCurve {
       const privateKey = randomPrivateKey(random);
       const [x] = this.#multiply([privateKey], this.#generator) ?? [];
       if (x === undefined) continue;
-      return { privateKey, ellswift: encodeWith((u32, way) => this.#xswiftec.encode(x, u32, way), random) };
+      const ellswift = encodeWith((u32, way) => this.#xswiftec.encode(x, u32, way), random);
+      this.#wipe();
+      return { privateKey, ellswift };
     }
   }
 
@@ -68,11 +70,9 @@ export class WasmCurve implements EllswiftCurve {
     for (const privateKey of privateKeys) assertPrivateKey(privateKey);
     this.#decode(theirs);
     this.#multiplier.prepare(this.#theirs, this.#point, this.#scale);
-    const shared = this.#multiply(privateKeys, this.#theirs);
-    if (shared === undefined) return nobleCurve.sharedX(privateKeys, theirs);
-    const bytes = shared.map((x) => this.#field.read(x));
-    this.#field.wipe(this.#x, 3 * MAX_KEYS + 1);
-    return bytes;
+    const shared = this.#multiply(privateKeys, this.#theirs)?.map((x) => this.#field.read(x));
+    this.#wipe();
+    return shared ?? nobleCurve.sharedX(privateKeys, theirs);
   }
 
   decodeEllswift(ellswift: Uint8Array): Uint8Array {
@@ -87,6 +87,12 @@ export class WasmCurve implements EllswiftCurve {
       throw new TypeError(`an ElligatorSwift key has ${ELLSWIFT_SIZE} bytes, not ${ellswift.length}`);
     }
     this.#xswiftec.decode(this.#point, this.#scale, ellswift.subarray(0, 32), ellswift.subarray(32));
+  }
+
+  /** Overwrites what the multiplications left. A denominator counts as secret: Z tells something of the scalar. */
+  #wipe(): void {
+    this.#field.wipe(this.#x, 3 * MAX_KEYS + 1);
+    this.#field.wipeScratch();
   }
 
   /**

@@ -102,6 +102,8 @@ const SWAP = {
 
 const BLOCK = 64;
 const HASH = 32;
+/** Bytes behind a message at most: a one, 63 zeros, and its length in 8 bytes. */
+const MAX_PADDING = 72;
 /** Addresses in the module's memory. */
 const STATE = 0;
 const DIGEST = STATE + HASH;
@@ -151,7 +153,7 @@ export class WasmSha256 {
   /** A copy of the hash; what led to it is overwritten, for keys and secrets are hashed here. */
   #result(length: number): Uint8Array {
     const hash = this.#bytes.slice(DIGEST, DIGEST + HASH);
-    this.#bytes.fill(0, STATE, DATA + length + BLOCK);
+    this.#bytes.fill(0, STATE, DATA + length + MAX_PADDING);
     return hash;
   }
 
