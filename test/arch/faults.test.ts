@@ -14,6 +14,21 @@ describe("the fault table", () => {
     expect(rows.filter(([name]) => !code.includes(`"${name}"`)).map(([name]) => name)).toEqual([]);
   });
 
+  test("every code, its sentence or its SV2 string is asserted by some test", () => {
+    const tests = sources("test")
+      .filter(({ path }) => path !== "test/arch/faults.test.ts")
+      .map(({ text }) => text)
+      .join("\n");
+    const named = (text: string | undefined): boolean => text !== undefined && tests.includes(text);
+    // A clause of the sentence is enough: assertions quote what a reader looks for.
+    const clause = (what: string): string => what.split(" ").slice(-5).join(" ");
+    const untested = rows.filter(
+      ([code, { what, wire }]) =>
+        !new RegExp(`(?<![\\w-])${code}(?![\\w-])`).test(tests) && !named(wire) && !named(clause(what)),
+    );
+    expect(untested.map(([code]) => code)).toEqual([]);
+  });
+
   test("every row says what happened and what to do, in sentences", () => {
     for (const [name, { what, help }] of rows) {
       expect(what, name).not.toMatch(/\.$/);

@@ -61,7 +61,9 @@ describe("configuration", () => {
   });
 
   test("broken TOML is reported with its line", () => {
-    expect(messageOf("[stratum_v2]\nlisten_addr = 0.0.0.0\n")).toMatch(/not valid TOML \(file config\.toml, line 2/);
+    expect(messageOf("[stratum_v2]\nlisten_addr = 0.0.0.0\n")).toMatch(
+      /the configuration file is not valid TOML \(file config\.toml, line 2/,
+    );
   });
 
   test("the example parses, and uncommenting every line still parses", () => {
