@@ -239,6 +239,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
         return;
       }
     }
+    connection.check();
     this.#slowDown(frames.reduce((sum, { payload }) => sum + 1 + (payload.length >>> 8), 0));
   }
 

@@ -51,17 +51,24 @@ export class Connection {
   /**
    * Takes what the socket received and returns the frames that it completes. Their payloads may be views into `bytes`.
    * After each call `output` may have handshake bytes to write. Throws `Fault` (drop) when the peer breaks the handshake,
-   * a MAC or the frame limit; from then on every call throws the same.
+   * a MAC or the frame limit; from then on every call throws the same. Whole frames in front of the broken place are
+   * returned first, and `check` tells of the fault.
    */
   receive(bytes: Uint8Array): Frame[] {
     if (this.#decoder !== undefined) return this.#decoder.push(bytes);
-    if (this.#fault !== undefined) throw this.#fault;
+    this.check();
     try {
       return this.#handshakeBytes(bytes);
     } catch (fault) {
       this.#fault = fault;
       throw fault;
     }
+  }
+
+  /** Throws what the peer broke, if it did. To be called when the frames of a `receive` have been dealt with. */
+  check(): void {
+    if (this.#fault !== undefined) throw this.#fault;
+    this.#decoder?.check();
   }
 
   /** Handshake bytes that wait to be written to the socket; each is given once. */

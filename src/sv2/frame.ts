@@ -111,25 +111,33 @@ export class FrameDecoder {
   /**
    * The frames that `bytes` completes, in order. Throws `Fault` (drop): `frame-too-large` as soon as a header announces
    * it, or what the cipher says of a bad MAC; from then on every call throws the same, for the stream has lost its place.
+   * Frames in front of the broken one are returned first, so that a share counts whatever comes behind it in the same
+   * segment: `check` then tells of the fault.
    */
   push(bytes: Uint8Array): Frame[] {
-    if (this.#fault !== undefined) throw this.#fault;
+    this.check();
+    const frames: Frame[] = [];
     try {
-      return this.#frames(bytes);
+      this.#cut(bytes, frames);
     } catch (fault) {
       this.#fault = fault;
-      throw fault;
+      if (frames.length === 0) throw fault;
     }
+    return frames;
   }
 
-  #frames(bytes: Uint8Array): Frame[] {
+  /** Throws the fault that broke the stream, if one did. To be called when the frames of a `push` have been dealt with. */
+  check(): void {
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  #cut(bytes: Uint8Array, frames: Frame[]): void {
     const cipher = this.#cipher;
-    const frames: Frame[] = [];
     this.#slicer.feed(bytes);
     for (;;) {
       if (this.#header === undefined) {
         const piece = this.#slicer.take(cipher === undefined ? FRAME_HEADER_SIZE : ENCRYPTED_HEADER_SIZE);
-        if (piece === undefined) return frames;
+        if (piece === undefined) return;
         const header = decodeFrameHeader(cipher === undefined ? piece : cipher.decryptHeader(piece));
         if (header.length > this.#maxFrameSize) {
           throw new Fault("frame-too-large", { length: header.length, max: this.#maxFrameSize });
@@ -138,7 +146,7 @@ export class FrameDecoder {
       }
       const { extensionType, channel, msgType, length } = this.#header;
       const piece = this.#slicer.take(cipher === undefined ? length : cipher.cipherLength(length));
-      if (piece === undefined) return frames;
+      if (piece === undefined) return;
       this.#header = undefined;
       const payload = cipher === undefined || length === 0 ? piece : cipher.decryptPayload(piece);
       frames.push({ extensionType, channel, msgType, payload });

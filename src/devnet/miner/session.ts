@@ -83,6 +83,7 @@ export function runSession(deps: MinerSessionDeps, options: MinerSessionOptions,
         if (ended) return;
         client.receive(frame);
       }
+      connection.check();
       if (begun && !ended) {
         watch(options.idleTimeoutMs, `the server was silent for ${options.idleTimeoutMs} ms`);
       }

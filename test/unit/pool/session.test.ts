@@ -281,6 +281,15 @@ describe("failures", () => {
     expect(log.lines.some(({ level }) => level === "error")).toBe(false);
   });
 
+  test("frames in front of a broken one still count, and the connection is closed at once all the same", () => {
+    const { stream, seen, counts } = session();
+    const tooLong = encodeFrameHeader({ extensionType: 0, channel: false, msgType: 0, length: 65_537 });
+    stream.receive(concat(frame(3), frame(4), tooLong));
+    expect(seen.frames.map(({ payload }) => payload.length)).toEqual([3, 4]);
+    expect(stream.destroyed).toBe(true);
+    expect(counts.get(dropped("frame-too-large"))).toBe(1);
+  });
+
   test("our own mistake closes this connection, with a line and a count of its own", () => {
     const { stream, counts, log } = session({
       onFrame() {

@@ -110,6 +110,25 @@ describe("a frame decoder", () => {
     expect(thrown(() => refusing.push(new Uint8Array(1))).code).toBe("frame-too-large");
   });
 
+  test("frames in front of a broken one are not lost with it, wherever the stream is cut", () => {
+    const good = concat(frame(1, Uint8Array.of(7)), frame(2, Uint8Array.of(8, 9)));
+    const broken = frame(3, new Uint8Array(301)).subarray(0, 6);
+    for (let cut = 0; cut <= good.length + 6; cut++) {
+      const refusing = decoder(300);
+      const frames: Frame[] = [];
+      const fault = thrown(() => {
+        for (const bytes of [concat(good, broken).subarray(0, cut), concat(good, broken).subarray(cut)]) {
+          frames.push(...refusing.push(bytes));
+          refusing.check();
+        }
+      });
+      expect(fault.code).toBe("frame-too-large");
+      expect(frames.map(({ msgType }) => msgType)).toEqual([1, 2]);
+      expect(thrown(() => refusing.check())).toBe(fault);
+      expect(thrown(() => refusing.push(frame(1, new Uint8Array(0))))).toBe(fault);
+    }
+  });
+
   test("refuses a 16 MiB frame as soon as its encrypted header is whole", () => {
     const header = fakeCipher().encryptFrame(fromHex("000001ffffff"));
     const refusing = new FrameDecoder({ cipher: fakeCipher() }, { maxFrameSize: 65536 });

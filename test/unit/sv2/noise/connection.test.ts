@@ -79,6 +79,17 @@ describe("a connection over real Noise", () => {
     expect(toHex(frame?.payload ?? new Uint8Array(0))).toBe("010203");
   });
 
+  test("gives the frames in front of a changed bit, then ends", () => {
+    const { client, server } = setUp();
+    connect(client, server, 1000);
+    const wire = concat(client.send(frameOf(Uint8Array.of(5))), client.send(frameOf(Uint8Array.of(6))));
+    wire[wire.length - 1] = (wire[wire.length - 1] as number) ^ 1;
+    expect(server.receive(wire).map(({ payload }) => toHex(payload))).toEqual(["05"]);
+    expect(() => server.check()).toThrow("does not authenticate");
+    expect(() => server.receive(client.send(frameOf(random.bytes(24))))).toThrow("does not authenticate");
+    client.check();
+  });
+
   test("ends at the first changed bit, and stays ended", () => {
     const { client, server } = setUp();
     connect(client, server, 1000);
