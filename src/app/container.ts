@@ -177,6 +177,7 @@ export function compose(world: World): DependencyContainer {
         {
           limits: limitsOf(config),
           requiredExtensions: config.access.required_extensions,
+          fixedVersion: world.settings.versionRollingMask === 0,
           mining: {
             ...MINING_DEFAULTS,
             sharesPerMinute: config.vardiff.shares_per_minute,

@@ -52,6 +52,8 @@ export interface ConversationDeps {
 /** Options of `Conversation`. */
 export interface ConversationOptions {
   readonly extensions: ExtensionOffer;
+  /** Whether no version bit may be rolled: clients that must roll are refused, the others told. Default false. */
+  readonly fixedVersion?: boolean;
 }
 
 type SetupConnection = Value<typeof COMMON.SetupConnection>;
@@ -66,6 +68,7 @@ const KNOWN_FLAGS =
 export class Conversation {
   readonly #deps: ConversationDeps;
   readonly #offer: ExtensionOffer;
+  readonly #fixedVersion: boolean;
   #side: MiningSide | undefined;
   /** Whether mining messages are welcome: set up, and the required extensions negotiated. */
   #open = false;
@@ -74,6 +77,7 @@ export class Conversation {
   constructor(deps: ConversationDeps, options: ConversationOptions) {
     this.#deps = deps;
     this.#offer = options.extensions;
+    this.#fixedVersion = options.fixedVersion ?? false;
   }
 
   /** Whether SetupConnection was accepted and nothing that the server requires is outstanding. */
@@ -119,7 +123,7 @@ export class Conversation {
 
   #setup(setup: SetupConnection): Fault | undefined {
     if (this.#side !== undefined) throw new Fault("setup-repeated");
-    const refusal = judgeSetup(setup);
+    const refusal = judgeSetup(setup, this.#fixedVersion);
     if (refusal !== undefined) {
       this.#deps.send(common.encode("SetupConnectionError", refusal));
       const { protocol, minVersion, maxVersion, flags, vendor } = setup;
@@ -140,7 +144,9 @@ export class Conversation {
     this.#side = this.#deps.open(agreement);
     this.#open = this.#offer.required.length === 0;
     // Custom work names a coinbase, which a standard channel has no part in; SRI sets the flag in the same case.
-    const flags = agreement.requiresWorkSelection ? MINING_SUCCESS_FLAGS.requiresExtendedChannels : 0;
+    const flags =
+      (this.#fixedVersion ? MINING_SUCCESS_FLAGS.requiresFixedVersion : 0) |
+      (agreement.requiresWorkSelection ? MINING_SUCCESS_FLAGS.requiresExtendedChannels : 0);
     this.#deps.send(common.encode("SetupConnectionSuccess", { usedVersion: PROTOCOL_VERSION, flags }));
     this.#deps.log.debug("connection set up", {
       ...agreement,
@@ -185,12 +191,16 @@ export class Conversation {
 }
 
 /** Why SetupConnection is refused, as the fields of its Error; SRI's checks in SRI's order. */
-function judgeSetup(setup: SetupConnection): { flags: number; errorCode: SetupConnectionErrorCode } | undefined {
+function judgeSetup(
+  setup: SetupConnection,
+  fixedVersion: boolean,
+): { flags: number; errorCode: SetupConnectionErrorCode } | undefined {
   if (setup.protocol !== PROTOCOL.mining) return { flags: 0, errorCode: SETUP_CONNECTION_ERROR.unsupportedProtocol };
   if (setup.minVersion > PROTOCOL_VERSION || setup.maxVersion < PROTOCOL_VERSION) {
     return { flags: 0, errorCode: SETUP_CONNECTION_ERROR.protocolVersionMismatch };
   }
-  const unsupported = (setup.flags & ~KNOWN_FLAGS) >>> 0;
+  const known = fixedVersion ? KNOWN_FLAGS & ~MINING_FLAGS.requiresVersionRolling : KNOWN_FLAGS;
+  const unsupported = (setup.flags & ~known) >>> 0;
   if (unsupported !== 0) return { flags: unsupported, errorCode: SETUP_CONNECTION_ERROR.unsupportedFeatureFlags };
   return undefined;
 }

@@ -68,6 +68,8 @@ export interface MiningServerOptions {
   readonly mining: MiningOptions;
   /** Extensions without which a client is disconnected: 1 negotiation, 2 worker-specific hashrate tracking. */
   readonly requiredExtensions: readonly number[];
+  /** Whether jobs forbid version rolling (a mask of 0). Default false. */
+  readonly fixedVersion?: boolean;
   readonly times?: Partial<ServerTimes>;
 }
 
@@ -230,7 +232,7 @@ export class MiningServer implements Part {
 
   #client(id: number, stream: Stream, ticket: Ticket): Client {
     const { clock, meter, noise } = this.#deps;
-    const { limits, requiredExtensions } = this.#options;
+    const { limits, requiredExtensions, fixedVersion = false } = this.#options;
     const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
     const handshake = noise === undefined ? undefined : responder(noise);
     const extensions = { supported: [WORKER_TRACKING_TYPE], required: requiredExtensions };
@@ -240,7 +242,7 @@ export class MiningServer implements Part {
       {
         stream,
         connection: new Connection({ noise: handshake }, { role: "server", maxFrameSize: limits.frameBytes }),
-        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions }),
+        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions, fixedVersion }),
         costlyActSize: handshake?.expects ?? 0,
         gate: this.#gate,
         ticket,

@@ -38,7 +38,7 @@ const request = (requestId: number, ...requestedExtensions: number[]): Frame =>
 const closeChannel = frameOf(mining.encode("CloseChannel", { channelId: 7, reasonCode: "bye" }));
 
 /** A conversation and everything it did. */
-function talk(offer: ExtensionOffer = { supported: [2], required: [] }) {
+function talk(offer: ExtensionOffer = { supported: [2], required: [] }, fixedVersion = false) {
   const sent: { name: string; value: unknown }[] = [];
   const opened: Agreement[] = [];
   const received: MiningMessage[] = [];
@@ -59,7 +59,7 @@ function talk(offer: ExtensionOffer = { supported: [2], required: [] }) {
         };
       },
     },
-    { extensions: offer },
+    { extensions: offer, fixedVersion },
   );
   return { conversation, sent, opened, received, inUse };
 }
@@ -83,6 +83,16 @@ describe("SetupConnection", () => {
     conversation.receive(setup({ flags: 0b110 }));
     expect(sent).toEqual([{ name: "SetupConnectionSuccess", value: { usedVersion: 2, flags: 0b10 } }]);
     expect(opened[0]).toMatchObject({ requiresWorkSelection: true, requiresVersionRolling: true });
+  });
+
+  test("without version rolling a client that must roll is refused, and another is told", () => {
+    const must = talk(undefined, true);
+    expect(must.conversation.receive(setup({ flags: 0b101 }))).toEqual(code("setup-refused"));
+    const errorCode = "unsupported-feature-flags";
+    expect(must.sent).toEqual([{ name: "SetupConnectionError", value: { flags: 0b100, errorCode } }]);
+    const need = talk(undefined, true);
+    need.conversation.receive(setup({ flags: 0b001 }));
+    expect(need.sent).toEqual([{ name: "SetupConnectionSuccess", value: { usedVersion: 2, flags: 0b01 } }]);
   });
 
   test("a range of versions that holds 2 is fine", () => {
