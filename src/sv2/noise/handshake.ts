@@ -140,6 +140,8 @@ export class NoiseInitiator implements NoiseHandshake {
   readonly #deps: InitiatorDeps;
   readonly #authorityPublicKey: Uint8Array | undefined;
   readonly #symmetric: SymmetricState;
+  #begun = false;
+  /** Ours, from `start` to `read`: one act is read, and whether it verifies or not, the handshake is over. */
   #e: EllswiftKey | undefined;
   #expects = 0;
   #certificate: Certificate | undefined;
@@ -161,7 +163,8 @@ export class NoiseInitiator implements NoiseHandshake {
   }
 
   start(): Uint8Array {
-    if (this.#e !== undefined || this.#result !== undefined) throw new TypeError("the handshake has begun");
+    if (this.#begun) throw new TypeError("the handshake has begun");
+    this.#begun = true;
     // -> e
     const e = this.#deps.crypto.generateKey(this.#deps.random);
     this.#symmetric.mixHash(e.ellswift);

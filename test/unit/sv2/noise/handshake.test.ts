@@ -187,6 +187,16 @@ describe("the handshake", () => {
     expect(() => client.start()).toThrow(TypeError);
   });
 
+  test("a handshake that failed is over: it neither reads nor starts again", () => {
+    const client = initiator();
+    const act2 = responder().read(client.start());
+    expect(codeOf(() => client.read(flipped(act2, 100)))).toBe("drop noise-mac");
+    expect(client.expects).toBe(0);
+    expect(() => client.read(act2)).toThrow(TypeError);
+    expect(() => client.start()).toThrow(TypeError);
+    expect(client.result()).toBeUndefined();
+  });
+
   test("no fault carries key material", () => {
     const client = initiator(authorityPublicKey);
     const act2 = responder().read(client.start());
