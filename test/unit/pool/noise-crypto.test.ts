@@ -69,6 +69,11 @@ describe("implementations against each other on random input", () => {
     }
   });
 
+  test("HMAC keys fill a block at most", () => {
+    expect(toHex(wasm.hmacSha256(new Uint8Array(64)))).toBe(toHex(noble.hmacSha256(new Uint8Array(64))));
+    expect(() => wasm.hmacSha256(new Uint8Array(65))).toThrow(TypeError);
+  });
+
   test("one instance keeps nothing between calls", () => {
     const random = seededRandom(8);
     const [a, b, c] = [wasm.generateKey(random), wasm.generateKey(random), wasm.generateKey(random)];

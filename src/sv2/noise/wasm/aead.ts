@@ -93,7 +93,9 @@ export class WasmAead {
 
   /** Lays out key, nonce, associated data and text, and makes the first four blocks of the stream. */
   #begin(key: Uint8Array, nonce: Uint8Array, ad: Uint8Array, text: Uint8Array, length: number): void {
-    if (ad.length + length > MAX_AEAD_BYTES) throw new TypeError(`at most ${MAX_AEAD_BYTES} bytes, not ${length}`);
+    if (ad.length + length > MAX_AEAD_BYTES) {
+      throw new TypeError(`at most ${MAX_AEAD_BYTES} bytes, not ${ad.length} and ${length}`);
+    }
     const bytes = this.#bytes;
     const words = this.#words;
     bytes.set(key, KEY);

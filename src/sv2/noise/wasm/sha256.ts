@@ -158,6 +158,7 @@ export class WasmSha256 {
   }
 
   #pad(key: Uint8Array, pad: number): void {
+    if (key.length > BLOCK) throw new TypeError(`a key of ${key.length} bytes would have to be hashed first`);
     this.#bytes.fill(pad, DATA, DATA + BLOCK);
     for (let i = 0; i < key.length; i++) this.#bytes[DATA + i] = (key[i] as number) ^ pad;
   }
