@@ -12,8 +12,15 @@ const ORDER = secp256k1.Point.Fn.ORDER;
 const key = (value: bigint): Uint8Array => fromHex(value.toString(16).padStart(64, "0"));
 const lambda = 0x5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd72n;
 
+/**
+ * A scalar at whose last step the WebAssembly comb meets two equal or opposite points, the only one of those that can meet
+ * at the last two positions (all 2 million tried): the way out for them is tested with it.
+ */
+export const EXCEPTIONAL_SCALAR = 0xf2179ca01ecc5de3b6856c6d574c072768749261b18f7739358dfcc8c08862b0n;
+
 /** Scalars at the edges of what splitting and recoding a scalar has to get right. */
 export const EDGE_SCALARS: readonly bigint[] = [
+  ...[EXCEPTIONAL_SCALAR, EXCEPTIONAL_SCALAR + 1n, ORDER - EXCEPTIONAL_SCALAR],
   ...[1n, 2n, 3n, 26n, ORDER - 1n, ORDER - 2n, ORDER >> 1n, (ORDER >> 1n) + 1n],
   ...[lambda, lambda + 1n, lambda - 1n, ORDER - lambda, (2n * lambda) % ORDER, (lambda * lambda) % ORDER],
   ...[64n, 104n, 127n, 128n, 129n, 130n, 255n].flatMap((bits) => [(1n << bits) - 1n, 1n << bits, (1n << bits) + 1n]),

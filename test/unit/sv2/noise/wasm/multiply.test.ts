@@ -4,6 +4,10 @@ import { fromHex, toHex } from "../../../../../src/kernel/bytes.ts";
 import { JACOBIAN, TABLE_ENTRIES } from "../../../../../src/sv2/noise/wasm/curve.ts";
 import { Elements } from "../../../../../src/sv2/noise/wasm/elements.ts";
 import { ELEMENT } from "../../../../../src/sv2/noise/wasm/field.ts";
+import { Multiplier } from "../../../../../src/sv2/noise/wasm/multiply.ts";
+import { WasmCurve } from "../../../../../src/sv2/noise/wasm/secp256k1.ts";
+import { EXCEPTIONAL_SCALAR } from "../../../../support/noise-crypto-table.ts";
+import { seededRandom } from "../../../../support/seeded-random.ts";
 
 const G = secp256k1.Point.BASE;
 type Point = typeof G;
@@ -99,5 +103,29 @@ describe("point operations in WebAssembly, against noble", () => {
       field.op.mul(s + ELEMENT, q + ELEMENT, field.one);
       expect({ x: at(s), y: at(s + ELEMENT) }).toEqual((digit & 16 ? entry : entry.negate()).toAffine());
     }
+  });
+});
+
+describe("the scalar that the comb cannot multiply by", () => {
+  test("leaves a denominator of 0, its neighbours do not", () => {
+    const multiplier = new Multiplier(field);
+    const multiples = multiplier.reserve();
+    putAffine(q, G);
+    multiplier.prepare(multiples, q, field.one);
+    for (const [step, zero] of [
+      [-1n, false],
+      [0n, true],
+      [1n, false],
+    ] as const) {
+      multiplier.multiply(s, s + ELEMENT, multiples, bytes(EXCEPTIONAL_SCALAR + step));
+      expect(field.isZero(s + ELEMENT)).toBe(zero);
+    }
+  });
+
+  test("is not taken for a new key", () => {
+    const random = seededRandom(31);
+    const given = [bytes(EXCEPTIONAL_SCALAR), bytes(5n)];
+    const { privateKey } = new WasmCurve().generateKey({ bytes: (size) => given.shift() ?? random.bytes(size) });
+    expect(toHex(privateKey)).toBe(toHex(bytes(5n)));
   });
 });
