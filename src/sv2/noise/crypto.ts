@@ -14,7 +14,7 @@ export const MAC_SIZE = 16;
 
 /** Hash, authenticated encryption and curve of `Noise_NX_Secp256k1+EllSwift_ChaChaPoly_SHA256`. */
 export interface NoiseCrypto extends EllswiftCurve {
-  /** SHA-256 of `parts` one after the other: 32 bytes. */
+  /** SHA-256 of `parts` one after the other: 32 bytes. A handshake's, so no more than some KiB in all. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
   /** HMAC-SHA256 of `parts` one after the other under a 32-byte `key`: 32 bytes. */
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;

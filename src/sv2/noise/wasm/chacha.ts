@@ -136,6 +136,10 @@ const MASK_26 = (1n << 26n) - 1n;
 /**
  * `poly1305(to, key, message, blocks)`: the 16-byte authenticator of whole 16-byte blocks, at least one, under the 32
  * bytes at `key`. Numbers modulo 2^130 - 5 are five words of 26 bits.
+ *
+ * Bounds: between blocks words are below 2^26, the second below 2^26 + 2^6. A block adds less than 2^26 to each, and words of
+ * 5r are below 5 * 2^26, so a column is below (1 + 4 * 5) 2^53 (1 + 2^-20) < 2^58, the last one, without 5r, below 2^56.
+ * What leaves at 2^130 is then below 2^30; five times that moves less than 2^6 into the second word.
  */
 const POLY1305 = ((): { readonly params: number; readonly locals: object; readonly body: Code } => {
   const [to, key, message, blocks] = [0, 1, 2, 3] as const;
@@ -182,6 +186,7 @@ const POLY1305 = ((): { readonly params: number; readonly locals: object; readon
       words(get(lo), get(hi), clamped).map((word, n) => [set(r + n, word), set(r5 + n, mul(get(r + n), i64(5n)))]),
       range(5).map((n) => set(h + n, i64(0n))),
       repeatWhile(block, tee(blocks, sub32(get(blocks), i32(1)))),
+      // Twice: what the first brings back at 2^0 may end in the second word as a carry.
       carry(h),
       carry(h),
       // d = h - p = h + 5 - 2^130; if that is not negative, it is the value.

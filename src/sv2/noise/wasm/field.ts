@@ -1,10 +1,14 @@
 /**
  * Arithmetic modulo p = 2^256 - 2^32 - 977, the field of secp256k1 (SEC 2, section 2.4.1), as WebAssembly code.
  *
- * An element is ten signed 64-bit words in memory, the number being the sum of word[i] * 2^(26 i). `mul` and `sqr` leave
- * words in (-2^22, 2^26 + 2^22), the last below 2^22: "magnitude 1". Sums and differences are taken word by word without
- * carrying, so magnitudes add up. A product is right as long as the product of its factors' magnitudes is at most 180:
- * its ten-term columns then stay below 10 * 180 * 1.07^2 * 2^52 < 2^63. The formulas in `curve.ts` note magnitudes.
+ * An element is ten signed 64-bit words in memory, the number being the sum of word[i] * 2^(26 i). "Magnitude m" means
+ * that words are within ±m (2^26 + 2^22), the last within ±m 2^22. `mul` and `sqr` leave magnitude 1, and no word but the
+ * third outside of [0, 2^26). Sums and differences are taken word by word without carrying, so magnitudes add up.
+ *
+ * A product is right as long as the product of its factors' magnitudes is at most 180. Its largest column is then number
+ * 8, nine terms within 180 (17/16)^2 2^52, in all 1829 * 2^52 (two of number 9's ten terms have a last word, 1/16 of the
+ * others); what is folded and carried in is below 2^41, and the limit is 2^63 = 2048 * 2^52. The formulas in `curve.ts` and
+ * `xswiftec.ts` note magnitudes.
  *
  * Nothing here branches on a value or uses one as an address, so the time taken does not depend on secrets.
  */
@@ -66,7 +70,9 @@ function reduced(c: number, column: (k: number) => Code): Code {
     code.push(set(c + k, sum));
     if (k > 0) code.push(set(c + k - 1, low(k - 1)));
   }
-  // What is left above 2^256: bits of the last word, and column 19 at 2^(9 * 26 + 36) = 2^14 * 2^256.
+  // What is left above 2^256: bits of the last word, and column 19 at 2^(9 * 26 + 36) = 2^14 * 2^256. The former are
+  // within 2^(63 - 22), the latter within 2^(26 + 14), as column 18 is one product of last words, 180 * 2^44. Word 1 gets
+  // 2^6 times their sum, so that no more than 2^22 is carried on to word 2, which keeps it.
   const excess = c + 10;
   code.push(
     set(excess, add(shr(get(c + 9), TOP_BITS), shl(get(c + 19), COLUMN_FOLD_HIGH_BITS + 4n))),

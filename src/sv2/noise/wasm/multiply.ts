@@ -57,8 +57,9 @@ export class Multiplier {
 
   /**
    * Fills `into` with the multiples of the point whose coordinates are the two elements at `point`, on the curve whose x
-   * coordinates are `scale` times those of secp256k1. The order is prime and the sums above differ, so no addition here
-   * meets its exception.
+   * coordinates are `scale` times those of secp256k1. No addition here meets its exception: the points are multiples of P
+   * by numbers below 2^106, far below the order, and a sum, about 2^104, is never equal or opposite to what is added, at
+   * most 2^79.
    */
   prepare(into: Multiples, point: Address, scale: Address): void {
     const { op } = this.#field;
@@ -136,7 +137,12 @@ export class Multiplier {
   /**
    * x coordinate of the point times the scalar in `privateKey` (32 bytes, big-endian, 1 to order - 1) as a fraction: the
    * numerator to `x`, the denominator to `denominator`. A denominator of 0 means that two points met that this addition
-   * cannot add; for a random scalar that does not happen in practice (below 2^-120).
+   * cannot add, which the scalar alone decides, not the point, and which never happens to a random one.
+   *
+   * For a P + b lambda P and c P or c lambda P to meet, their coefficients must differ by a vector of the lattice in
+   * `scalar.ts`, or add up to one. It is not (0, 0), as the coefficient that c is not added to is never 0, and all others have
+   * a coordinate of 0.89 * 2^128 or more. Before the last three positions of the comb a and b are within 2^127 and c is
+   * always within 2^105. In the last three, c and the digits that follow decide the scalar: fewer than 2^32 scalars of 2^256.
    */
   multiply(x: Address, denominator: Address, { direct, rotated, scale }: Multiples, privateKey: Uint8Array): void {
     const field = this.#field;

@@ -77,7 +77,7 @@ const OFFSET = limbs(modOrder(((1n << BITS) - (1n << 129n) - 1n) * (1n + LAMBDA)
 const ORDER = limbs(GROUP_ORDER, 11);
 const TWO_128 = limbs(1n << 128n, 6);
 
-/** round(s g / 2^384) as 6 limbs. */
+/** round(s g / 2^384) as 6 limbs, s below 2^257 and g below 2^256. A column has 11 terms below 2^48, within `carry`'s 2^52. */
 function quotient(s: Limbs, g: Limbs): Limbs {
   const product = new Float64Array(23);
   product[QUOTIENT_LIMBS - 1] = LIMB / 2;
@@ -107,6 +107,7 @@ export function combDigits(privateKey: Uint8Array): Uint8Array {
   carry(s);
   for (let i = 0; i < 11; i++) s[i] = Math.floor((s[i] as number) / 2) + ((s[i + 1] ?? 0) % 2) * (LIMB / 2);
 
+  // s is below 1.5 times the order now, which is as good as below it: the two quotients are exact to 1/2 + 2^-128.
   // The lattice vector next to (s, 0) is taken off. What is left is below 0.65 * 2^128 either way (half the sum of both
   // vectors), so 6 limbs hold it, and adding 2^128 makes it positive and leaves it below 2^129.
   const c1 = quotient(s, g1);

@@ -61,12 +61,13 @@ export class XSwiftEC {
     op.sqr(a, t);
     op.add(plus, g, a);
     op.mul(plus, plus, field.one);
+    // With t doubled it is g + 4 t^2 = 3 t^2 of the old t: not zero, and so neither is a denominator below.
     if (field.isZero(plus)) {
-      op.add(t, t, t);
+      op.add(t, t, t); //       magnitude 2
       op.sqr(a, t);
-      op.add(plus, g, a);
+      op.add(plus, g, a); //    magnitude 3, g being of 2
     }
-    op.sub(minus, g, a);
+    op.sub(minus, g, a); //     magnitude 3
 
     // With X = (g - t^2) / 2t and Y = (g + t^2) / 2tuc:  u + 4 Y^2 = (3 t^2 u^3 - (g + t^2)^2) / 3 t^2 u^2.
     op.mul(a, t, u);
@@ -95,6 +96,7 @@ export class XSwiftEC {
   /**
    * Whether n / d is an x coordinate of secp256k1, and if it is, the point (n h, h^2) with h = n^3 + 7 d^3, which is on
    * y^2 = x^3 + 7 (d h)^3, the curve scaled by d h: it needs no square root. (After libsecp256k1's doc of the same trick.)
+   * h is never 0, as -7 has no cube root. Magnitudes: n at most 2, d at most 6, so h at most 2.
    */
   #lift(point: Address, scale: Address, n: Address, d: Address): boolean {
     const field = this.#field;
