@@ -7,6 +7,7 @@ import type { EllswiftKey } from "../../../../src/sv2/noise/curve.ts";
 import { ACT_1_SIZE, ACT_2_SIZE, NoiseInitiator, NoiseResponder } from "../../../../src/sv2/noise/handshake.ts";
 import { StaticIdentity } from "../../../../src/sv2/noise/static-identity.ts";
 import { PROTOCOL_NAME, SymmetricState } from "../../../../src/sv2/noise/symmetric.ts";
+import { WasmCurve } from "../../../../src/sv2/noise/wasm/secp256k1.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
 
@@ -16,10 +17,18 @@ const authoritySecretKey = random.bytes(32);
 const authorityPublicKey = schnorr.getPublicKey(authoritySecretKey);
 const clock = new FakeClock();
 const identity = new StaticIdentity({ crypto, clock, random }, { authoritySecretKey, certValiditySec: 3600 });
-const responder = (): NoiseResponder =>
-  new NoiseResponder({ crypto, identity, ephemeral: () => crypto.generateKey(random) });
-const initiator = (key?: Uint8Array, at = clock): NoiseInitiator =>
-  new NoiseInitiator({ crypto, clock: at, random }, { authorityPublicKey: key });
+const responder = (by = crypto): NoiseResponder =>
+  new NoiseResponder({ crypto: by, identity, ephemeral: () => by.generateKey(random) });
+const initiator = (key?: Uint8Array, at = clock, by = crypto): NoiseInitiator =>
+  new NoiseInitiator({ crypto: by, clock: at, random }, { authorityPublicKey: key });
+
+const curve = new WasmCurve();
+/** For tests of many handshakes. */
+const quick: NoiseCrypto = {
+  ...crypto,
+  generateKey: (from) => curve.generateKey(from),
+  sharedX: (keys, theirs) => curve.sharedX(keys, theirs),
+};
 
 function codeOf(run: () => unknown): string {
   try {
@@ -87,22 +96,19 @@ describe("the handshake", () => {
     expect(codeOf(() => client.read(new Uint8Array(size)))).toBe("drop noise-act-size");
   });
 
-  test("a changed bit anywhere in act 2 is noticed, with and without an authority key", () => {
-    // e | s | MAC of s | certificate | MAC of it
-    for (const at of [0, 31, 32, 63, 64, 127, 128, 143, 144, 217, 218, 233]) {
-      for (const key of [authorityPublicKey, undefined]) {
-        const client = initiator(key);
-        const act2 = responder().read(client.start());
-        expect(codeOf(() => client.read(flipped(act2, at)))).toBe("drop noise-mac");
-        expect(client.result()).toBeUndefined();
-      }
+  test("a changed bit in any byte of act 2 is noticed, with and without an authority key", () => {
+    for (let at = 0; at < ACT_2_SIZE; at++) {
+      const client = initiator(at % 2 === 0 ? authorityPublicKey : undefined, clock, quick);
+      const act2 = responder(quick).read(client.start());
+      expect(codeOf(() => client.read(flipped(act2, at)))).toBe("drop noise-mac");
+      expect(client.result()).toBeUndefined();
     }
   });
 
-  test("a changed bit in act 1 is noticed by the initiator", () => {
-    for (const at of [0, 31, 63]) {
-      const client = initiator();
-      const act2 = responder().read(flipped(client.start(), at));
+  test("a changed bit in any byte of act 1 is noticed by the initiator", () => {
+    for (let at = 0; at < ACT_1_SIZE; at++) {
+      const client = initiator(undefined, clock, quick);
+      const act2 = responder(quick).read(flipped(client.start(), at));
       expect(codeOf(() => client.read(act2))).toBe("drop noise-mac");
     }
   });
