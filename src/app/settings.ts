@@ -95,8 +95,7 @@ export function parseHostPort(text: string): HostPort {
   const host = text.slice(0, at).replace(/^\[(.*)\]$/, "$1");
   const digits = text.slice(at + 1);
   const port = Number(digits);
-  if (at < 1 || !/^\d+$/.test(digits) || port > 65_535)
-    throw new Fault("config-listen-address", { address: text });
+  if (at < 1 || !/^\d+$/.test(digits) || port > 65_535) throw new Fault("config-listen-address", { address: text });
   return { host, port };
 }
 
