@@ -47,18 +47,18 @@ export class MerklePathFolder {
       for (let i = 0; i < 8; i++) {
         words[i] = node[i] as number;
         words[8 + i] = path[p + i] as number;
+        node[i] = INITIAL[i] as number;
       }
-      node.set(INITIAL);
       compress(node, words);
       compress(node, ZEROS, PADDING);
       // The second hash: the first digest, its padding and its length of 256 bits.
       for (let i = 0; i < 8; i++) {
         words[i] = node[i] as number;
         words[8 + i] = 0;
+        node[i] = INITIAL[i] as number;
       }
       words[8] = 0x80000000;
       words[15] = 256;
-      node.set(INITIAL);
       compress(node, words);
     }
   }
