@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { scriptOfAddress } from "../bitcoin/address.ts";
 import { compactFromTarget, targetOfDifficulty } from "../bitcoin/target.ts";
 import { DevnetNode } from "../devnet/node/node.ts";
-import { utf8 } from "../kernel/bytes.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import { type Config, configSchema } from "./config/schema.ts";
-import { parseHostPort, type Settings } from "./settings.ts";
+import { parseHostPort, type Settings, tagOf } from "./settings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 
 /** About 6 million hashes a block: some seconds for one thread of the CPU miner. */
@@ -33,9 +32,11 @@ export interface Devnet {
 
 /**
  * Starts the node. Everything but its nodes, network and payout is taken from `config`; found blocks are journalled in a
- * temporary folder. Throws `Fault` `devnet-*`.
+ * temporary folder. Throws `Fault` `config-*` or `devnet-*`; nothing is left running then.
  */
 export async function startDevnet(config: Config, listen: string, log: Log, signal: AbortSignal): Promise<Devnet> {
+  const address = parseHostPort(listen);
+  const tag = tagOf(config.bitcoin);
   const node = new DevnetNode(
     { clock: systemClock, random: systemRandom(), log },
     {
@@ -43,17 +44,24 @@ export async function startDevnet(config: Config, listen: string, log: Log, sign
       transactions: { atLeast: 12, perSecond: 2, atMost: 200 },
     },
   );
-  await node.start(signal);
+  // Before the node, whose sockets keep the process alive: nothing may fail once it runs.
   const dataDir = await mkdtemp(join(tmpdir(), "bllvm-stratum-v2-devnet-"));
+  const removeDataDir = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
+  try {
+    await node.start(signal);
+  } catch (error) {
+    await removeDataDir();
+    throw error;
+  }
   return {
     node,
     settings: {
       config,
       network: "regtest",
-      listen: parseHostPort(listen),
+      listen: address,
       dataDir,
       payoutScript: scriptOfAddress(DEVNET_PAYOUT, "regtest"),
-      tag: utf8(config.bitcoin.pool_tag),
+      tag,
       versionRollingMask: Number(config.jobs.version_rolling_mask),
       nodes: [
         {
@@ -69,7 +77,7 @@ export async function startDevnet(config: Config, listen: string, log: Log, sign
       start: async () => undefined,
       async stop() {
         await node.stop();
-        await rm(dataDir, { recursive: true, force: true });
+        await removeDataDir();
       },
     },
   };

@@ -5,6 +5,7 @@ import { scriptOfDescriptor } from "../bitcoin/descriptor.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
+import { checkCoinbaseFits } from "../mining/job.ts";
 import { withoutCredentials } from "../node/bitcoind/address.ts";
 import type { Credentials } from "../node/bitcoind/credentials.ts";
 import type { LoadedConfig } from "./config/load.ts";
@@ -49,7 +50,7 @@ export function settingsOf(loaded: LoadedConfig): Settings {
     listen: parseHostPort(config.stratum_v2.listen_addr),
     dataDir: absolute(config.stratum_v2.data_dir, folder),
     payoutScript: payoutScriptOf(loaded),
-    tag: utf8(config.bitcoin.pool_tag),
+    tag: tagOf(config.bitcoin, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: nodesOf(loaded),
   };
@@ -60,6 +61,13 @@ export function payoutScriptOf({ config, file }: LoadedConfig): Uint8Array {
   const { network, payout } = config.bitcoin;
   if (payout === undefined) throw new Fault("config-no-payout", { file });
   return named(file, "bitcoin.payout", () => scriptOfDescriptor(payout, network));
+}
+
+/** The bytes of `bitcoin.pool_tag`. Throws `Fault("config-invalid")` when it leaves other parts of a coinbase no room. */
+export function tagOf(bitcoin: Config["bitcoin"], file?: string): Uint8Array {
+  const tag = utf8(bitcoin.pool_tag);
+  named(file, "bitcoin.pool_tag", () => checkCoinbaseFits({ tag }));
+  return tag;
 }
 
 /** The nodes of `[[bitcoind]]`. Throws `Fault` `config-no-node`, `config-node-credentials` or `config-node-twice`. */

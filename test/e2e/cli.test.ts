@@ -53,6 +53,17 @@ describe("start --devnet and mine", () => {
     expect(await server.ended).toBe(0);
   });
 
+  test.each([
+    ["an address that is none", ["--listen", "nowhere"], "", /error: that is no address to listen on/],
+    ["a tag that does not fit", [], `[bitcoin]\npool_tag = "${"₿".repeat(30)}"\n`, /bitcoin\.pool_tag[^]*coinbase/],
+  ])("with --devnet too, %s ends the program with code 2", async (_what, words, toml, said) => {
+    const file = join(folder, "mistaken.toml");
+    writeFileSync(file, toml);
+    const server = program(["start", "--devnet", "-c", file, ...words], { cwd: folder });
+    expect(await server.ended).toBe(2);
+    expect(server.err.join("\n")).toMatch(said);
+  });
+
   test("a taken port is an error that says so", async () => {
     const { server, listening } = await devnetServer();
     const second = program(["start", "--devnet", "--listen", listening], { cwd: folder });

@@ -2,7 +2,6 @@
 import { networkInterfaces } from "node:os";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
-import { checkCoinbaseFits } from "../../mining/job.ts";
 import { generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { World } from "../container.ts";
@@ -63,11 +62,9 @@ async function prepare(
     options.listen ?? (options.devnet && file === undefined ? DEVNET_LISTEN : config.stratum_v2.listen_addr);
   if (options.devnet) {
     const { settings, part } = await startDevnet(config, listen, log, signal);
-    checkCoinbaseFits({ tag: settings.tag });
     return { world: { settings, authoritySecretKey: generateAuthoritySecretKey(systemRandom()), log }, before: [part] };
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
-  checkCoinbaseFits({ tag: settings.tag });
   return { world: { settings, authoritySecretKey: await authorityKeyOf(settings.dataDir, log), log }, before: [] };
 }
 
