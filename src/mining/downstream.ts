@@ -7,7 +7,6 @@
  * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs.
  */
 import { targetFromBytes } from "../bitcoin/target.ts";
-import { equal } from "../kernel/bytes.ts";
 import { SET_CUSTOM_MINING_JOB_ERROR } from "../sv2/codes.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
@@ -21,6 +20,7 @@ import { type Job, repeatJob } from "./job.ts";
 import { type Grant, isTargetInRange, judgeOpen, type OpenRequest, type Refusal, refusal } from "./open-channel.ts";
 import { type PreparedJob, prepared } from "./prepared-job.ts";
 import { ShareIntake, type Submission } from "./share-intake.ts";
+import { isSameWork } from "./template.ts";
 
 /** A mining message, decoded. */
 export type MiningMessage = Decoded<typeof MINING>;
@@ -94,7 +94,7 @@ export class Downstream {
   }
 
   /**
-   * Gives a new job to all channels: on another previous block as future job and SetNewPrevHash, else as a job to mine at
+   * Gives a new job to all channels: on another previous block (or target) as future job and SetNewPrevHash, else as a job to mine at
    * once, which leaves the older jobs valid. A job that the connection was given already is passed over.
    */
   newJob(job: Job): void {
@@ -102,7 +102,7 @@ export class Downstream {
     if (job === before) return;
     this.#job = job;
     if (this.#channels.size === 0 || this.#options.requiresWorkSelection) return;
-    const newTip = before === undefined || !equal(job.prevHash, before.prevHash);
+    const newTip = before === undefined || !isSameWork(before, job);
     const work = prepared(job);
     if (before?.nBits !== job.nBits) this.#keepBelowBlock(work);
     if (this.#options.requiresStandardJobs) {

@@ -4,7 +4,7 @@ import type { Part } from "../kernel/lifecycle.ts";
 import type { Template } from "./template.ts";
 
 /**
- * Why a template was offered: `newBlock` another previous block (miners must leave the old job), `refresh` the same
+ * Why a template was offered: `newBlock` another previous block, or another target on it (miners must leave the old job), `refresh` the same
  * previous block with other transactions or time, `fill` the full template behind an empty first one.
  */
 export type TemplateCause = "newBlock" | "refresh" | "fill";

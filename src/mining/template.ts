@@ -3,6 +3,7 @@
  * block submission needs later is in here, so that no "current" state of a node is ever asked again.
  */
 import type { TxOutput } from "../bitcoin/transaction.ts";
+import { equal } from "../kernel/bytes.ts";
 
 /** The coinbase as far as the template fixes it (SV2 NewTemplate, BIP22, BIP34, BIP141). */
 export interface TemplateCoinbase {
@@ -47,4 +48,15 @@ export interface Template {
   readonly transactionCount: number;
   /** Bytes that coinbase outputs of ours may add, and their sigops; beyond it the block may be too heavy. */
   readonly coinbaseRoom: { readonly bytes: number; readonly sigops: number };
+}
+
+/**
+ * Whether miners on `last` may go on while `next` is handed out. The test networks change the target while time passes;
+ * miners learn of that only together with a previous hash (SetNewPrevHash), as of a new block.
+ */
+export function isSameWork(
+  last: Pick<Template, "prevHash" | "nBits">,
+  next: Pick<Template, "prevHash" | "nBits">,
+): boolean {
+  return last.nBits === next.nBits && equal(last.prevHash, next.prevHash);
 }

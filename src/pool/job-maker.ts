@@ -4,7 +4,6 @@
  * run in another process than they do.
  */
 import type { TxOutput } from "../bitcoin/transaction.ts";
-import { equal } from "../kernel/bytes.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Unsubscribe } from "../kernel/events.ts";
 import { describe } from "../kernel/fault.ts";
@@ -13,7 +12,7 @@ import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { buildJob, type Job, type JobIds } from "../mining/job.ts";
 import type { JobSource, TemplateCause } from "../mining/ports.ts";
-import type { Template } from "../mining/template.ts";
+import { isSameWork, type Template } from "../mining/template.ts";
 import type { PoolBus } from "./events.ts";
 
 /** Gives jobs as they come; what `MiningServer` takes them from. */
@@ -106,9 +105,9 @@ export class JobMaker implements Part, JobFeed {
     bus.emit("MiningJobCreated", { jobId: job.jobId, height, prevHash, cause, value, transactionCount, atMs: nowMs });
   }
 
-  /** What counts for miners is whether the previous block is another one, whatever a source took for its reason. */
+  /** What counts for miners is whether the previous block or the target is another one, whatever a source took for its reason. */
   #causeOf(template: Template, offered: TemplateCause): TemplateCause {
-    if (this.#current === undefined || !equal(this.#current.prevHash, template.prevHash)) return "newBlock";
+    if (this.#current === undefined || !isSameWork(this.#current, template)) return "newBlock";
     return offered === "newBlock" ? "refresh" : offered;
   }
 

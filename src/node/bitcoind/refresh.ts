@@ -3,7 +3,7 @@
  * so a template that pays the same waits its turn, and one that pays clearly more does not.
  */
 import { equal } from "../../kernel/bytes.ts";
-import type { Template } from "../../mining/template.ts";
+import { isSameWork, type Template } from "../../mining/template.ts";
 
 /** The refresh policy. */
 export interface RefreshOptions {
@@ -19,14 +19,6 @@ export function isWorthAJob(last: Template, next: Template, ageMs: number, optio
   if (!isOther(last, next)) return false;
   const rise = Number(next.coinbaseValue - last.coinbaseValue);
   return ageMs >= options.refreshMs || (rise > 0 && rise >= Number(last.coinbaseValue) * options.feeRise);
-}
-
-/**
- * Whether miners on `last` may go on while `next` is handed out. The test networks change the target while time passes;
- * miners learn of that only together with a previous hash, as of a new block.
- */
-export function isSameWork(last: Template, next: Template): boolean {
-  return equal(last.prevHash, next.prevHash) && last.nBits === next.nBits;
 }
 
 /** Seconds by which the header time may fall behind before it alone is worth a new job. */

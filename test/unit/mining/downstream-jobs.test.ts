@@ -166,6 +166,19 @@ describe("new jobs", () => {
     peer.nothing();
   });
 
+  test("another target for the same previous block is told with SetNewPrevHash, for no other message has it", () => {
+    const pool = new TestPool();
+    pool.newBlock({ nBits: 0x1d00ffff });
+    const peer = pool.connect();
+    peer.openExtended();
+    const { prevHash } = pool.job!;
+    // The testnets' rule again: 20 minutes after a block the next one may be easier.
+    const job = pool.refresh({ nBits: EASY_BITS });
+    expect(peer.next("NewExtendedMiningJob")).toMatchObject({ jobId: job.jobId, minNtime: null });
+    expect(peer.next("SetNewPrevHash")).toMatchObject({ jobId: job.jobId, prevHash, nbits: EASY_BITS });
+    peer.nothing();
+  });
+
   test("where blocks become easier than a channel's shares, SetTarget comes before the job", () => {
     const pool = new TestPool();
     pool.newBlock({ nBits: 0x1c00ffff });

@@ -337,12 +337,6 @@ describe("blocks", () => {
     channel.catchUp();
     expect(easy.nBits).toBe(EASY_BITS);
     peer.nothing();
-    // The header that the miner makes has the tip's bits, so this is only a share to it.
-    channel.follow({
-      name: "SetNewPrevHash",
-      value: { channelId: 2, jobId: easy.jobId, prevHash: easy.prevHash, minNtime: easy.minTime, nbits: EASY_BITS },
-      tlv: undefined,
-    });
     channel.submit(channel.mine());
     expect(peer.next("SubmitSharesSuccess").newSubmitsAcceptedCount).toBe(2);
     expect(pool.blocks).toHaveLength(1);

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import type { Template } from "../../../../src/mining/template.ts";
+import { isSameWork } from "../../../../src/mining/template.ts";
 import { blockTemplate } from "../../../../src/node/bitcoind/answers.ts";
 import { templateOfAnswer } from "../../../../src/node/bitcoind/block-template.ts";
-import { isSameWork, isWorthAJob } from "../../../../src/node/bitcoind/refresh.ts";
+import { isWorthAJob } from "../../../../src/node/bitcoind/refresh.ts";
 import core from "../../../vectors/bitcoind-rpc.json" with { type: "json" };
 
 const last = templateOfAnswer(blockTemplate.parse(core.template), { id: "1", source: "s", node: "n" });
