@@ -31,7 +31,10 @@ const WAITS = new Map<string, BlockAnswer["verdict"]>([
 ]);
 
 /** RPC errors that speak of the block or of our call, so that the same call can never succeed (Core's rpc/protocol.h). */
-const FINAL_RPC_CODES = new Set([-1, -3, -8, -22, -25, -26, -27, -32600, -32602, -32700]);
+const FINAL_RPC_CODES = new Set([-3, -8, -22, -25, -26, -27, -32600, -32602, -32700]);
+
+/** RPC_MISC_ERROR: Core's answer to any exception that it did not foresee; a failing disk may recover. */
+const UNFORESEEN_RPC_CODE = -1;
 
 /** Reads the result of `submitblock`: null for success or a reason. */
 export function readSubmitResult(result: string | null): SubmitReading {
@@ -44,8 +47,10 @@ export function readSubmitResult(result: string | null): SubmitReading {
 
 /** Reads a failed call. */
 export function readSubmitError(error: unknown): SubmitReading {
-  if (error instanceof Fault && error.code === "node-rpc-error" && FINAL_RPC_CODES.has(Number(error.data.rpcCode))) {
-    return { kind: "verdict", verdict: "rejected", reason: String(error.data.says) };
-  }
+  if (!(error instanceof Fault) || error.code !== "node-rpc-error") return { kind: "away", error };
+  const code = Number(error.data.rpcCode);
+  const reason = String(error.data.says);
+  if (FINAL_RPC_CODES.has(code)) return { kind: "verdict", verdict: "rejected", reason };
+  if (code === UNFORESEEN_RPC_CODE) return { kind: "wait", otherwise: "rejected", reason };
   return { kind: "away", error };
 }

@@ -2,7 +2,7 @@
  * Found blocks on their way to the nodes: written down first, sent to all nodes at once, and sent again to each until it
  * gave its last word. What a stop or a crash left undone is taken up at the next start.
  */
-import { toDisplayHex } from "../../kernel/bytes.ts";
+import { equal, toDisplayHex } from "../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -109,12 +109,13 @@ export class BitcoindBlockSink implements BlockSink, Part {
     const { log } = this.#deps;
     const entry = this.#enter(block, []);
     if (entry === undefined) return;
+    // On its way first: nothing that this process does for people may come between a block and the disk.
+    this.#run(this.#persistAndDeliver(entry));
     log.info(`block ${entry.shown} found at height ${block.height} by ${JSON.stringify(block.userIdentity)}`, {
       height: block.height,
       hash: entry.shown,
       reward: block.reward,
     });
-    this.#run(this.#persistAndDeliver(entry));
   }
 
   onAnswer(listener: (block: FoundBlock, answer: BlockAnswer) => void): Unsubscribe {
@@ -142,17 +143,30 @@ export class BitcoindBlockSink implements BlockSink, Part {
     const shown = toDisplayHex(block.hash);
     if (this.#pending.has(shown)) return undefined;
     if (this.#pending.size >= this.#options.maxPending) {
-      const settled = [...this.#pending.values()].find(({ acceptedMs }) => acceptedMs !== undefined);
-      if (settled === undefined) {
-        // Only a network without difficulty gets here: so many blocks on one parent while every node is away.
+      const leaving = this.#leastNeeded(block);
+      if (leaving === undefined) {
+        // Only a network without difficulty gets here: so many blocks on one parent, of which one at most can win.
         log.error(`block ${shown} is not submitted: ${this.#pending.size} others wait for an answer already`);
         return undefined;
       }
-      settled.over.abort(OTHERS_AWAY);
+      leaving.over.abort(NO_ROOM);
     }
     const entry: Pending = { block, shown, answers: [...answers], over: new AbortController(), acceptedMs: undefined };
     this.#pending.set(shown, entry);
     return entry;
+  }
+
+  /**
+   * The entry that makes room for `block`: one that a node accepted, else one that any node answered, else one on another
+   * parent, which waits in the journal for the next start.
+   */
+  #leastNeeded(block: FoundBlock): Pending | undefined {
+    const waiting = [...this.#pending.values()].filter(({ over }) => !over.signal.aborted);
+    return (
+      waiting.find(({ acceptedMs }) => acceptedMs !== undefined) ??
+      waiting.find(({ answers }) => answers.length > 0) ??
+      waiting.find((other) => !equal(other.block.prevHash, block.prevHash))
+    );
   }
 
   async #persistAndDeliver(entry: Pending): Promise<void> {
@@ -189,6 +203,7 @@ export class BitcoindBlockSink implements BlockSink, Part {
     if (over.signal.reason === STOPPED) return;
     this.#pending.delete(entry.shown);
     this.#checkDrained();
+    if (answers.length === 0) return;
     try {
       await journal.finish({ block, answers });
     } catch (error) {
@@ -219,7 +234,10 @@ export class BitcoindBlockSink implements BlockSink, Part {
       const { acceptedMs } = entry;
       if (acceptedMs !== undefined && clock.monotonicMs() - acceptedMs >= this.#options.othersWaitMs) break;
     }
-    if (signal.reason !== STOPPED) log.warn(`block ${entry.shown}: node ${rpc.name} gave no answer; others did`);
+    if (signal.reason === STOPPED) return;
+    const rest =
+      entry.answers.length > 0 ? "others did" : "newer blocks need the room; it is tried again at the next start";
+    log.warn(`block ${entry.shown}: node ${rpc.name} gave no answer; ${rest}`);
   }
 
   async #call(rpc: Rpc, text: string, signal: AbortSignal): Promise<SubmitReading> {
@@ -269,7 +287,7 @@ export class BitcoindBlockSink implements BlockSink, Part {
 }
 
 const STOPPED = new Error("the program is stopping");
-const OTHERS_AWAY = new Error("newer blocks need the room");
+const NO_ROOM = new Error("newer blocks need the room");
 
 /** Lets a number of callers through at a time, in order. */
 class Lane {

@@ -206,6 +206,21 @@ describe("a found block", () => {
     await sink.stop();
   });
 
+  test("is on its way before the log is told of it", async () => {
+    const { sink, files, nodes, log } = setting(["a"]);
+    await sink.start(never);
+    const { info } = log;
+    log.info = () => {
+      log.info = info;
+      throw new Error("no space left on device");
+    };
+    expect(() => sink.submit(block())).toThrow();
+    await settle();
+    expect(nodes[0]?.count("submitblock")).toBe(1);
+    expect(files.texts.size).toBe(1);
+    await sink.stop();
+  });
+
   test("harms nobody when a listener throws", async () => {
     const { sink, answers, loud } = setting(["a"]);
     await sink.start(never);
@@ -285,6 +300,43 @@ describe("bounds", () => {
     expect(answers.length).toBe(4);
     expect(loud().length).toBe(1);
     await sink.stop();
+  });
+
+  test("late blocks that wait for a dead node do not keep new ones out", async () => {
+    const { sink, nodes, clock, answers, loud } = setting(["a", "b"], { maxPending: 3 });
+    await sink.start(never);
+    nodes[1]?.crash();
+    nodes[0]?.results.set("submitblock", () => "inconclusive");
+    for (const fill of [1, 2, 3]) sink.submit(block(fill));
+    await pass(clock, 500);
+    nodes[0]?.results.set("submitblock", () => null);
+    sink.submit(block(4));
+    await pass(clock, 500);
+    expect(answers.map(({ verdict }) => verdict)).toEqual(["stale", "stale", "stale", "accepted"]);
+    expect(loud()).toEqual([]);
+    await sink.stop();
+  });
+
+  test("blocks without an answer make room for one on another parent, and are taken up at the next start", async () => {
+    const { sink, nodes, clock, answers, loud, make } = setting(["a"], { maxPending: 3 });
+    await sink.start(never);
+    nodes[0]?.crash();
+    for (const fill of [1, 2, 3]) sink.submit(block(fill));
+    await pass(clock, 500);
+    const next = { ...block(4, 102), prevHash: new Uint8Array(32).fill(9) };
+    sink.submit(next);
+    if (nodes[0] !== undefined) nodes[0].down = undefined;
+    await pass(clock, 10_000);
+    expect(nodes[0]?.calls.some(({ params }) => params?.[0] === "b10c04")).toBe(true);
+    expect(answers).toHaveLength(3);
+    expect(loud()).toEqual([]);
+    await sink.stop();
+    const later = make();
+    await later.sink.start(never);
+    await settle();
+    expect(nodes[0]?.calls.at(-1)).toEqual({ method: "submitblock", params: ["b10c01"] });
+    expect(later.answers).toHaveLength(1);
+    await later.sink.stop();
   });
 
   test("a node is not flooded: four submissions at a time", async () => {
@@ -397,6 +449,12 @@ describe("answers to submitblock", () => {
     expect(verdict("constructor")).toBe("rejected");
     expect(readSubmitError(new Fault("node-rpc-error", { rpcCode: -20 })).kind).toBe("away");
     expect(readSubmitError(new Fault("node-busy")).kind).toBe("away");
+    // Core's code for every exception that it did not foresee, such as a disk that failed for a moment.
+    expect(readSubmitError(new Fault("node-rpc-error", { rpcCode: -1, says: "I/O error" }))).toEqual({
+      kind: "wait",
+      otherwise: "rejected",
+      reason: "I/O error",
+    });
     expect(readSubmitError(new Error("x")).kind).toBe("away");
   });
 });
