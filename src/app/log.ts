@@ -10,18 +10,22 @@ export interface LogOptions {
   readonly format: "pretty" | "json";
 }
 
-/** A log that writes to standard error. */
+/** Bytes of lines that are kept while they cannot be written, e.g. on a full disk; further ones are lost. */
+const MAX_WAITING = 1 << 20;
+
+/** A log that writes to standard error. A line that cannot be written is no reason to stop mining: it never throws. */
 export function createLog(options: LogOptions): Log {
+  const stderr = pino.destination({ fd: 2, sync: true, maxLength: MAX_WAITING });
+  stderr.on("error", () => undefined);
   const destination =
     options.format === "pretty"
       ? pretty({
-          destination: 2,
+          destination: stderr,
           colorize: process.stderr.isTTY === true,
           translateTime: "SYS:HH:MM:ss.l",
           ignore: "pid,hostname",
-          sync: true,
         })
-      : pino.destination({ fd: 2, sync: true });
+      : stderr;
   return wrap(pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination));
 }
 

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { type Program, program } from "../support/program.ts";
+import { MAIN, type Program, program, run } from "../support/program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -62,6 +62,20 @@ describe("start --devnet and mine", () => {
     const server = program(["start", "--devnet", "-c", file, ...words], { cwd: folder });
     expect(await server.ended).toBe(2);
     expect(server.err.join("\n")).toMatch(said);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a log without room on its disk costs no block", async () => {
+    const words = ["start", "--devnet", "--listen", "127.0.0.1:0", "--json"];
+    const server = run("/bin/sh", ["-c", `exec "$0" "$@" 2>/dev/full`, process.execPath, MAIN, ...words], {
+      cwd: folder,
+    });
+    const { url } = JSON.parse(await server.line((line) => line.includes('"listening"')));
+    const miner = program(["mine", url, "--json"], { cwd: folder });
+    await miner.line((line) => line.includes('"newBlock"') && !line.includes('"jobId":1,'));
+    miner.kill("SIGINT");
+    expect(await miner.ended).toBe(0);
+    server.kill("SIGINT");
+    expect(await server.ended).toBe(0);
   });
 
   test("a taken port is an error that says so", async () => {

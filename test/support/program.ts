@@ -22,8 +22,11 @@ export interface Program {
  * what a hook started when the test process ends.
  */
 export function program(args: readonly string[], options: { readonly cwd?: string } = {}): Program {
-  return run(process.execPath, [join(ROOT, "dist/src/main.js"), ...args], options);
+  return run(process.execPath, [MAIN, ...args], options);
 }
+
+/** The built program's entry. */
+export const MAIN = join(ROOT, "dist/src/main.js");
 
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
