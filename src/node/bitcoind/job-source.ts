@@ -173,7 +173,10 @@ export class BitcoindJobSource implements JobSource {
     try {
       const checks = this.#watches.map((watch) => watch.start());
       const waited = sleep(clock, FIRST_CHECK_MS, patience.signal).catch(() => undefined);
-      await Promise.race([Promise.all(checks), waited.then(() => (signal.aborted ? undefined : Promise.race(checks)))]);
+      const givenUp = new Promise<void>((resolve) => {
+        patience.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      await Promise.race([Promise.all(checks), waited.then(() => Promise.race([...checks, givenUp]))]);
       const wrong = this.#watches.map(({ facts }) => facts.fault).find((fault) => fault?.code === "node-wrong-network");
       if (wrong !== undefined) throw wrong;
       signal.throwIfAborted();

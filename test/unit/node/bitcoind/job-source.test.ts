@@ -366,6 +366,17 @@ describe("the start", () => {
     await expect(other.source.start(never)).rejects.toThrow("found another coin");
   });
 
+  test("ends when the program gives up on nodes that take the call and say nothing", async () => {
+    const { source, a, clock } = setting(["a"]);
+    a.hold("getblockchaininfo");
+    const stop = new AbortController();
+    const started = source.start(stop.signal);
+    await pass(clock, 5_000);
+    stop.abort(new Error("gave up"));
+    await expect(started).rejects.toThrow("gave up");
+    expect(clock.pending).toBe(0);
+  });
+
   test("ends when the program gives up", async () => {
     const { source, a, clock } = setting(["a"]);
     a.hold("getblocktemplate");
