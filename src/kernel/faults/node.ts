@@ -188,6 +188,11 @@ export const NODE_FAULTS = faults({
     what: "a found block could not be written to the journal",
     help: "It is submitted from memory all the same, but a crash now could lose it. Check free space and permissions of data_dir/blocks.",
   },
+  "node-journal-folder": {
+    act: "halt",
+    what: "the folder of found blocks cannot be used",
+    help: "data_dir/blocks must be a folder that this user may read and write, with room for some blocks; the cause names the system's error.",
+  },
   "node-journal-entry": {
     act: "retry",
     what: "a file in the journal of found blocks cannot be read",

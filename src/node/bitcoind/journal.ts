@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { fromDisplayHex, toDisplayHex } from "../../kernel/bytes.ts";
-import { Fault } from "../../kernel/fault.ts";
+import { Fault, type FaultCode } from "../../kernel/fault.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { Files } from "./files.ts";
 
@@ -33,6 +33,8 @@ export interface JournalContents {
 const FORMAT = 1;
 const OPEN = /^\d{10}-[0-9a-f]{64}\.json$/;
 const DONE = /^\d{10}-[0-9a-f]{64}\.done\.json$/;
+/** Written and removed at the start; like every unfinished write it goes if it was left over. */
+const PROBE = "probe.json.tmp";
 const TEMPORARY = /\.json\.tmp$/;
 /** Hex of the heaviest block, twice. */
 const MAX_FILE_BYTES = 32 << 20;
@@ -75,21 +77,29 @@ export class BlockJournal {
     this.#keep = options.keep;
   }
 
-  /** Creates the folder if need be and reads what was left unfinished. Throws `Fault("node-journal")`. */
+  /**
+   * Creates the folder if need be, tries whether it can be written, and reads what was left unfinished. Throws
+   * `Fault("node-journal-folder")`: a disk that cannot be written must not wait for the first block to say so.
+   */
   async open(): Promise<JournalContents> {
-    const names = await this.#guard(async () => {
-      await this.#files.makeFolder(this.#folder);
-      return (await this.#files.list(this.#folder)).sort();
-    });
+    return await this.#guard("node-journal-folder", () => this.#open());
+  }
+
+  async #open(): Promise<JournalContents> {
+    await this.#files.makeFolder(this.#folder);
+    const probe = this.#path(PROBE);
+    await this.#files.writeSynced(probe, "");
+    await this.#files.remove(probe);
+    const names = (await this.#files.list(this.#folder)).sort();
     const all = new Set(names);
     const unfinished: JournalEntry[] = [];
     const broken: Fault[] = [];
     for (const name of names) {
       // Left by a crash in the middle of a write: its block was not submitted under this name, or the old file is there.
-      if (TEMPORARY.test(name)) await this.#guard(() => this.#files.remove(this.#path(name)));
+      if (TEMPORARY.test(name)) await this.#files.remove(this.#path(name));
       if (!OPEN.test(name)) continue;
       if (all.has(doneName(name))) {
-        await this.#guard(() => this.#files.remove(this.#path(name)));
+        await this.#files.remove(this.#path(name));
         continue;
       }
       try {
@@ -103,13 +113,13 @@ export class BlockJournal {
 
   /** Resolves once `entry` is safe on disk. Throws `Fault("node-journal")`. */
   async write(entry: JournalEntry): Promise<void> {
-    await this.#guard(() => this.#replace(nameOf(entry.block), textOf(entry)));
+    await this.#guard("node-journal", () => this.#replace(nameOf(entry.block), textOf(entry)));
   }
 
   /** Marks `entry` as finished with its answers, and drops the lowest finished ones. Throws `Fault("node-journal")`. */
   async finish(entry: JournalEntry): Promise<void> {
     const name = nameOf(entry.block);
-    await this.#guard(async () => {
+    await this.#guard("node-journal", async () => {
       await this.#replace(doneName(name), textOf(entry));
       await this.#files.remove(this.#path(name));
       const done = (await this.#files.list(this.#folder)).filter((other) => DONE.test(other)).sort();
@@ -130,11 +140,11 @@ export class BlockJournal {
     return this.#files.join(this.#folder, name);
   }
 
-  async #guard<T>(work: () => Promise<T>): Promise<T> {
+  async #guard<T>(code: FaultCode, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (cause) {
-      throw new Fault("node-journal", { folder: this.#folder }, { cause });
+      throw new Fault(code, { folder: this.#folder }, { cause });
     }
   }
 }

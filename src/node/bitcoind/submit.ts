@@ -84,7 +84,7 @@ export class BitcoindBlockSink implements BlockSink, Part {
     this.#lanes = new Map(deps.nodes.map((rpc) => [rpc, new Lane(MAX_CALLS_PER_NODE)]));
   }
 
-  /** Takes up what the journal holds unfinished. Throws `Fault("node-journal")` when its folder cannot be used. */
+  /** Takes up what the journal holds unfinished. Throws `Fault("node-journal-folder")` when its folder cannot be used. */
   async start(_signal: AbortSignal): Promise<void> {
     const { journal, log } = this.#deps;
     const { unfinished, broken } = await journal.open();

@@ -112,15 +112,30 @@ describe("the journal of found blocks", () => {
     expect(files.texts.size).toBe(4);
   });
 
+  test("a folder that can be read but not written is found at the start and not with the first block", async () => {
+    const { journal: written, files } = journal();
+    files.before = (step) => {
+      if (step.startsWith("write")) throw Object.assign(new Error("read-only file system"), { code: "EROFS" });
+    };
+    await expect(written.open()).rejects.toMatchObject({ code: "node-journal-folder" });
+    files.before = () => undefined;
+    await written.open();
+    expect(files.texts.size).toBe(0);
+  });
+
   test("a disk that fails is a fault with the folder's name", async () => {
     const { journal: written, files } = journal();
     files.before = () => {
       throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
     };
-    for (const work of [written.open(), written.write(entry()), written.finish(answered)]) {
+    for (const [work, code] of [
+      [written.open(), "node-journal-folder"],
+      [written.write(entry()), "node-journal"],
+      [written.finish(answered), "node-journal"],
+    ] as const) {
       const error = await work.catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(Fault);
-      expect((error as Fault).code).toBe("node-journal");
+      expect((error as Fault).code).toBe(code);
       expect((error as Fault).data.folder).toBe("j");
     }
   });

@@ -281,7 +281,7 @@ describe("a restart", () => {
     files.before = () => {
       throw new Error("read-only file system");
     };
-    await expect(sink.start(never)).rejects.toThrow("could not be written to the journal");
+    await expect(sink.start(never)).rejects.toThrow("folder of found blocks cannot be used");
   });
 });
 
