@@ -10,6 +10,15 @@ import type { Peer } from "./session.ts";
 /** A job and its SetNewPrevHash for one channel take 173 bytes encrypted; three of them are owed at the worst moment. */
 const BYTES_OWED_PER_CHANNEL = 3 * 173;
 
+/** Shares that a channel may send for each one wanted: vardiff holds the mean, and shares come as they are found. */
+const SHARES_PER_WANTED = 3;
+
+/** Options of `MinerPeer`. */
+export interface MinerPeerOptions extends ConversationOptions {
+  /** Wanted shares a minute and channel. */
+  readonly sharesPerMinute: number;
+}
+
 /** What a miner's side works with. */
 export interface MinerPeerDeps {
   /** Takes whole plain frames for the client. */
@@ -22,10 +31,12 @@ export interface MinerPeerDeps {
 /** One client behind a session. */
 export class MinerPeer implements Peer {
   readonly #conversation: Conversation;
+  readonly #messagesPerChannel: number;
   #downstream: Downstream | undefined;
 
-  constructor(deps: MinerPeerDeps, options: ConversationOptions) {
+  constructor(deps: MinerPeerDeps, options: MinerPeerOptions) {
     const { send, log } = deps;
+    this.#messagesPerChannel = (options.sharesPerMinute / 60) * SHARES_PER_WANTED;
     const open = (agreement: Agreement): Downstream => {
       this.#downstream = deps.downstream(agreement, send);
       return this.#downstream;
@@ -39,6 +50,10 @@ export class MinerPeer implements Peer {
 
   get bytesOwed(): number {
     return (this.#downstream?.channelCount ?? 0) * BYTES_OWED_PER_CHANNEL;
+  }
+
+  get messagesWanted(): number {
+    return (this.#downstream?.channelCount ?? 0) * this.#messagesPerChannel;
   }
 
   /** The mining side; `undefined` before SetupConnection. */

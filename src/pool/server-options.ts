@@ -21,7 +21,7 @@ export interface ServerLimits {
   readonly frameBytes: number;
   /**
    * Frames read from one connection per second (one counts again for each 256 bytes of payload); twice as many may come at
-   * once. Above it the peer is read more slowly.
+   * once. Three times the shares wanted of its channels come on top. Above it the peer is read more slowly.
    */
   readonly messagesPerSecond: number;
 }

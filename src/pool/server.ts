@@ -233,6 +233,7 @@ export class MiningServer implements Part {
   #client(id: number, stream: Stream, ticket: Ticket): Client {
     const { clock, meter, noise } = this.#deps;
     const { limits, requiredExtensions, fixedVersion = false } = this.#options;
+    const { sharesPerMinute } = this.#options.mining;
     const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
     const handshake = noise === undefined ? undefined : responder(noise);
     const extensions = { supported: [WORKER_TRACKING_TYPE], required: requiredExtensions };
@@ -242,7 +243,7 @@ export class MiningServer implements Part {
       {
         stream,
         connection: new Connection({ noise: handshake }, { role: "server", maxFrameSize: limits.frameBytes }),
-        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions, fixedVersion }),
+        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions, fixedVersion, sharesPerMinute }),
         costlyActSize: handshake?.expects ?? 0,
         gate: this.#gate,
         ticket,

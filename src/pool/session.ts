@@ -31,7 +31,7 @@ export interface SessionLimits {
   readonly bufferBytes: number;
   /** Time without a byte taken while some are waiting, ms. */
   readonly stallTimeoutMs: number;
-  /** Frames read per second, in the long run; one counts again for each 256 bytes of payload. */
+  /** Frames read per second, in the long run, beside those wanted; one counts again for each 256 bytes of payload. */
   readonly messagesPerSecond: number;
   /** Frames that may come at once on top of that. */
   readonly messageBurst: number;
@@ -43,6 +43,8 @@ export interface Peer {
   readonly open: boolean;
   /** Bytes that may wait for it on top of the limit, because we owe it as much at once. */
   readonly bytesOwed: number;
+  /** Messages a second that we want of it on top of the limit: the shares of its channels. */
+  readonly messagesWanted: number;
   /** Takes a frame; a returned fault closes the connection once everything sent has left, a thrown one at once. */
   receive(frame: Frame): Fault | undefined;
   /** The connection is gone or going: releases what it holds. Called once. */
@@ -255,7 +257,9 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   /** Charges the rate; in debt, reads nothing until it is paid. At most one read of the stream is ahead. */
   #slowDown(cost: number): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    this.#bucket.charge(nowMs, cost);
+    // The bucket fills at the limit, so for a peer of whom more is wanted each message costs less.
+    const { messagesPerSecond } = this.#limits;
+    this.#bucket.charge(nowMs, (cost * messagesPerSecond) / (messagesPerSecond + this.peer.messagesWanted));
     const waitMs = this.#bucket.waitMs(nowMs);
     if (waitMs === 0 || this.#throttle !== undefined) return;
     if (cost > 0) this.#deps.log.debug("above its message rate: read more slowly", { waitMs: Math.ceil(waitMs) });

@@ -144,7 +144,10 @@ export const SECTIONS = {
       "Bytes waiting for one peer that reads too slowly; more, and it is dropped.",
     ),
     frame_bytes: key(whole(1_024, 16_777_215).default(65_536), "Largest message accepted from a peer."),
-    messages_per_second: key(whole(1, 1_000_000).default(500), "Messages accepted per second and connection."),
+    messages_per_second: key(
+      whole(1, 1_000_000).default(500),
+      "Messages accepted per second and connection, beside three times the shares wanted of its channels; a peer above it is read more slowly.",
+    ),
     channels: key(
       whole(1, 1 << 24).default(1_000_000),
       "Open channels in all; further ones are refused. Each has 3 bytes of the extranonce, so 16,777,216 is the most.",

@@ -49,7 +49,7 @@ function session(setting: Setting = {}) {
     observe() {},
   };
   const seen = { frames: [] as Frame[], closes: 0, gone: 0, released: 0 };
-  const peer = { open: false, bytesOwed: 0, send: (_frame: Uint8Array): void => undefined };
+  const peer = { open: false, bytesOwed: 0, messagesWanted: 0, send: (_frame: Uint8Array): void => undefined };
   const gate = setting.gate ?? new HandshakeGate({ clock }, { perSecond: 1000, burst: 1000 });
   const made = new Session(
     {
@@ -63,6 +63,9 @@ function session(setting: Setting = {}) {
           },
           get bytesOwed() {
             return peer.bytesOwed;
+          },
+          get messagesWanted() {
+            return peer.messagesWanted;
           },
           receive(received) {
             seen.frames.push(received);
@@ -324,7 +327,7 @@ describe("failures", () => {
         {
           stream,
           connection: new Connection({}, { role: "server", maxFrameSize: 100 }),
-          peer: () => ({ open: true, bytesOwed: 0, receive: () => undefined, close() {} }),
+          peer: () => ({ open: true, bytesOwed: 0, messagesWanted: 0, receive: () => undefined, close() {} }),
           costlyActSize: 0,
           gate: new HandshakeGate({ clock }, { perSecond: 1, burst: 1 }),
           ticket: { subscriber: 1n, release() {} },
@@ -344,6 +347,18 @@ describe("failures", () => {
 });
 
 describe("message rate", () => {
+  test("what its channels are wanted to send comes on top: a proxy with many channels is not held up", () => {
+    const { stream, peer, seen, pass } = session();
+    peer.open = true;
+    peer.messagesWanted = 90;
+    for (let second = 0; second < 30; second++) {
+      stream.receive(concat(...Array.from({ length: 95 }, () => frame())));
+      expect(stream.paused).toBe(false);
+      pass(1000);
+    }
+    expect(seen.frames).toHaveLength(30 * 95);
+  });
+
   test("a peer above its rate is read more slowly and loses nothing", () => {
     const { stream, seen, clock } = session();
     const burst = concat(...Array.from({ length: 50 }, () => frame()));
