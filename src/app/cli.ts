@@ -20,13 +20,16 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     terminal.err(`error: ${describe(error)}`);
     if (error instanceof Fault) {
       terminal.err(`  what to do: ${rootFault(error).help}`);
-      if (error.code.startsWith("config-")) return EXIT.usage.code;
+      if (error.code.startsWith("config-") || MISTYPED.has(error.code)) return EXIT.usage.code;
     } else if (error instanceof Error && error.stack !== undefined) {
       terminal.err(error.stack);
     }
     return EXIT.failed.code;
   }
 }
+
+/** Faults of words on the command line; the same mistakes in a file come as the cause of another fault. */
+const MISTYPED: ReadonlySet<string> = new Set(["sv2-url-invalid", "authority-key-invalid"]);
 
 /** The innermost fault of a chain of causes: the one whose advice helps. */
 function rootFault(fault: Fault): Fault {
@@ -99,7 +102,10 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
     .option("--shares <n>", "end after so many accepted shares", wholeNumber)
     .option("--max-hashrate <h/s>", "do not hash faster than this", positiveNumber)
     .addOption(json("print JSON lines"))
-    .action(async (url: string, options) => {
+    .action(async (url: string, options, command: Command) => {
+      if (options.worker !== undefined && !options.extended) {
+        command.error("error: --worker needs --extended: shares of a standard channel cannot name a worker");
+      }
       const { mine } = await import("./commands/mine.ts");
       await set(mine(url, options, terminal, interruptSignal(terminal)));
     });

@@ -36,6 +36,9 @@ describe("command line", () => {
     [["start", "--devnett"], "unknown option '--devnett'\n(Did you mean --devnet?)"],
     [["mine"], "missing required argument 'url'"],
     [["mine", "tcp://127.0.0.1:1", "--shares", "none"], "expected a whole number above 0"],
+    [["mine", "tcp://127.0.0.1:1", "--worker", "rig1"], "--worker needs --extended"],
+    [["mine", "http://pool.example.com"], "an address is not one of a Stratum V2 server"],
+    [["mine", "stratum2+tcp://127.0.0.1:1/key"], "a text is not an authority key"],
   ])("%j is a usage error that says what is wrong", async (argv, message) => {
     const { code, err } = await run(...argv);
     expect(code).toBe(EXIT.usage.code);
