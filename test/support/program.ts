@@ -29,9 +29,12 @@ export function program(args: readonly string[], options: { readonly cwd?: strin
 export const MAIN = join(ROOT, "dist/src/main.js");
 
 const running = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
+// A worker is disconnected when vitest was ended from outside.
+for (const event of ["exit", "disconnect"]) {
+  process.on(event, () => {
+    for (const child of running) child.kill("SIGKILL");
+  });
+}
 
 /** Starts any command. */
 export function run(command: string, args: readonly string[], options: { readonly cwd?: string } = {}): Program {

@@ -25,6 +25,11 @@ function endAll(): void {
   for (const child of running) endGroup(child, "SIGKILL");
 }
 process.on("exit", endAll);
+// vitest was ended from outside: it leaves its workers alone with what they started.
+process.once("disconnect", () => {
+  endAll();
+  setImmediate(() => process.kill(process.pid, "SIGTERM"));
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     endAll();
@@ -69,17 +74,19 @@ export async function runBuild(name: string, step: BuildStep, limitMs: number, c
   });
   const progress = setInterval(() => say(`${name}: ${seconds()} s, ${lines} lines, ${last.at(-1) ?? ""}`), PROGRESS_MS);
   let late = false;
-  const limit = setTimeout(() => {
-    late = true;
-    endGroup(child, "SIGTERM");
-    setTimeout(() => endGroup(child, "SIGKILL"), KILL_AFTER_MS).unref();
-  }, limitMs);
+  const limits = [
+    setTimeout(() => {
+      late = true;
+      endGroup(child, "SIGTERM");
+    }, limitMs),
+    setTimeout(() => endGroup(child, "SIGKILL"), limitMs + KILL_AFTER_MS),
+  ];
   const ended = await new Promise<number | string>((resolve) => {
     child.on("error", (error) => resolve(error.message));
     child.on("close", (code, signal) => resolve(code ?? signal ?? "unknown"));
   });
   clearInterval(progress);
-  clearTimeout(limit);
+  limits.forEach(clearTimeout);
   running.delete(child);
   if (ended === 0) return { ok: true, reason: "", seconds: seconds() };
   const why = late

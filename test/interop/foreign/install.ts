@@ -31,8 +31,9 @@ export async function foreign(program: ForeignProgram): Promise<string | undefin
  */
 export async function ownCrate(name: string, folder: string, limitS: number): Promise<string | undefined> {
   const target = join(cacheFolder(), `${name}-target`);
-  const trouble = unfit(CARGO, []) ?? (await build());
-  if (trouble === undefined) return join(target, "debug", name);
+  const binary = join(target, "debug", name);
+  const trouble = forbidden(binary) ?? unfit(CARGO, []) ?? (await build());
+  if (trouble === undefined) return binary;
   skipped(name, trouble);
   return undefined;
 
@@ -72,10 +73,9 @@ function skipped(what: string, why: string): void {
 /** Installs a program so that it is there whole or not at all. Returns what kept it from it. */
 async function install(program: ForeignProgram, binary: string): Promise<string | undefined> {
   const { name, version, toolchain, tools, usualS, limitS } = program;
-  if (process.env.INTEROP_INSTALL === "no") return "INTEROP_INSTALL=no forbids it";
   const limitMs = Math.min(limitS * 1000, timeLeftMs());
   if (limitMs <= 0) return `the builds of this run have taken ${ALL_BUILDS_MS / 60_000} minutes already; run it again`;
-  const trouble = unfit(toolchain, tools) ?? (await bringTools(tools));
+  const trouble = forbidden(binary) ?? unfit(toolchain, tools) ?? (await bringTools(tools));
   if (trouble !== undefined) return trouble;
 
   const cache = cacheFolder();
@@ -93,6 +93,11 @@ async function install(program: ForeignProgram, binary: string): Promise<string 
   const done = others.every((other) => existsSync(join(cache, `${other.name}-${other.version}`)));
   if (done) rmSync(scratch, { recursive: true, force: true });
   return undefined;
+}
+
+/** INTEROP_INSTALL=no: what is not there is done without. */
+function forbidden(binary: string): string | undefined {
+  return process.env.INTEROP_INSTALL === "no" && !existsSync(binary) ? "INTEROP_INSTALL=no forbids it" : undefined;
 }
 
 /** INTEROP_STARTED is set by vitest.config.ts for all test files of one run. */
