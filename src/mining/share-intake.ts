@@ -3,7 +3,7 @@
  * accepted and answers the miner in the order of the shares.
  */
 import { concat } from "../kernel/bytes.ts";
-import { Fault } from "../kernel/fault.ts";
+import { describe, Fault } from "../kernel/fault.ts";
 import { SUBMIT_SHARES_ERROR } from "../sv2/codes.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { Value } from "../sv2/table.ts";
@@ -84,8 +84,10 @@ export class ShareIntake {
       }
       return { userIdentity: channelUser, errorCode: refusal("channel-identity-invalid").errorCode };
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      // Whoever appends garbage breaks the protocol, but the share in front of it may be a block.
+      // Whoever appends garbage breaks the protocol, and an authoriser may fail, but the share may be a block.
+      if (!(error instanceof Fault)) {
+        this.#deps.log.error(`a worker could not be authorised: ${describe(error)}`, { error });
+      }
       return { userIdentity: channelUser, errorCode: SUBMIT_SHARES_ERROR.invalidShare };
     }
   }

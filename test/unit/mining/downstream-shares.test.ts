@@ -407,6 +407,21 @@ describe("worker names on shares (extension 0x0002)", () => {
     expect(pool.judged.map(({ userIdentity }) => userIdentity)).toEqual(names);
   });
 
+  test("cost no block when the authoriser fails", () => {
+    const pool = withJob(EASY_BITS);
+    const peer = pool.connect();
+    peer.downstream.useExtensions(WORKER_TRACKING);
+    const channel = peer.openExtended();
+    pool.authorise = () => {
+      throw new Error("the list of users is away");
+    };
+    channel.submit(channel.mine(), named("s19"));
+    expect(pool.blocks).toHaveLength(1);
+    expect(pool.blocks[0]?.userIdentity).toBe("alice");
+    expect(peer.next("SubmitSharesError").errorCode).toBe("invalid-share");
+    expect(pool.log.lines.at(-1)).toMatchObject({ level: "error" });
+  });
+
   test("are ignored when it is not", () => {
     const pool = withJob();
     const channel = pool.connect().openExtended();
