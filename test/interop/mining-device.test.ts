@@ -6,13 +6,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DevnetNode } from "../../src/devnet/node/node.ts";
 import { type Program, program, run } from "../support/program.ts";
-import { until } from "../support/until.ts";
+import { until as untilWithin } from "../support/until.ts";
 import { foreign } from "./foreign/install.ts";
 import { MINING_DEVICE } from "./foreign/pins.ts";
 import { complaints, type Pool, startNode, startPool } from "./foreign/pool.ts";
 
 const binary = await foreign(MINING_DEVICE);
 const WAIT_MS = 240_000;
+const until = (what: string, ready: () => boolean): Promise<void> => untilWithin(what, ready, WAIT_MS);
 
 /** Starts a device of one thread. */
 function device(at: { address: string; key: string; user: string }, ...more: readonly string[]): Program {
@@ -37,7 +38,7 @@ describe.skipIf(binary === undefined)("SRI's mining_device", () => {
     const miner = device({ address: listening, key: authorityPublicKey, user: "alice.rig1" });
     const accepted = (): { height: number; verdict: string }[] =>
       server.err.map((line) => JSON.parse(line)).filter(({ verdict }) => verdict !== undefined);
-    await until("two blocks were accepted", () => accepted().length >= 2, WAIT_MS);
+    await until("two blocks were accepted", () => accepted().length >= 2);
     await until("work on the next", () => count(miner.out, "Received SetNewPrevHash") >= 3);
 
     const said = await stopped(miner);
@@ -86,12 +87,12 @@ describe.skipIf(binary === undefined)("SRI's mining_device", () => {
       const users = ["carol.1", "dave.2", "erin.3"];
       const devices = users.map((user) => device(at(user)));
       running.push(...devices);
-      await until("all have a channel", () => pool.channels().length === 3, WAIT_MS);
+      await until("all have a channel", () => pool.channels().length === 3);
       const channels = pool.channels().map(({ kind, userIdentity }) => `${kind} ${userIdentity}`);
       expect(channels.sort()).toEqual(users.map((user) => `standard ${user}`));
       const before = pool.blocksInChain().length;
-      await until("three blocks of theirs", () => pool.blocksInChain().length >= before + 3, WAIT_MS);
-      await until("accepted shares of each", () => users.every((user) => pool.accepted(user) >= 3), WAIT_MS);
+      await until("three blocks of theirs", () => pool.blocksInChain().length >= before + 3);
+      await until("accepted shares of each", () => users.every((user) => pool.accepted(user) >= 3));
 
       await until("the job on the newest", () => pool.jobs.at(-1)?.height === node.chain.tip.height + 1);
       const made = pool.jobs.length;
@@ -101,11 +102,7 @@ describe.skipIf(binary === undefined)("SRI's mining_device", () => {
       const seen = pool.shares.length;
       const later = (user: string) =>
         pool.shares.slice(seen).filter((share) => share.userIdentity === user && share.errorCode === undefined);
-      await until(
-        "accepted shares of each on it or after it",
-        () => users.every((user) => later(user).length > 0),
-        WAIT_MS,
-      );
+      await until("accepted shares of each on it or after it", () => users.every((user) => later(user).length > 0));
 
       const blocks = pool.answers.length;
       for (const each of devices) {
@@ -129,11 +126,11 @@ describe.skipIf(binary === undefined)("SRI's mining_device", () => {
       const user = `frank.${multiplier}`;
       const miner = device(at(user), "--nominal-hashrate-multiplier", multiplier);
       running.push(miner);
-      await until("its channel", () => pool.channels().some(({ userIdentity }) => userIdentity === user), WAIT_MS);
-      await until("a new target", () => count(miner.out, "Received SetTarget") >= 1, WAIT_MS);
+      await until("its channel", () => pool.channels().some(({ userIdentity }) => userIdentity === user));
+      await until("a new target", () => count(miner.out, "Received SetTarget") >= 1);
       const targets = count(miner.out, "Received SetTarget");
       const accepted = pool.accepted(user);
-      await until("accepted shares on it", () => pool.accepted(user) >= accepted + 10, WAIT_MS);
+      await until("accepted shares on it", () => pool.accepted(user) >= accepted + 10);
       const channel = pool.channels().find(({ userIdentity }) => userIdentity === user);
       const said = await stopped(miner);
       expect(said).toContain("is future: false");

@@ -10,7 +10,7 @@ import type { DevnetNode } from "../../src/devnet/node/node.ts";
 import { fromDisplayHex, toHex } from "../../src/kernel/bytes.ts";
 import { generateAuthoritySecretKey } from "../../src/sv2/noise/authority-key.ts";
 import { Sv1Miner } from "../support/sv1-miner.ts";
-import { until } from "../support/until.ts";
+import { until as untilWithin } from "../support/until.ts";
 import { foreign } from "./foreign/install.ts";
 import { TRANSLATOR } from "./foreign/pins.ts";
 import { complaints, PAYOUT_ADDRESS, type Pool, type PoolOptions, startNode, startPool } from "./foreign/pool.ts";
@@ -18,6 +18,7 @@ import { startTranslator, type Translator, type TranslatorOptions } from "./fore
 
 const binary = await foreign(TRANSLATOR);
 const WAIT_MS = 200_000;
+const until = (what: string, ready: () => boolean): Promise<void> => untilWithin(what, ready, WAIT_MS);
 /** The miners' names behind the account that the translator opens its channels for. */
 const WORKERS = ["farm.alpha", "farm.beta"];
 
@@ -175,11 +176,7 @@ describe.skipIf(binary === undefined)("SRI's translator_sv2", () => {
     await before.closed;
 
     const second = await serve({ authoritySecretKey, listen });
-    await until(
-      "the translator listens again",
-      () => translator.said().split("Launching SV1 server").length > 2,
-      WAIT_MS,
-    );
+    await until("the translator listens again", () => translator.said().split("Launching SV1 server").length > 2);
     const after = await miner(translator, "rig.alpha");
     await mine([after], "accepted shares on the second server", () => second.accepted("farm.alpha") >= 3);
     expect(after.jobs.at(-1)?.prevHash).toBe(asSv1(node.chain.tip.key));

@@ -27,6 +27,8 @@ export interface Sv1Job {
 const MASK = 0x1fffe000;
 /** Difficulty 1 (SV1's is Bitcoin's "pdiff"). */
 const DIFFICULTY_1 = 0xffffn << 208n;
+/** A server that does not answer a call for so long never will, ms. */
+const PATIENCE_MS = 60_000;
 /** Hashes in one go, some milliseconds. */
 const SLICE = 4_096;
 const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, "0");
@@ -136,7 +138,9 @@ export class Sv1Miner {
     const id = ++this.#lastId;
     this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
     return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#waiting.get(id)?.({ error: "no answer" }), PATIENCE_MS);
       this.#waiting.set(id, ({ result, error }) => {
+        clearTimeout(timer);
         this.#waiting.delete(id);
         if (error === null || error === undefined) resolve(result);
         else reject(new Error(`${method}: ${JSON.stringify(error)}`));
