@@ -75,6 +75,28 @@ describe("a found block", () => {
     await sink.stop();
   });
 
+  test.each(["writeSynced", "rename", "syncFolder"] as const)("waits for a slow disk's %s", async (step) => {
+    const { sink, files, nodes, answers } = setting();
+    await sink.start(never);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const real = files[step].bind(files) as (...args: string[]) => Promise<void>;
+    files[step] = async (...args: string[]) => {
+      await held;
+      await real(...args);
+    };
+    sink.submit(block());
+    await settle();
+    expect(nodes.map((node) => node.count("submitblock"))).toEqual([0, 0]);
+    release();
+    await settle();
+    expect(nodes.map((node) => node.count("submitblock"))).toEqual([1, 1]);
+    expect(answers.length).toBe(2);
+    await sink.stop();
+  });
+
   test("is submitted from memory when the disk fails, loudly", async () => {
     const { sink, files, answers, loud } = setting();
     await sink.start(never);
