@@ -1,8 +1,8 @@
 /** Small parts that more than one command builds the same way. */
 import { join } from "node:path";
-import { diskFiles } from "../node/bitcoind/files.ts";
-import { nodeHttpPost } from "../node/bitcoind/http.ts";
-import { RpcClient } from "../node/bitcoind/rpc.ts";
+import { diskFiles } from "../daemon/files.ts";
+import { nodeHttpPost } from "../daemon/http.ts";
+import { RpcClient } from "../daemon/rpc.ts";
 import type { Config } from "./config/schema.ts";
 import type { NodeSettings } from "./settings.ts";
 import { systemClock } from "./system.ts";

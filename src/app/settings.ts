@@ -3,11 +3,11 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { scriptOfDescriptor } from "../bitcoin/descriptor.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
+import { withoutCredentials } from "../daemon/address.ts";
+import type { Credentials } from "../daemon/credentials.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
-import { withoutCredentials } from "../node/bitcoind/address.ts";
-import type { Credentials } from "../node/bitcoind/credentials.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 

@@ -1,5 +1,6 @@
 /** Names of the parts in the container: a token for each port and for each part that another one needs. */
 import type { InjectionToken } from "tsyringe";
+import type { Rpc } from "../daemon/rpc.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Bus } from "../kernel/events.ts";
 import type { Log } from "../kernel/log.ts";
@@ -8,7 +9,6 @@ import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
 import type { Authoriser, ShareSink } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
-import type { Rpc } from "../node/bitcoind/rpc.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { PoolEvents } from "../pool/events.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Source, sources } from "../support/sources.ts";
 
 /** What the files of a folder of `src` may import from; a folder may always import from itself. */
-const ADAPTERS = ["node", "pool", "upstream", "ledger", "ops", "devnet", "kit"];
+const ADAPTERS = ["node", "pool", "upstream", "ledger", "ops", "devnet", "host", "sdk", "kit"];
 const CORE = ["kernel", "bitcoin", "sv2", "mining", "merge"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
@@ -10,11 +10,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sv2: ["kernel"],
   mining: ["kernel", "bitcoin", "sv2"],
   merge: ["kernel", "bitcoin", "sv2", "mining"],
-  ...Object.fromEntries(ADAPTERS.map((adapter) => [adapter, CORE])),
-  app: [...CORE, ...ADAPTERS],
+  daemon: CORE,
+  ...Object.fromEntries(ADAPTERS.map((adapter) => [adapter, [...CORE, "daemon"]])),
+  app: [...CORE, "daemon", ...ADAPTERS],
   "main.ts": ["app", "kernel"],
   "module.ts": ["app", "kernel"],
   "index.ts": [...CORE, ...ADAPTERS, "app"],
+  "plugin.ts": [...CORE, "daemon", "sdk"],
+  "kit.ts": [...CORE, "kit"],
 };
 
 /** npm packages that a pure folder may use. */

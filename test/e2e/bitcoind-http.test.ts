@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../../src/app/system.ts";
+import type { Credentials } from "../../src/daemon/credentials.ts";
+import { diskFiles } from "../../src/daemon/files.ts";
+import { nodeHttpPost } from "../../src/daemon/http.ts";
+import { RpcClient } from "../../src/daemon/rpc.ts";
 import { Fault } from "../../src/kernel/fault.ts";
-import type { Credentials } from "../../src/node/bitcoind/credentials.ts";
-import { diskFiles } from "../../src/node/bitcoind/files.ts";
-import { nodeHttpPost } from "../../src/node/bitcoind/http.ts";
-import { RpcClient } from "../../src/node/bitcoind/rpc.ts";
 
 const opened: { server: Server; sockets: Set<Socket>; clients: RpcClient[] }[] = [];
 

@@ -2,16 +2,16 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../../src/app/system.ts";
+import { diskFiles } from "../../src/daemon/files.ts";
+import { nodeHttpPost } from "../../src/daemon/http.ts";
+import { RpcClient } from "../../src/daemon/rpc.ts";
+import { connectTcp } from "../../src/daemon/socket.ts";
 import { DevnetNode } from "../../src/devnet/node/node.ts";
 import { concat, fromHex, toHex, utf8 } from "../../src/kernel/bytes.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { silentMeter } from "../../src/kernel/meter.ts";
 import { examineNode } from "../../src/node/bitcoind/examine.ts";
-import { diskFiles } from "../../src/node/bitcoind/files.ts";
-import { nodeHttpPost } from "../../src/node/bitcoind/http.ts";
 import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../../src/node/bitcoind/job-source.ts";
-import { RpcClient } from "../../src/node/bitcoind/rpc.ts";
-import { connectTcp } from "../../src/node/bitcoind/socket.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import core from "../vectors/bitcoind-rpc.json" with { type: "json" };
 

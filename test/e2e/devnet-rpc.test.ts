@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/app/system.ts";
+import { connectTcp } from "../../src/daemon/socket.ts";
+import { subscribeToBlocks } from "../../src/daemon/zmq-subscription.ts";
 import { DevnetNode } from "../../src/devnet/node/node.ts";
 import type { DevnetNodeOptions } from "../../src/devnet/node/options.ts";
 import { silentLog } from "../../src/kernel/log.ts";
-import { connectTcp } from "../../src/node/bitcoind/socket.ts";
-import { subscribeToBlocks } from "../../src/node/bitcoind/zmq-subscription.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 
 const running: DevnetNode[] = [];

@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { systemClock } from "../../src/app/system.ts";
-import { diskFiles } from "../../src/node/bitcoind/files.ts";
-import { nodeHttpPost } from "../../src/node/bitcoind/http.ts";
-import { RpcClient } from "../../src/node/bitcoind/rpc.ts";
+import { diskFiles } from "../../src/daemon/files.ts";
+import { nodeHttpPost } from "../../src/daemon/http.ts";
+import { RpcClient } from "../../src/daemon/rpc.ts";
 
 const running = new Set<ChildProcess>();
 process.on("exit", () => {

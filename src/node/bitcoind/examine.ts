@@ -1,6 +1,9 @@
 /** One look at a node from all sides, for `doctor` and for the checks at start. Nothing is left running. */
 import { addressOfScript } from "../../bitcoin/address.ts";
 import type { NetworkName } from "../../bitcoin/network.ts";
+import type { Rpc } from "../../daemon/rpc.ts";
+import type { ConnectSocket } from "../../daemon/socket.ts";
+import { subscribeToBlocks } from "../../daemon/zmq-subscription.ts";
 import { toHex } from "../../kernel/bytes.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -10,11 +13,8 @@ import { addressInfo, blockTemplate } from "./answers.ts";
 import { templateOfAnswer, templateRefusal, templateRequest } from "./block-template.ts";
 import { JOB_SOURCE_DEFAULTS } from "./job-source.ts";
 import { NodeWatch } from "./node-watch.ts";
-import type { Rpc } from "./rpc.ts";
-import type { ConnectSocket } from "./socket.ts";
 import { MAX_TEMPLATE_BYTES } from "./tip-notices.ts";
 import { type Judgement, judge, type NodeFacts } from "./trust.ts";
-import { subscribeToBlocks } from "./zmq-subscription.ts";
 
 /** What `examineNode` needs. */
 export interface ExamineDeps {

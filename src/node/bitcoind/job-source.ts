@@ -3,6 +3,8 @@
  * takes over when it fails. What makes a node good enough is decided in `trust.ts`.
  */
 import type { NetworkName } from "../../bitcoin/network.ts";
+import type { Rpc } from "../../daemon/rpc.ts";
+import type { ConnectSocket } from "../../daemon/socket.ts";
 import { type Clock, sleep, type Timer } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -11,8 +13,6 @@ import type { Meter } from "../../kernel/meter.ts";
 import type { JobSource, TemplateCause } from "../../mining/ports.ts";
 import { isSameWork, type Template } from "../../mining/template.ts";
 import { NodeWatch, type NoticeChoice } from "./node-watch.ts";
-import type { Rpc } from "./rpc.ts";
-import type { ConnectSocket } from "./socket.ts";
 import { type SourceStatus, sourceStatus } from "./status.ts";
 import { TemplateFeed } from "./template-feed.ts";
 import { choose, isBehind, type Judgement, judge, type NodeTip } from "./trust.ts";

@@ -5,10 +5,10 @@
  * `<height>-<hash>.json` waits for answers, `<height>-<hash>.done.json` has them.
  */
 import { z } from "zod";
+import type { Files } from "../../daemon/files.ts";
 import { fromDisplayHex, toDisplayHex } from "../../kernel/bytes.ts";
 import { Fault, type FaultCode } from "../../kernel/fault.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
-import type { Files } from "./files.ts";
 
 /** A node's last word and when it came. */
 export interface RecordedAnswer extends BlockAnswer {

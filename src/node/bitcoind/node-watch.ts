@@ -4,6 +4,8 @@
  */
 import type { z } from "zod";
 import type { NetworkName } from "../../bitcoin/network.ts";
+import type { CallOptions, Rpc } from "../../daemon/rpc.ts";
+import type { ConnectSocket } from "../../daemon/socket.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -18,8 +20,6 @@ import {
   networkInfo,
 } from "./answers.ts";
 import { templateOfAnswer, templateRefusal, templateRequest } from "./block-template.ts";
-import type { CallOptions, Rpc } from "./rpc.ts";
-import type { ConnectSocket } from "./socket.ts";
 import {
   longPollTips,
   MAX_TEMPLATE_BYTES,

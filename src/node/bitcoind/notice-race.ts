@@ -3,10 +3,10 @@
  * which each named a block are compared. For benches and interop tests (figures in docs/benchmarks.md).
  */
 import type { NetworkName } from "../../bitcoin/network.ts";
+import type { Rpc } from "../../daemon/rpc.ts";
+import type { ConnectSocket } from "../../daemon/socket.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import { templateRequest } from "./block-template.ts";
-import type { Rpc } from "./rpc.ts";
-import type { ConnectSocket } from "./socket.ts";
 import { longPollTips, type NoticeDeps, type NoticeKind, pollTips, waitForTips, zmqTips } from "./tip-notices.ts";
 
 /** What `raceNotices` needs. */

@@ -2,6 +2,8 @@
  * Found blocks on their way to the nodes: written down first, sent to all nodes at once, and sent again to each until it
  * gave its last word. What a stop or a crash left undone is taken up at the next start.
  */
+
+import type { Rpc } from "../../daemon/rpc.ts";
 import { equal, toDisplayHex } from "../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
@@ -12,7 +14,6 @@ import type { Meter } from "../../kernel/meter.ts";
 import type { BlockAnswer, BlockSink, FoundBlock } from "../../mining/ports.ts";
 import { submitAnswer } from "./answers.ts";
 import { type BlockJournal, blockHex, type RecordedAnswer } from "./journal.ts";
-import type { Rpc } from "./rpc.ts";
 import { readSubmitError, readSubmitResult, type SubmitReading } from "./submit-answer.ts";
 
 /** What `BitcoindBlockSink` needs. */

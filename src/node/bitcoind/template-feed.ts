@@ -3,6 +3,7 @@
  * between, and replaced by an empty one when the node takes long.
  */
 import type { NetworkName } from "../../bitcoin/network.ts";
+import type { Rpc } from "../../daemon/rpc.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import { type Clock, sleep, type Timer } from "../../kernel/clock.ts";
 import type { Meter } from "../../kernel/meter.ts";
@@ -11,7 +12,6 @@ import { type BlockHeaderAnswer, type BlockTemplateAnswer, blockTemplate, mining
 import { templateOfAnswer, templateRefusal, templateRequest } from "./block-template.ts";
 import { emptyTemplate, nextBitsRule } from "./empty-template.ts";
 import { isWorthAJob, type RefreshOptions } from "./refresh.ts";
-import type { Rpc } from "./rpc.ts";
 import { MAX_TEMPLATE_BYTES, type TipNotice } from "./tip-notices.ts";
 
 /** How templates are taken. */

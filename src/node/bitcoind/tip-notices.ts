@@ -2,13 +2,14 @@
  * The ways in which a node tells of a new best block, each as a loop that runs until its signal aborts. They differ in
  * what they cost and in how fast they are (docs/benchmarks.md); any of them may be missing, so each says when it fails.
  */
+
+import type { CallOptions, Rpc } from "../../daemon/rpc.ts";
+import type { ConnectSocket } from "../../daemon/socket.ts";
+import { zmqEndpoint } from "../../daemon/zmq.ts";
+import { subscribeToBlocks } from "../../daemon/zmq-subscription.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { type BlockTemplateAnswer, blockHash, blockTemplate, newBlock } from "./answers.ts";
-import type { CallOptions, Rpc } from "./rpc.ts";
-import type { ConnectSocket } from "./socket.ts";
-import { zmqEndpoint } from "./zmq.ts";
-import { subscribeToBlocks } from "./zmq-subscription.ts";
 
 /**
  * `zmq` bitcoind's hashblock publisher, `wait` the RPC `waitfornewblock`, `longpoll` `getblocktemplate` with a longpollid

@@ -1,9 +1,9 @@
 /** A scripted Bitcoin node at the level of RPC calls, files in memory, and the patience to let promises settle. */
 import type { z } from "zod";
+import type { Files } from "../../../../src/daemon/files.ts";
+import type { CallOptions, Rpc } from "../../../../src/daemon/rpc.ts";
 import { type Clock, sleep } from "../../../../src/kernel/clock.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
-import type { Files } from "../../../../src/node/bitcoind/files.ts";
-import type { CallOptions, Rpc } from "../../../../src/node/bitcoind/rpc.ts";
 import type { FakeClock } from "../../../support/fake-clock.ts";
 
 /** Lets everything run that waits for nothing but a turn. */

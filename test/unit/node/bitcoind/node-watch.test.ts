@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { SocketEvents } from "../../../../src/daemon/socket.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
 import { type Meter, silentMeter } from "../../../../src/kernel/meter.ts";
 import { NodeWatch, type NodeWatchOptions } from "../../../../src/node/bitcoind/node-watch.ts";
-import type { SocketEvents } from "../../../../src/node/bitcoind/socket.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { recordingLog } from "../../../support/recording-log.ts";
 import { FakeNode, hashOf, pass, settle } from "./fakes.ts";

@@ -2,12 +2,12 @@
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { scriptOfAddress } from "../../../../src/bitcoin/address.ts";
+import { rpcAddress } from "../../../../src/daemon/address.ts";
+import type { Rpc } from "../../../../src/daemon/rpc.ts";
 import { Fault, type FaultCode, describe as inWords } from "../../../../src/kernel/fault.ts";
-import { rpcAddress } from "../../../../src/node/bitcoind/address.ts";
 import { blockTemplate } from "../../../../src/node/bitcoind/answers.ts";
 import { templateOfAnswer } from "../../../../src/node/bitcoind/block-template.ts";
 import { checkPayout } from "../../../../src/node/bitcoind/examine.ts";
-import type { Rpc } from "../../../../src/node/bitcoind/rpc.ts";
 import { judge, type NodeFacts } from "../../../../src/node/bitcoind/trust.ts";
 import core from "../../../vectors/bitcoind-rpc.json" with { type: "json" };
 

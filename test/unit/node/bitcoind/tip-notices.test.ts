@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { SocketEvents } from "../../../../src/daemon/socket.ts";
 import { concat, fromHex, utf8 } from "../../../../src/kernel/bytes.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
-import type { SocketEvents } from "../../../../src/node/bitcoind/socket.ts";
 import {
   longPollTips,
   type NoticeDeps,

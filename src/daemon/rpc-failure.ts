@@ -2,7 +2,7 @@
  * From what went wrong on the way to a node, or in its answer, to the fault that says what to do about it. Core's codes
  * are those of its `rpc/protocol.h`; how it uses HTTP statuses was recorded (test/vectors/bitcoind-rpc.json).
  */
-import { describe, Fault, type FaultCode, type FaultData } from "../../kernel/fault.ts";
+import { describe, Fault, type FaultCode, type FaultData } from "../kernel/fault.ts";
 import type { HttpAnswer } from "./http.ts";
 
 /** What every message about a call says first. */

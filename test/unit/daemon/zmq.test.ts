@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { concat, fromHex, toHex, utf8 } from "../../../../src/kernel/bytes.ts";
-import { Fault } from "../../../../src/kernel/fault.ts";
-import { hashBlockNotice, ZmtpSubscriber, zmqEndpoint } from "../../../../src/node/bitcoind/zmq.ts";
-import core from "../../../vectors/bitcoind-rpc.json" with { type: "json" };
+import { hashBlockNotice, ZmtpSubscriber, zmqEndpoint } from "../../../src/daemon/zmq.ts";
+import { concat, fromHex, toHex, utf8 } from "../../../src/kernel/bytes.ts";
+import { Fault } from "../../../src/kernel/fault.ts";
+import core from "../../vectors/bitcoind-rpc.json" with { type: "json" };
 
 const recorded = core.answers["zmq hashblock"];
 const frame = (flags: number, body: Uint8Array): Uint8Array => concat(Uint8Array.of(flags, body.length), body);

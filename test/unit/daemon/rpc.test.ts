@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Fault, describe as inWords } from "../../../../src/kernel/fault.ts";
-import { rpcAddress } from "../../../../src/node/bitcoind/address.ts";
-import type { Credentials } from "../../../../src/node/bitcoind/credentials.ts";
-import type { HttpAnswer, HttpLimits } from "../../../../src/node/bitcoind/http.ts";
-import { RpcClient } from "../../../../src/node/bitcoind/rpc.ts";
-import { connectionFault } from "../../../../src/node/bitcoind/rpc-failure.ts";
-import { FakeClock } from "../../../support/fake-clock.ts";
-import core from "../../../vectors/bitcoind-rpc.json" with { type: "json" };
-import { MemoryFiles, settle } from "./fakes.ts";
+import { rpcAddress } from "../../../src/daemon/address.ts";
+import type { Credentials } from "../../../src/daemon/credentials.ts";
+import type { HttpAnswer, HttpLimits } from "../../../src/daemon/http.ts";
+import { RpcClient } from "../../../src/daemon/rpc.ts";
+import { connectionFault } from "../../../src/daemon/rpc-failure.ts";
+import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import core from "../../vectors/bitcoind-rpc.json" with { type: "json" };
+import { MemoryFiles, settle } from "../node/bitcoind/fakes.ts";
 
 interface Sent {
   readonly body: { readonly jsonrpc: string; readonly id: number; readonly method: string; readonly params: unknown };

@@ -2,7 +2,7 @@
  * The user and password of a node's RPC. bitcoind writes a new cookie at every start, so what came from a file is read
  * again as soon as the node refuses it.
  */
-import { describe, Fault } from "../../kernel/fault.ts";
+import { describe, Fault } from "../kernel/fault.ts";
 import type { Files } from "./files.ts";
 
 /** Where the credentials of a node come from. */

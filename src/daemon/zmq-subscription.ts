@@ -1,5 +1,5 @@
 /** One connection to bitcoind's ZMQ publisher, from its opening to its end. */
-import { Fault } from "../../kernel/fault.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { ClientSocket, ConnectSocket } from "./socket.ts";
 import { hashBlockNotice, ZmtpSubscriber, zmqEndpoint } from "./zmq.ts";
 

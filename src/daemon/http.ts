@@ -1,7 +1,7 @@
 /** HTTP as far as JSON-RPC needs it: one POST at a time over kept-alive connections. The only file that opens them. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { Fault } from "../../kernel/fault.ts";
+import { Fault } from "../kernel/fault.ts";
 
 /** An answer as it came. */
 export interface HttpAnswer {

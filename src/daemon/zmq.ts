@@ -3,8 +3,8 @@
  * (rfc.zeromq.org/spec/23), as pure bytes in and out. The `zeromq` package is not used because it ships libzmq (MPL-2.0)
  * as a native binary for what is a greeting, one command and one subscription.
  */
-import { concat, fromUtf8, utf8 } from "../../kernel/bytes.ts";
-import { Fault } from "../../kernel/fault.ts";
+import { concat, fromUtf8, utf8 } from "../kernel/bytes.ts";
+import { Fault } from "../kernel/fault.ts";
 
 const GREETING_SIZE = 64;
 const MORE = 1;

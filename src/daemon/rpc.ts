@@ -4,8 +4,8 @@
  * are understood, so that older nodes and other implementations work too.
  */
 import { z } from "zod";
-import type { Clock } from "../../kernel/clock.ts";
-import { Fault } from "../../kernel/fault.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { Fault } from "../kernel/fault.ts";
 import { type RpcAddress, rpcAddress } from "./address.ts";
 import { Authorization, type Credentials } from "./credentials.ts";
 import type { Files } from "./files.ts";

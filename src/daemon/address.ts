@@ -1,5 +1,5 @@
 /** The URL of a node's RPC: checked once, and never shown with the credentials that it may carry. */
-import { Fault } from "../../kernel/fault.ts";
+import { Fault } from "../kernel/fault.ts";
 
 /** A checked RPC address. */
 export interface RpcAddress {
