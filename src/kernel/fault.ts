@@ -7,10 +7,14 @@ import { BITCOIN_FAULTS } from "./faults/bitcoin.ts";
 import { BYTES_FAULTS } from "./faults/bytes.ts";
 import { CONFIG_FAULTS } from "./faults/config.ts";
 import { DEVNET_FAULTS } from "./faults/devnet.ts";
+import { HOST_FAULTS } from "./faults/host.ts";
+import { KIT_FAULTS } from "./faults/kit.ts";
 import { LIFECYCLE_FAULTS } from "./faults/lifecycle.ts";
+import { MERGE_FAULTS } from "./faults/merge.ts";
 import { MINING_FAULTS } from "./faults/mining.ts";
 import { NODE_FAULTS } from "./faults/node.ts";
 import { POOL_FAULTS } from "./faults/pool.ts";
+import { SDK_FAULTS } from "./faults/sdk.ts";
 import { SV2_FAULTS } from "./faults/sv2.ts";
 
 /** All fault codes with their rows. */
@@ -19,10 +23,14 @@ export const FAULTS = {
   ...BYTES_FAULTS,
   ...CONFIG_FAULTS,
   ...DEVNET_FAULTS,
+  ...HOST_FAULTS,
+  ...KIT_FAULTS,
   ...LIFECYCLE_FAULTS,
+  ...MERGE_FAULTS,
   ...MINING_FAULTS,
   ...NODE_FAULTS,
   ...POOL_FAULTS,
+  ...SDK_FAULTS,
   ...SV2_FAULTS,
 } as const;
 

@@ -28,6 +28,55 @@ export const METRICS = {
   blocks_found_total: { kind: "counter", help: "Bitcoin blocks found", labels: [] },
   blocks_submitted_total: { kind: "counter", help: "Bitcoin block submissions, by answer", labels: ["answer"] },
   template_seconds: { kind: "histogram", help: "Time that a node took to answer getblocktemplate", labels: ["node"] },
+  aux_chain_up: { kind: "gauge", help: "1 while the chain's plugin runs, 0 while it is isolated", labels: ["chain"] },
+  aux_chain_restarts_total: {
+    kind: "counter",
+    help: "Times that a chain's plugin was started again",
+    labels: ["chain"],
+  },
+  aux_daemon_up: { kind: "gauge", help: "1 while a chain's daemon answers, else 0", labels: ["chain", "daemon"] },
+  aux_call_seconds: {
+    kind: "histogram",
+    help: "Time of a call of a chain's plugin, by call",
+    labels: ["chain", "call"],
+  },
+  aux_height: { kind: "gauge", help: "Height of the chain's newest work", labels: ["chain"] },
+  aux_work_total: {
+    kind: "counter",
+    help: "Work taken from a chain, by what changed: tip, better, gone",
+    labels: ["chain", "change"],
+  },
+  aux_commitments_dropped_total: {
+    kind: "counter",
+    help: "Jobs that went out without a chain's commitment, by reason",
+    labels: ["chain", "reason"],
+  },
+  aux_job_seconds: {
+    kind: "histogram",
+    help: "Time from a chain's new work to the job that commits to it",
+    labels: ["chain"],
+  },
+  aux_blocks_found_total: { kind: "counter", help: "Shares that solved a chain's work", labels: ["chain"] },
+  aux_blocks_submitted_total: {
+    kind: "counter",
+    help: "Final answers to a chain's blocks, by verdict",
+    labels: ["chain", "verdict"],
+  },
+  aux_lost_total: {
+    kind: "counter",
+    help: "Solutions that were not submitted, by reason: parent_version, chain_id, proof, overflow, spare",
+    labels: ["chain", "reason"],
+  },
+  aux_plugin_total: {
+    kind: "counter",
+    help: "Whatever a chain's plugin counts, by its own name",
+    labels: ["chain", "name"],
+  },
+  aux_plugin_value: {
+    kind: "gauge",
+    help: "Whatever a chain's plugin measures, by its own name",
+    labels: ["chain", "name"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

@@ -14,6 +14,7 @@ import { pushBytes, sigops } from "../bitcoin/script.ts";
 import { serializeOutputs, type TxOutput } from "../bitcoin/transaction.ts";
 import { concat } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
+import type { AuxSnapshot } from "./aux.ts";
 import { EXTRANONCE_SIZE } from "./extranonce.ts";
 import type { Template } from "./template.ts";
 
@@ -52,6 +53,8 @@ export interface JobParts {
   /** Wall time, ms since the Unix epoch. */
   readonly nowMs: number;
   readonly commitments?: Commitments;
+  /** The chains that `commitments` are for, with what their proofs need. */
+  readonly aux?: AuxSnapshot;
   /** Header version bits that miners may roll, u32; 0 forbids rolling. `BIP320_MASK` when left out. */
   readonly versionRollingMask?: number;
   /** Bytes of the whole extranonce; `EXTRANONCE_SIZE` when left out. */
@@ -89,6 +92,8 @@ export interface Job {
   readonly payoutValue: bigint;
   /** Wall time, ms since the Unix epoch. */
   readonly createdMs: number;
+  /** The auxiliary chains that the coinbase commits to; `undefined` for none. */
+  readonly aux: AuxSnapshot | undefined;
 }
 
 /**
@@ -135,6 +140,7 @@ export function buildJob(parts: JobParts): Job {
     bitcoinTarget: template.target,
     payoutValue: payout.reduce((sum, { value }) => sum + value, 0n),
     createdMs: nowMs,
+    aux: parts.aux,
   });
 }
 
