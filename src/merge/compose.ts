@@ -1,0 +1,55 @@
+/**
+ * Makes a job that commits to as many chains as can be placed. No chain can harm Bitcoin's work: whatever goes wrong, the job
+ * goes out without the chain that it goes wrong with, or without any.
+ */
+import { targetFromBytes, targetToBytes } from "../bitcoin/target.ts";
+import { describe } from "../kernel/fault.ts";
+import type { AuxEntry, AuxSnapshot } from "../mining/aux.ts";
+import { buildJob, type Job, type JobParts } from "../mining/job.ts";
+import { type ChainCommitments, type Dropped, type PlacementLimits, place } from "./placement.ts";
+
+/** Options of `composeJob`. */
+export interface ComposeOptions extends PlacementLimits {
+  /** Goes into the job's snapshot; counts up with every composition. */
+  readonly generation: number;
+  /** What the job asks of channel targets (`AuxSnapshot.channelTarget`), given the easiest target of the chains that are in. */
+  readonly channelTarget?: (easiest: bigint) => bigint | undefined;
+}
+
+/** A job, and who is not in it. */
+export interface Composition {
+  readonly job: Job;
+  /** In the order in which they were wanted. */
+  readonly dropped: readonly Dropped[];
+}
+
+/**
+ * The job for `parts` (without `commitments` and `aux`) that commits to as many of `wanted` as go together; earlier ones win over
+ * later ones. Throws only what `buildJob` throws without any commitment.
+ */
+export function composeJob(parts: JobParts, wanted: readonly ChainCommitments[], options: ComposeOptions): Composition {
+  const pristine = buildJob(parts);
+  if (wanted.length === 0) return { job: pristine, dropped: [] };
+  try {
+    const { commitments, entries, dropped } = place(wanted, parts, options);
+    if (entries.length === 0) return { job: pristine, dropped };
+    return { job: buildJob({ ...parts, commitments, aux: snapshot(entries, options) }), dropped };
+  } catch (error) {
+    const detail = describe(error);
+    return { job: pristine, dropped: wanted.map(({ chain }) => ({ chain, reason: "failed", detail })) };
+  }
+}
+
+function snapshot(entries: readonly AuxEntry[], options: ComposeOptions): AuxSnapshot {
+  let easiest = 0n;
+  for (const { target } of entries) {
+    const value = targetFromBytes(target);
+    if (value > easiest) easiest = value;
+  }
+  return {
+    generation: options.generation,
+    entries,
+    easiest: targetToBytes(easiest),
+    channelTarget: options.channelTarget?.(easiest),
+  };
+}
