@@ -71,12 +71,14 @@ export function answerFault(answer: HttpAnswer, facts: CallFacts): Fault {
   return new Fault("node-not-json", { ...facts, status, begins: printable(text.slice(0, 40)) });
 }
 
-/** Core's RPC error codes with a meaning of their own; any other is `node-rpc-error`. */
+/** RPC error codes with a meaning of their own, Core's and one of Elastos.ELA; any other is `node-rpc-error`. */
 const BY_RPC_CODE: Readonly<Record<number, FaultCode>> = {
   [-28]: "node-warming-up",
   [-10]: "node-syncing",
   [-9]: "node-no-peers",
   [-32601]: "node-method-unknown",
+  // Elastos: "requesting method if out of service level".
+  [42001]: "node-method-unknown",
 };
 
 /** The fault of an `error` member; `rpcCode` and `says` in its data are the node's. */

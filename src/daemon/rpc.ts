@@ -1,7 +1,7 @@
 /**
- * A JSON-RPC client for one Bitcoin node. Every call has a deadline and a bound on its answer, and every failure is a
- * fault with the node's name. Core answers errors of version 2.0 with status 200 and of 1.0 with 500 or 404; both forms
- * are understood, so that older nodes and other implementations work too.
+ * A JSON-RPC client for one node. Every call has a deadline and a bound on its answer, and every failure is a fault with
+ * the node's name. Core answers errors of version 2.0 with status 200 and of 1.0 with 500 or 404, Elastos.ELA with a
+ * null result and an error object at 200, RSKj without a result; all forms are understood (test/vectors/daemon-rpc.json).
  */
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
@@ -25,6 +25,9 @@ export interface CallOptions {
   readonly maxBytes?: number;
 }
 
+/** Parameters by position, or by name for nodes that want them so (Elastos.ELA). */
+export type RpcParams = readonly unknown[] | Readonly<Record<string, unknown>>;
+
 /** Calls methods of one node. */
 export interface Rpc {
   /** The node's name in logs and metrics. */
@@ -35,12 +38,7 @@ export interface Rpc {
    * Calls `method` and checks its result against `schema`. Throws a `Fault` of the node area, among them
    * `node-answer-unexpected`, or the signal's reason.
    */
-  call<S extends z.ZodType>(
-    method: string,
-    params: readonly unknown[],
-    schema: S,
-    options?: CallOptions,
-  ): Promise<z.output<S>>;
+  call<S extends z.ZodType>(method: string, params: RpcParams, schema: S, options?: CallOptions): Promise<z.output<S>>;
   /** Node's clock minus ours in ms by the last answer's `Date` header, to about a second; `undefined` before one came. */
   readonly clockOffsetMs: number | undefined;
   /** Closes idle connections. */
@@ -68,7 +66,8 @@ export interface RpcOptions {
 
 const envelope = z.object({
   result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string() }).nullish(),
+  // Hand-made servers send a mere text, or leave one of the two out.
+  error: z.union([z.string(), z.object({ code: z.number().default(0), message: z.string().default("") })]).nullish(),
   id: z.unknown().optional(),
 });
 
@@ -100,7 +99,7 @@ export class RpcClient implements Rpc {
 
   async call<S extends z.ZodType>(
     method: string,
-    params: readonly unknown[],
+    params: RpcParams,
     schema: S,
     options: CallOptions = {},
   ): Promise<z.output<S>> {
@@ -187,6 +186,7 @@ function resultOf(answer: HttpAnswer, id: number, facts: CallFacts): unknown {
   const parsed = envelope.safeParse(body);
   if (!parsed.success) throw new Fault("node-answer-unexpected", { ...facts, place: "JSON-RPC envelope" });
   const { error, result } = parsed.data;
+  if (typeof error === "string") throw rpcErrorFault(0, error, facts);
   if (error !== null && error !== undefined) throw rpcErrorFault(error.code, error.message, facts);
   if (answer.status !== 200) throw answerFault(answer, facts);
   if (parsed.data.id !== id) throw new Fault("node-answer-unexpected", { ...facts, place: "id", expected: String(id) });

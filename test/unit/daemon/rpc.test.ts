@@ -3,11 +3,12 @@ import { z } from "zod";
 import { rpcAddress } from "../../../src/daemon/address.ts";
 import type { Credentials } from "../../../src/daemon/credentials.ts";
 import type { HttpAnswer, HttpLimits } from "../../../src/daemon/http.ts";
-import { RpcClient } from "../../../src/daemon/rpc.ts";
+import { RpcClient, type RpcParams } from "../../../src/daemon/rpc.ts";
 import { connectionFault } from "../../../src/daemon/rpc-failure.ts";
 import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import core from "../../vectors/bitcoind-rpc.json" with { type: "json" };
+import daemons from "../../vectors/daemon-rpc.json" with { type: "json" };
 import { MemoryFiles, settle } from "../node/bitcoind/fakes.ts";
 
 interface Sent {
@@ -133,7 +134,7 @@ describe("a call", () => {
     expect(sent[0]?.limits.signal.aborted).toBe(false);
     clock.advance(1);
     expect((await failed).message).toBe(
-      "the Bitcoin node did not answer in time (node core, address http://127.0.0.1:8332/, method getblocktemplate, seconds 15)",
+      "the node did not answer in time (node core, address http://127.0.0.1:8332/, method getblocktemplate, seconds 15)",
     );
     expect(clock.pending).toBe(0);
   });
@@ -252,6 +253,52 @@ describe("what Bitcoin Core 31.1 answered", () => {
   });
 });
 
+describe("what the daemons of auxiliary chains answered", () => {
+  const { exchanges } = daemons as unknown as {
+    exchanges: readonly {
+      readonly daemon: string;
+      readonly request: { readonly method: string; readonly params: RpcParams };
+      readonly status: number;
+      readonly response: { readonly result?: unknown; readonly error?: { code: number; message: string } | null };
+    }[];
+  };
+
+  const answered = exchanges.filter(({ status }) => status !== 401);
+
+  test.each(answered.map((exchange) => [`${exchange.daemon}: ${exchange.request.method}`, exchange] as const))(
+    "%s",
+    async (_name, { request, status, response }) => {
+      const { rpc, sent } = client([{ status, text: JSON.stringify(response) }]);
+      const given = await rpc.call(request.method, request.params, z.unknown()).catch((error: unknown) => error);
+      expect(sent[0]?.body.params).toEqual(request.params);
+      const { error } = response;
+      if (error === null || error === undefined) {
+        expect(given).toEqual(response.result);
+      } else {
+        expect(given).toBeInstanceOf(Fault);
+        expect((given as Fault).data).toMatchObject({ rpcCode: error.code, says: error.message });
+        expect((given as Fault).code).toBe(error.code === -32601 ? "node-method-unknown" : "node-rpc-error");
+      }
+    },
+  );
+
+  test("an error may be a mere text, or lack its code", async () => {
+    const { fault } = client([
+      ({ body }) => ({ text: JSON.stringify({ result: null, error: "no such block", id: body.id }) }),
+      ({ body }) => ({ text: JSON.stringify({ error: { message: "busy" }, id: body.id }) }),
+      ({ body }) => ({
+        text: JSON.stringify({
+          error: { code: 42001, message: "requesting method if out of service level" },
+          id: body.id,
+        }),
+      }),
+    ]);
+    expect((await fault()).data).toMatchObject({ rpcCode: 0, says: "no such block" });
+    expect((await fault()).data).toMatchObject({ rpcCode: 0, says: "busy" });
+    expect((await fault()).code).toBe("node-method-unknown");
+  });
+});
+
 describe("no answer at all", () => {
   const facts = { node: "core", address: "http://127.0.0.1:8332/", method: "getblockcount" };
   test.each([
@@ -303,7 +350,7 @@ describe("no answer at all", () => {
     const { fault, files } = client([]);
     files.texts.delete("/node/.cookie");
     expect((await fault()).message).toBe(
-      "the Bitcoin node's cookie file cannot be used (path /node/.cookie, reason there is no such file)",
+      "the node's cookie file cannot be used (path /node/.cookie, reason there is no such file)",
     );
     files.before = () => {
       throw system("EACCES");

@@ -243,7 +243,7 @@ describe("several nodes", () => {
     await pass(clock, 2_500, 100);
     expect(active()).toBe("b");
     expect(shown().at(-1)).toBe("b 102 newBlock");
-    expect(said("warn").at(-1)).toContain("node a is doubtful: the Bitcoin node's best chain has less work");
+    expect(said("warn").at(-1)).toContain("node a is doubtful: the node's best chain has less work");
     a.newBlock();
     await pass(clock, 1_000, 100);
     expect(source.status().nodes[0]?.trust).toBe("trusted");
@@ -336,7 +336,7 @@ describe("when no node can be used", () => {
     await pass(clock, 1_000);
     await started;
     expect(source.current()).toBeUndefined();
-    expect(said("warn")[0]).toContain("the Bitcoin node is starting (node a, says Loading block index…). Wait:");
+    expect(said("warn")[0]).toContain("the node is starting (node a, says Loading block index…). Wait:");
     expect(said("error").at(-1)).toContain("no Bitcoin node gives work yet");
     a.down = undefined;
     await pass(clock, 3_000, 250);

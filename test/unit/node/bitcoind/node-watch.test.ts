@@ -184,7 +184,7 @@ describe("zmq", () => {
     await settle();
     const lines = log.lines.filter(({ level, message }) => level === "warn" && message.includes("zmq"));
     expect(lines.map(({ message }) => message)).toEqual([
-      "zmq notices of node core failed: the ZMQ notices of the Bitcoin node cannot be received (node core, address tcp://127.0.0.1:28332, reason ECONNREFUSED). zmq_hashblock must be the address of -zmqpubhashblock in bitcoin.conf and be reachable from here. New blocks are still noticed through RPC.",
+      "zmq notices of node core failed: the ZMQ notices of the node cannot be received (node core, address tcp://127.0.0.1:28332, reason ECONNREFUSED). zmq_hashblock must be the address of zmqpubhashblock in the node's configuration and be reachable from here. New blocks are still noticed through RPC.",
     ]);
     expect(tips.at(-1)).toBe("wait 0101");
     await watch.stop();

@@ -136,7 +136,7 @@ describe("a found block", () => {
     expect(log.lines.filter(({ message }) => message.includes("node b has not taken it yet")).length).toBe(1);
     if (b !== undefined) b.down = new Fault("node-warming-up", { node: "b" });
     await pass(clock, 5_000, 250);
-    expect(log.lines.at(-1)?.message).toContain("the Bitcoin node is starting");
+    expect(log.lines.at(-1)?.message).toContain("the node is starting");
     if (b !== undefined) b.down = undefined;
     await pass(clock, 5_000, 250);
     expect(answers.at(-1)).toEqual({ node: "b", verdict: "accepted", reason: "" });

@@ -227,7 +227,7 @@ describe("zmq", () => {
     await settle();
     expect(connections[0]?.destroyed).toBe(true);
     expect(said).toEqual([
-      "the ZMQ notices of the Bitcoin node cannot be received (node core, address tcp://10.0.0.1:8332, reason what answers there does not speak ZMTP 3)",
+      "the ZMQ notices of the node cannot be received (node core, address tcp://10.0.0.1:8332, reason what answers there does not speak ZMTP 3)",
     ]);
     stop.abort();
     await loop;
