@@ -3,6 +3,15 @@
  * folder anywhere on disk works without installing anything.
  */
 export { z } from "zod";
+export { Polling, type PollingOptions } from "./daemon/polling.ts";
+export {
+  type ClientWebSocket,
+  type ConnectWebSocket,
+  connectWebSocket,
+  type WebSocketEvents,
+  type WebSocketLimits,
+} from "./daemon/websocket.ts";
+export { WebSocketFeed, type WebSocketFeedDeps, type WebSocketFeedOptions } from "./daemon/websocket-feed.ts";
 export { concat, equal, fromHex, fromUtf8, reversed, toHex, utf8 } from "./kernel/bytes.ts";
 export type { Clock, Timer } from "./kernel/clock.ts";
 export type { Log, LogFields } from "./kernel/log.ts";

@@ -1,0 +1,113 @@
+/**
+ * Keeps one WebSocket open to a daemon for its notices: connects again with growing pauses, and ends a connection over which
+ * nothing comes back, since a daemon's machine may vanish without a packet. A feed only makes things faster: whoever uses it polls too.
+ */
+import type { Clock, Timer } from "../kernel/clock.ts";
+import type { ClientWebSocket, ConnectWebSocket } from "./websocket.ts";
+
+/** What a feed needs. */
+export interface WebSocketFeedDeps {
+  readonly clock: Clock;
+  readonly connect: ConnectWebSocket;
+}
+
+/** Which feed. */
+export interface WebSocketFeedOptions {
+  /** `ws:` or `wss:` URL. */
+  readonly url: string;
+  /** Texts that are sent as soon as a connection is open. */
+  readonly greeting: readonly string[];
+  /** A message of the daemon. May throw: that ends the connection, as what it says is not what was asked for. */
+  onMessage(text: string): void;
+  /** `undefined` when a connection opened, else why there is none. Told at each change, not at each attempt. */
+  onState?(trouble: string | undefined): void;
+}
+
+/** Bytes of a message: block headers and templates have a few KiB. */
+const MAX_BYTES = 1 << 20;
+const HANDSHAKE_MS = 10_000;
+/** Silence after which the daemon is pinged; as long again without an answer ends the connection. */
+const PING_MS = 20_000;
+/** First and longest pause before connecting again. */
+const PAUSE_MS = { first: 1000, longest: 30_000 } as const;
+
+/** One feed. */
+export class WebSocketFeed {
+  readonly #deps: WebSocketFeedDeps;
+  readonly #options: WebSocketFeedOptions;
+  #socket: ClientWebSocket | undefined;
+  #timer: Timer | undefined;
+  #pauseMs: number = PAUSE_MS.first;
+  #stopped = false;
+  #heard = false;
+  #told: string | undefined | null = null;
+
+  constructor(deps: WebSocketFeedDeps, options: WebSocketFeedOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Begins to connect. Call once. */
+  start(): void {
+    this.#connect();
+  }
+
+  /** Closes the connection and never opens another; no call of `onMessage` or `onState` follows. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #connect(): void {
+    const limits = { maxBytes: MAX_BYTES, handshakeMs: HANDSHAKE_MS };
+    const socket = this.#deps.connect(this.#options.url, limits, {
+      onOpen: () => {
+        if (this.#stopped) return;
+        for (const text of this.#options.greeting) socket.send(text);
+        this.#watch(socket);
+        this.#tell(undefined);
+      },
+      onMessage: (text) => {
+        if (this.#stopped) return;
+        this.#heard = true;
+        try {
+          this.#options.onMessage(text);
+          // Only a daemon that says what is expected is worth a quick return.
+          this.#pauseMs = PAUSE_MS.first;
+        } catch {
+          socket.close();
+        }
+      },
+      onPong: () => {
+        this.#heard = true;
+      },
+      onClose: (reason) => {
+        if (this.#stopped) return;
+        this.#timer?.cancel();
+        this.#tell(reason);
+        const pauseMs = this.#pauseMs;
+        this.#pauseMs = Math.min(PAUSE_MS.longest, pauseMs * 2);
+        this.#timer = this.#deps.clock.after(pauseMs, () => this.#connect());
+      },
+    });
+    this.#socket = socket;
+  }
+
+  #watch(socket: ClientWebSocket): void {
+    this.#heard = true;
+    this.#timer?.cancel();
+    this.#timer = this.#deps.clock.every(PING_MS, () => {
+      if (!this.#heard) return socket.close();
+      this.#heard = false;
+      socket.ping();
+    });
+  }
+
+  #tell(trouble: string | undefined): void {
+    if (this.#told === trouble) return;
+    this.#told = trouble;
+    this.#options.onState?.(trouble);
+  }
+}
