@@ -29,8 +29,8 @@ export function workFlaw(value: unknown): string | undefined {
   if (!isBytes(hash, 32, 32)) return "hash is not a Uint8Array(32)";
   if (!isText(parent, 1, MAX_ID)) return `parent is not a text of 1 to ${MAX_ID} characters`;
   if (!isCount(height)) return "height is not a whole number from 0 on";
-  if (typeof target !== "bigint" || target < 1n || target > MAX_TARGET)
-    return "target is not a bigint from 1 to 2^256 - 1";
+  if (typeof target !== "bigint" || target < 0n || target > MAX_TARGET)
+    return "target is not a bigint from 0 to 2^256 - 1";
   if (pays !== undefined && (typeof pays !== "bigint" || pays < 0n))
     return "value is neither undefined nor a bigint from 0 on";
   if (!isObject(details)) return "details is not an object";

@@ -17,7 +17,10 @@ export interface AuxWork {
   readonly parent: string;
   /** Height of the block to be found. */
   readonly height: number;
-  /** A parent header whose hash, as a number, is not above this solves the work; 1 to 2^256 - 1. */
+  /**
+   * A parent header whose hash, as a number, is not above this solves the work; 1 to 2^256 - 1. 0 for a tag that only has to stand in the
+   * coinbase: nothing solves it, so nothing is ever submitted for it.
+   */
   readonly target: bigint;
   /** What the block is expected to pay, in the chain's base unit (sat, wei); `undefined` when the daemon does not say. */
   readonly value: bigint | undefined;

@@ -12,6 +12,7 @@ describe("the shape of what a plugin hands over", () => {
   test.each([
     ["work", workFlaw, work],
     ["work of an unknown value", workFlaw, { ...work, value: undefined }],
+    ["a tag that nothing solves", workFlaw, { ...work, target: 0n }],
     ["a leaf", commitmentsFlaw, leaf],
     ["a leaf and outputs", commitmentsFlaw, [leaf, tag, tag, tag, tag]],
     [
@@ -36,7 +37,7 @@ describe("the shape of what a plugin hands over", () => {
     [workFlaw, { ...work, parent: undefined }, "parent"],
     [workFlaw, { ...work, height: 1.5 }, "height"],
     [workFlaw, { ...work, height: -1 }, "height"],
-    [workFlaw, { ...work, target: 0n }, "target"],
+    [workFlaw, { ...work, target: -1n }, "target"],
     [workFlaw, { ...work, target: 1n << 256n }, "target"],
     [workFlaw, { ...work, target: 5 }, "target"],
     [workFlaw, { ...work, value: 5 }, "value"],
