@@ -80,6 +80,8 @@ export interface Host {
 export interface ChainMeter {
   count(name: string, value?: number): void;
   gauge(name: string, value: number): void;
+  /** Whether one of the chain's daemons answers (metric `aux_daemon_up`); its name as configured, without credentials. */
+  daemon(name: string, up: boolean): void;
 }
 
 /** An open chain. Every call has a deadline; `signal` aborts when it has passed. */
