@@ -15,6 +15,8 @@ export { WebSocketFeed, type WebSocketFeedDeps, type WebSocketFeedOptions } from
 export { concat, equal, fromHex, fromUtf8, reversed, toHex, utf8 } from "./kernel/bytes.ts";
 export type { Clock, Timer } from "./kernel/clock.ts";
 export type { Log, LogFields } from "./kernel/log.ts";
+export { type AuxPow, parseAuxPow, serializeAuxPow } from "./merge/auxpow/proof.ts";
+export { type AuxPowClaim, type AuxPowFlaw, verifyAuxPow } from "./merge/auxpow/verify.ts";
 export {
   type AuxPowCommitment,
   type BlockStatus,
@@ -30,4 +32,6 @@ export {
   type Proof,
   type SubmittedBlock,
 } from "./merge/plugin.ts";
+export { compressCoinbase, RSK_TAG, rskMerkleProof, rskPartialMerkle } from "./merge/rsk/proof.ts";
+export { type RskClaim, type RskFlaw, type RskHeaderClaim, verifyRsk, verifyRskHeader } from "./merge/rsk/verify.ts";
 export type { AuxSlot, AuxWork } from "./mining/aux.ts";
