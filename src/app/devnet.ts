@@ -7,8 +7,9 @@ import { compactFromTarget, targetOfDifficulty } from "../bitcoin/target.ts";
 import { DevnetNode } from "../devnet/node/node.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
-import { type Config, configSchema } from "./config/schema.ts";
-import { parseHostPort, type Settings, tagOf } from "./settings.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import { configSchema } from "./config/schema.ts";
+import { controlOf, mergeSettingsOf, parseHostPort, type Settings, tagOf } from "./settings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 
 /** About 6 million hashes a block: some seconds for one thread of the CPU miner. */
@@ -18,8 +19,9 @@ export const DEVNET_DIFFICULTY = 6e6 / 2 ** 32;
 const DEVNET_PAYOUT = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 /** Configuration for miners that are CPUs watched by people: a share a second, told at once. */
-export function devnetConfig(): Config {
-  return configSchema.parse({ vardiff: { shares_per_minute: 60 }, jobs: { ack_s: 1 } });
+export function devnetConfig(): LoadedConfig {
+  const config = configSchema.parse({ vardiff: { shares_per_minute: 60 }, jobs: { ack_s: 1 } });
+  return { config, file: undefined, folder: process.cwd() };
 }
 
 /** A started node and what a server on it is configured with. */
@@ -31,12 +33,21 @@ export interface Devnet {
 }
 
 /**
- * Starts the node. Everything but its nodes, network and payout is taken from `config`; found blocks are journalled in a
+ * Starts the node. Everything but its nodes, network and payout is taken from `loaded`; found blocks are journalled in a
  * temporary folder. Throws `Fault` `config-*` or `devnet-*`; nothing is left running then.
  */
-export async function startDevnet(config: Config, listen: string, log: Log, signal: AbortSignal): Promise<Devnet> {
+export async function startDevnet(
+  loaded: LoadedConfig,
+  listen: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Devnet> {
+  const { config } = loaded;
   const address = parseHostPort(listen);
-  const tag = tagOf(config.bitcoin);
+  const merge = mergeSettingsOf(loaded);
+  const tag = tagOf(config.bitcoin, merge.chains);
+  // Without a file nobody knows where the socket would be.
+  const control = loaded.file === undefined ? undefined : controlOf(loaded);
   const node = new DevnetNode(
     { clock: systemClock, random: systemRandom(), log },
     {
@@ -56,7 +67,9 @@ export async function startDevnet(config: Config, listen: string, log: Log, sign
   return {
     node,
     settings: {
+      ...merge,
       config,
+      control,
       network: "regtest",
       listen: address,
       dataDir,

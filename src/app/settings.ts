@@ -1,15 +1,18 @@
 /** From what the operator wrote to what the parts take: paths made absolute, scripts and numbers decoded, conflicts named. */
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { scriptOfDescriptor } from "../bitcoin/descriptor.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
 import { withoutCredentials } from "../daemon/address.ts";
 import type { Credentials } from "../daemon/credentials.ts";
+import type { ChainSettings, PluginPlaces } from "../host/chain-settings.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
+import { chainsOf } from "./chain-settings.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { PACKAGE_FOLDER } from "./version.ts";
 
 /** Where a server listens. */
 export interface HostPort {
@@ -26,9 +29,18 @@ export interface NodeSettings {
   readonly zmqAddress: string | undefined;
 }
 
+/** Where the control API listens. */
+export type ControlSettings =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "tcp"; readonly address: HostPort; readonly tokenFile: string };
+
 /** Checked values that are not just copied from the configuration. */
 export interface Settings {
   readonly config: Config;
+  /** The configuration file as messages call it; `undefined` when there is none. */
+  readonly file: string | undefined;
+  /** Folder that relative paths of the configuration start from, absolute. */
+  readonly folder: string;
   readonly network: NetworkName;
   readonly listen: HostPort;
   /** Absolute. */
@@ -38,22 +50,63 @@ export interface Settings {
   readonly tag: Uint8Array;
   readonly versionRollingMask: number;
   readonly nodes: readonly NodeSettings[];
+  /** Auxiliary chains, also those that rest. */
+  readonly chains: readonly ChainSettings[];
+  readonly plugins: PluginPlaces;
+  /** `undefined` for no control API. */
+  readonly control: ControlSettings | undefined;
 }
+
+/** The part of the settings that is about merge mining: what a reload takes over. */
+export type MergeSettings = Pick<Settings, "file" | "folder" | "chains" | "plugins">;
 
 /** Checks what the schema cannot. Throws `Fault` `config-*`; the cause says what is wrong with the value. */
 export function settingsOf(loaded: LoadedConfig): Settings {
   const { config, file, folder } = loaded;
   if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
+  const merge = mergeSettingsOf(loaded);
   return {
+    ...merge,
     config,
     network: config.bitcoin.network,
     listen: parseHostPort(config.stratum_v2.listen_addr),
     dataDir: absolute(config.stratum_v2.data_dir, folder),
     payoutScript: payoutScriptOf(loaded),
-    tag: tagOf(config.bitcoin, file),
+    tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: nodesOf(loaded),
+    control: controlOf(loaded),
   };
+}
+
+/** Chains, and where their plugins are looked for. Throws nothing: plugins and their keys are checked when they are loaded. */
+export function mergeSettingsOf({ config, file, folder }: LoadedConfig): MergeSettings {
+  const { plugins_dir } = config.merge_mining;
+  const beside = dirname(PACKAGE_FOLDER);
+  const npm = [folder, process.cwd(), PACKAGE_FOLDER].map((at) => join(at, "node_modules"));
+  return {
+    file,
+    folder,
+    chains: chainsOf(config),
+    plugins: {
+      builtIn: join(PACKAGE_FOLDER, "plugins"),
+      pluginsDir: plugins_dir === undefined ? undefined : absolute(plugins_dir, folder),
+      // An installed package has its siblings around it.
+      npm: [...new Set(basename(beside) === "node_modules" ? [...npm, beside] : npm)],
+    },
+  };
+}
+
+/** Where the control API listens; `undefined` when it is off. Throws `Fault` `config-control-token` or `config-listen-address`. */
+export function controlOf({ config, file, folder }: LoadedConfig): ControlSettings | undefined {
+  const { enabled, listen, token_file } = config.control;
+  if (!enabled) return undefined;
+  if (listen === undefined) {
+    if (token_file !== undefined) throw new Fault("config-control-token", { file });
+    return { kind: "socket", path: join(absolute(config.stratum_v2.data_dir, folder), "control.sock") };
+  }
+  if (token_file === undefined) throw new Fault("config-control-token", { file });
+  return { kind: "tcp", address: parseHostPort(listen), tokenFile: absolute(token_file, folder) };
 }
 
 /** The scriptPubKey of `bitcoin.payout`. Throws `Fault` `config-no-payout`, or `config-invalid` with what is wrong as cause. */
@@ -63,10 +116,14 @@ export function payoutScriptOf({ config, file }: LoadedConfig): Uint8Array {
   return named(file, "bitcoin.payout", () => scriptOfDescriptor(payout, network));
 }
 
-/** The bytes of `bitcoin.pool_tag`. Throws `Fault("config-invalid")` when it leaves other parts of a coinbase no room. */
-export function tagOf(bitcoin: Config["bitcoin"], file?: string): Uint8Array {
+/**
+ * The bytes of `bitcoin.pool_tag`. Throws `Fault("config-invalid")` when it leaves other parts of a coinbase no room, the
+ * commitment of `chains` included.
+ */
+export function tagOf(bitcoin: Config["bitcoin"], chains: readonly ChainSettings[], file?: string): Uint8Array {
   const tag = utf8(bitcoin.pool_tag);
-  named(file, "bitcoin.pool_tag", () => checkCoinbaseFits({ tag }));
+  // Chains that rest may be enabled while mining.
+  named(file, "bitcoin.pool_tag", () => checkCoinbaseFits({ tag, mergeMining: chains.length > 0 }));
   return tag;
 }
 

@@ -27,15 +27,15 @@ const DEVNET_LISTEN = "127.0.0.1:3333";
 
 /** Runs until `signal` aborts; returns the exit code. Throws `Fault` `config-*` or `start-failed`. */
 export async function start(options: StartOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
-  const loaded = loadConfig(options.config);
-  const config = options.devnet && loaded.file === undefined ? devnetConfig() : loaded.config;
+  const loaded = options.devnet && options.config === undefined ? devnetConfig() : loadConfig(options.config);
+  const { config } = loaded;
   const format = config.log.format === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : config.log.format;
   const log = createLog({ level: config.log.level, format });
   if (!config.stratum_v2.enabled) {
     log.warn("stratum_v2.enabled is false: nothing to do");
     return EXIT.ok.code;
   }
-  const { world, before } = await prepare(options, { ...loaded, config }, log, signal);
+  const { world, before } = await prepare(options, loaded, log, signal);
   let server: RunningServer;
   try {
     server = await startServer(world, signal, before);
@@ -61,7 +61,7 @@ async function prepare(
   const listen =
     options.listen ?? (options.devnet && file === undefined ? DEVNET_LISTEN : config.stratum_v2.listen_addr);
   if (options.devnet) {
-    const { settings, part } = await startDevnet(config, listen, log, signal);
+    const { settings, part } = await startDevnet(loaded, listen, log, signal);
     return { world: { settings, authoritySecretKey: generateAuthoritySecretKey(systemRandom()), log }, before: [part] };
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };

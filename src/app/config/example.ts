@@ -1,6 +1,6 @@
 /** Writes `config.toml.example` and the reference page from the rows of the schema. */
 import type { z } from "zod";
-import type { KeyRow } from "./rows.ts";
+import type { KeyRow, SectionRow } from "./rows.ts";
 import { SECTIONS } from "./schema.ts";
 
 const HEAD = `# Configuration of bllvm-stratum-v2. Copy it to config.toml and change what you need:
@@ -14,6 +14,21 @@ export function defaultOf(row: KeyRow): string | undefined {
   return parsed.success && parsed.data !== undefined ? tomlValue(parsed.data) : undefined;
 }
 
+/** Further keys of the example's chains: those of their plugins. */
+const CHAINS = `
+# Keys of the namecoin plugin.
+# payout_address = "N6..."
+
+# [[chains.namecoin.daemons]]
+# url = "http://127.0.0.1:8336"
+`;
+
+/** The line that opens a section; nothing is mined but Bitcoin until a chain's is uncommented. */
+function headOf(name: string, row: SectionRow): string {
+  if (row.kind === "named") return `# [${name}.namecoin]`;
+  return row.kind === "array" ? `[[${name}]]` : `[${name}]`;
+}
+
 /** The whole commented example file. */
 export function renderExample(): string {
   const blocks = Object.entries(SECTIONS).map(([name, row]) => {
@@ -21,8 +36,7 @@ export function renderExample(): string {
       const value = defaultOf(keyRow) ?? keyRow.example ?? '""';
       return `${comment(keyRow.doc)}\n${shown(name, key) ? "" : "# "}${key} = ${value}`;
     });
-    const head = row.many ? `[[${name}]]` : `[${name}]`;
-    return `${comment(row.doc)}\n${head}\n\n${keys.join("\n\n")}\n`;
+    return `${comment(row.doc)}\n${headOf(name, row)}\n\n${keys.join("\n\n")}\n${row.kind === "named" ? CHAINS : ""}`;
   });
   return `${HEAD}\n${blocks.join("\n")}`;
 }
@@ -34,7 +48,7 @@ export function renderReference(): string {
       const fallback = defaultOf(keyRow);
       return `| \`${key}\` | ${fallback === undefined ? "none" : `\`${fallback}\``} | ${keyRow.doc.replaceAll("|", "\\|")} |`;
     });
-    const head = row.many ? `[[${name}]]` : `[${name}]`;
+    const head = row.kind === "named" ? `[${name}.NAME]` : headOf(name, row);
     return `## \`${head}\`\n\n${row.doc}\n\n| key | default | what it does |\n|---|---|---|\n${rows.join("\n")}\n`;
   });
   return `# Configuration\n\nGenerated from the schema by \`npm run docs\`. Durations end in \`_s\` and are seconds; relative paths start at the folder of the configuration file. An unknown key or a bad value stops the program before it does anything, with the file, the key and what was expected.\n\n${parts.join("\n")}`;

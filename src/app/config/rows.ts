@@ -13,11 +13,11 @@ export interface KeyRow<S extends z.ZodType = z.ZodType> {
   readonly example?: string;
 }
 
-/** A section: a TOML table, or an array of tables when `many`. */
+/** A section: one TOML table, an array of tables, or tables that the operator names. */
 export interface SectionRow<K extends Readonly<Record<string, KeyRow>> = Readonly<Record<string, KeyRow>>> {
   readonly doc: string;
   readonly keys: K;
-  readonly many: boolean;
+  readonly kind: "table" | "array" | "named";
 }
 
 /** A key: `schema` with its default or `.optional()`, its sentence and, without a default, an example. */
@@ -29,16 +29,24 @@ export function key<S extends z.ZodType>(schema: S, doc: string, example?: strin
 export function section<K extends Readonly<Record<string, KeyRow>>>(
   doc: string,
   keys: K,
-): SectionRow<K> & { many: false } {
-  return { doc, keys, many: false };
+): SectionRow<K> & { kind: "table" } {
+  return { doc, keys, kind: "table" };
 }
 
 /** `[[name]]`: any number of TOML tables. */
 export function sections<K extends Readonly<Record<string, KeyRow>>>(
   doc: string,
   keys: K,
-): SectionRow<K> & { many: true } {
-  return { doc, keys, many: true };
+): SectionRow<K> & { kind: "array" } {
+  return { doc, keys, kind: "array" };
+}
+
+/** `[name.<a name of the operator's>]`: any number of TOML tables, which may hold further keys than these. */
+export function namedTables<K extends Readonly<Record<string, KeyRow>>>(
+  doc: string,
+  keys: K,
+): SectionRow<K> & { kind: "named" } {
+  return { doc, keys, kind: "named" };
 }
 
 type Shape<K extends Readonly<Record<string, KeyRow>>> = { [N in keyof K]: K[N]["schema"] };
@@ -47,8 +55,18 @@ type Shape<K extends Readonly<Record<string, KeyRow>>> = { [N in keyof K]: K[N][
 export function tableSchema<K extends Readonly<Record<string, KeyRow>>>(
   row: SectionRow<K>,
 ): z.ZodObject<Shape<K>, z.core.$strict> {
-  const shape = Object.fromEntries(Object.entries(row.keys).map(([name, { schema }]) => [name, schema]));
-  return z.strictObject(shape) as unknown as z.ZodObject<Shape<K>, z.core.$strict>;
+  return z.strictObject(shapeOf(row)) as unknown as z.ZodObject<Shape<K>, z.core.$strict>;
+}
+
+/** The zod schema of a table that holds keys of others too: they are passed on as they are. */
+export function looseTableSchema<K extends Readonly<Record<string, KeyRow>>>(
+  row: SectionRow<K>,
+): z.ZodObject<Shape<K>, z.core.$loose> {
+  return z.looseObject(shapeOf(row)) as unknown as z.ZodObject<Shape<K>, z.core.$loose>;
+}
+
+function shapeOf(row: SectionRow): Record<string, z.ZodType> {
+  return Object.fromEntries(Object.entries(row.keys).map(([name, { schema }]) => [name, schema]));
 }
 
 /** A duration in whole or fractional seconds between `least` and `most`. */

@@ -1,12 +1,16 @@
 /** Every key that `config.toml` may hold. */
 import { z } from "zod";
-import { key, seconds, section, sections, tableSchema, whole } from "./rows.ts";
+import { NAME } from "../../host/chain-settings.ts";
+import { key, looseTableSchema, namedTables, seconds, section, sections, tableSchema, whole } from "./rows.ts";
 
 const hostPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "host:port, e.g. 0.0.0.0:3333 or [::]:3333");
 const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, "a URL that begins with http:// or https://");
 const tcpUrl = z.string().regex(/^tcp:\/\/[^\s]+:\d{1,5}$/, "tcp://host:port as in bitcoind's -zmqpubhashblock");
+
+/** What `NAME` asks for, as the end of "expected ...". */
+const CHAIN_NAME = "a name of a-z, 0-9 and -, a letter first, 32 characters at most";
 
 /** The sections of the file in the order of the example. The first is the one that the bllvm node documents. */
 export const SECTIONS = {
@@ -29,6 +33,18 @@ export const SECTIONS = {
     cert_validity_s: key(
       seconds(600, 10 * 365 * 86_400).default(30 * 86_400),
       "Lifetime of the certificate that miners check, in seconds. It is renewed long before; short lifetimes lock out devices with a wrong clock.",
+    ),
+    merge_mining_enabled: key(
+      z.boolean().default(true),
+      "Set to false to mine Bitcoin alone, whatever chains are configured below.",
+    ),
+    secondary_chains: key(
+      z
+        .array(z.string().regex(NAME, CHAIN_NAME))
+        .refine((names) => new Set(names).size === names.length, "each chain once")
+        .optional(),
+      "Chains to mine beside Bitcoin: exactly these, and other [chains.NAME] tables rest. Left out, every chain with a table that is not disabled.",
+      '["rsk", "namecoin"]',
     ),
   }),
   bitcoin: section("Where the Bitcoin reward goes.", {
@@ -154,6 +170,61 @@ export const SECTIONS = {
     ),
     channels_per_connection: key(whole(1, 1_000_000).default(10_000), "Open channels of one connection."),
   }),
+  merge_mining: section("Merge mining: what holds for all auxiliary chains.", {
+    plugins_dir: key(
+      z.string().min(1).optional(),
+      "Folder with plugins of your own, one folder each, beside those that come with the program and the npm packages bllvm-stratum-v2-plugin-*.",
+      '"plugins"',
+    ),
+    coinbase_max_bytes: key(
+      whole(200, 8000).optional(),
+      "Chains whose commitments would make the coinbase longer than this are left out of the job. Some firmware cuts long ones off: SparkMiner beyond 256 bytes, older ESP-Miner (Bitaxe) 384, NerdMiner 512, Canaan 6144. Left out, only the 8 KiB of a job's message bound it.",
+      "384",
+    ),
+    clamp_min_difficulty: key(
+      z.number().positive().default(1),
+      "A chain that is easier than a channel's difficulty makes the channel send what would win the chain, but never easier than this: on test networks a channel would drown in shares.",
+    ),
+  }),
+  chains: namedTables(
+    "An auxiliary chain, mined by a plugin with the same hashes. The name behind the dot is yours; one table a chain. The keys below are the same for all chains, further ones are the plugin's: plugins/NAME/README.md.",
+    {
+      plugin: key(
+        z.string().regex(NAME, CHAIN_NAME).optional(),
+        "Plugin that knows the chain; the table's name when left out.",
+        '"namecoin"',
+      ),
+      enabled: key(z.boolean().default(true), "Set to false to let the chain rest; it can be enabled while mining."),
+      update: key(
+        z.union([z.literal(0), z.literal(1), z.literal(2)], "0, 1 or 2").optional(),
+        "When new work of the chain makes a job of its own: 0 never, it goes with the next Bitcoin job; 1 when the chain has a new block; 2 at any change. The plugin's choice when left out, mostly 1.",
+        "1",
+      ),
+      min_interval_s: key(
+        seconds(0, 3600).optional(),
+        "Least time between two jobs made for this chain. The plugin's choice when left out, mostly 1.",
+        "1",
+      ),
+      expiry_s: key(
+        seconds(1, 86_400).optional(),
+        "Work that its plugin did not confirm for this long is not mined any more. The plugin's choice when left out, mostly 60.",
+        "60",
+      ),
+    },
+  ),
+  control: section("The control API: what the plugin, chain and reload commands talk to.", {
+    enabled: key(z.boolean().default(true), "Set to false for no control API."),
+    listen: key(
+      hostPort.optional(),
+      "Address for HTTP with a token. Left out, a socket in data_dir that only this user may open (control.sock).",
+      '"127.0.0.1:3380"',
+    ),
+    token_file: key(
+      z.string().min(1).optional(),
+      "File whose first line is the token that clients send (Authorization: Bearer ...), 16 characters at least. Needed with listen.",
+      '"control-token"',
+    ),
+  }),
   log: section("The log, written to standard error.", {
     level: key(z.enum(["trace", "debug", "info", "warn", "error"]).default("info"), "Least level that is written."),
     format: key(
@@ -173,6 +244,10 @@ export const configSchema = z.strictObject({
   vardiff: tableSchema(SECTIONS.vardiff).prefault({}),
   access: tableSchema(SECTIONS.access).prefault({}),
   limits: tableSchema(SECTIONS.limits).prefault({}),
+  merge_mining: tableSchema(SECTIONS.merge_mining).prefault({}),
+  // A chain's own keys are looked at when its plugin is loaded.
+  chains: z.record(z.string().regex(NAME, CHAIN_NAME), looseTableSchema(SECTIONS.chains)).default({}),
+  control: tableSchema(SECTIONS.control).prefault({}),
   log: tableSchema(SECTIONS.log).prefault({}),
 });
 

@@ -48,4 +48,9 @@ export const CONFIG_FAULTS = faults({
     what: "two Bitcoin nodes have the same name",
     help: "Give each [[bitcoind]] a name of its own, or remove the one that stands there twice.",
   },
+  "config-control-token": {
+    act: "halt",
+    what: "control.listen and control.token_file go together, and one of them is missing",
+    help: "Set both for HTTP with a token (`openssl rand -hex 32 > control-token`), or neither for a socket in data_dir.",
+  },
 });

@@ -68,7 +68,7 @@ describe("configuration", () => {
 
   test("the example parses, and uncommenting every line still parses", () => {
     expect(configSchema.safeParse(parse(renderExample())).success).toBe(true);
-    const all = renderExample().replaceAll(/^# ([a-z_]+ = )/gm, "$1");
+    const all = renderExample().replaceAll(/^# ([a-z_]+ = |\[)/gm, "$1");
     const parsed = configSchema.parse(parse(all));
     expect(parsed.limits.connections).toBe(20_000);
     expect(parsed.vardiff.max_difficulty).toBe(1e15);
@@ -77,7 +77,8 @@ describe("configuration", () => {
   test("the example shows every key of every section", () => {
     const example = renderExample();
     for (const [name, row] of Object.entries(SECTIONS)) {
-      expect(example).toContain(row.many ? `[[${name}]]` : `[${name}]`);
+      const head = { table: `[${name}]`, array: `[[${name}]]`, named: `[${name}.` }[row.kind];
+      expect(example).toContain(head);
       for (const key of Object.keys(row.keys)) expect(example).toMatch(new RegExp(`^(# )?${key} = `, "m"));
     }
   });
