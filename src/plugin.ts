@@ -14,6 +14,7 @@ export {
 export { WebSocketFeed, type WebSocketFeedDeps, type WebSocketFeedOptions } from "./daemon/websocket-feed.ts";
 export { concat, equal, fromHex, fromUtf8, reversed, toHex, utf8 } from "./kernel/bytes.ts";
 export type { Clock, Timer } from "./kernel/clock.ts";
+export { Fault, type FaultCode, type FaultData } from "./kernel/fault.ts";
 export type { Log, LogFields } from "./kernel/log.ts";
 export { type AuxPow, parseAuxPow, serializeAuxPow } from "./merge/auxpow/proof.ts";
 export { type AuxPowClaim, type AuxPowFlaw, verifyAuxPow } from "./merge/auxpow/verify.ts";
@@ -35,3 +36,22 @@ export {
 export { compressCoinbase, RSK_TAG, rskMerkleProof, rskPartialMerkle } from "./merge/rsk/proof.ts";
 export { type RskClaim, type RskFlaw, type RskHeaderClaim, verifyRsk, verifyRskHeader } from "./merge/rsk/verify.ts";
 export type { AuxSlot, AuxWork } from "./mining/aux.ts";
+export {
+  type Daemon,
+  type DaemonPorts,
+  type DaemonSettings,
+  daemonKeys,
+  daemonList,
+  daemonsConfig,
+  daemonsOf,
+  type NoticeChoice,
+  systemPorts,
+} from "./sdk/daemon-config.ts";
+export {
+  type Answered,
+  type AskOptions,
+  type DaemonStatus,
+  Daemons,
+  type DaemonsDeps,
+  type DaemonsOptions,
+} from "./sdk/daemons.ts";
