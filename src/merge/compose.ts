@@ -12,8 +12,8 @@ import { type ChainCommitments, type Dropped, type PlacementLimits, place } from
 export interface ComposeOptions extends PlacementLimits {
   /** Goes into the job's snapshot; counts up with every composition. */
   readonly generation: number;
-  /** What the job asks of channel targets (`AuxSnapshot.channelTarget`), given the easiest target of the chains that are in. */
-  readonly channelTarget?: (easiest: bigint) => bigint | undefined;
+  /** What the job asks of channel targets (`AuxSnapshot.channelTarget`), given the chains that are in. */
+  readonly channelTarget?: (entries: readonly AuxEntry[]) => bigint | undefined;
 }
 
 /** A job, and who is not in it. */
@@ -50,6 +50,6 @@ function snapshot(entries: readonly AuxEntry[], options: ComposeOptions): AuxSna
     generation: options.generation,
     entries,
     easiest: targetToBytes(easiest),
-    channelTarget: options.channelTarget?.(easiest),
+    channelTarget: options.channelTarget?.(entries),
   };
 }

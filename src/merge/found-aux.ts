@@ -47,3 +47,8 @@ export interface MergeEvents {
   /** A chain joined or left the jobs, or its health changed. */
   readonly ChainChanged: { readonly chain: string; readonly state: string; readonly trouble: string | undefined };
 }
+
+/** The part of a bus that merge mining talks to; any `Bus` that has these events is one. */
+export interface MergeBus {
+  emit<N extends keyof MergeEvents>(name: N, event: MergeEvents[N]): void;
+}
