@@ -104,7 +104,7 @@ export class Downstream {
     if (this.#channels.size === 0 || this.#options.requiresWorkSelection) return;
     const newTip = before === undefined || !isSameWork(before, job);
     const work = prepared(job);
-    if (before?.nBits !== job.nBits) this.#keepBelowBlock(work);
+    if (before?.nBits !== job.nBits || before.aux?.channelTarget !== job.aux?.channelTarget) this.#keepBelowBlock(work);
     if (this.#options.requiresStandardJobs) {
       for (const channel of this.#channels.values()) this.#give(channel, work, newTip);
       return;
@@ -175,6 +175,7 @@ export class Downstream {
       extranonces: this.#deps.extranonces,
       channels: this.#channels.size,
       bitcoinDifficulty: work?.bitcoinDifficulty,
+      auxDifficulty: work?.auxDifficulty,
     };
     const answer = judgeOpen(request, rules);
     if ("errorCode" in answer) {
@@ -285,7 +286,7 @@ export class Downstream {
     return job;
   }
 
-  /** Where blocks became easier than a channel's shares, its target is lowered before the job is sent. */
+  /** Where blocks, Bitcoin's or a merge-mined chain's, are easier than a channel's shares, its target is lowered before the job is sent. */
   #keepBelowBlock(work: PreparedJob): void {
     for (const channel of this.#channels.values()) {
       const { max } = this.#limit(channel, work);
@@ -295,7 +296,7 @@ export class Downstream {
   }
 
   #limit(channel: Channel, work: PreparedJob | undefined): { readonly min: number; readonly max: number } {
-    const limits = difficultyLimits(this.#options, channel.maxTarget, work?.bitcoinDifficulty);
+    const limits = difficultyLimits(this.#options, channel.maxTarget, work?.bitcoinDifficulty, work?.auxDifficulty);
     channel.vardiff.limit(limits.min, limits.max);
     return limits;
   }

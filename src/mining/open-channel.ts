@@ -53,6 +53,8 @@ export interface OpenRules extends DifficultyRange {
   readonly maxChannels: number;
   /** Difficulty of the block that is mined; `undefined` while there is no job. */
   readonly bitcoinDifficulty: number | undefined;
+  /** Difficulty of the merge-mined chain that shares must not be harder than; `undefined` for none. */
+  readonly auxDifficulty?: number | undefined;
 }
 
 /** The refusal of a fault code with its own error code from the table. */
@@ -80,7 +82,7 @@ export function judgeOpen(request: OpenRequest, rules: OpenRules): Grant | Refus
   if (extranoncePrefix === undefined) {
     return refusal("extranonce-exhausted", { capacity: rules.extranonces.capacity });
   }
-  const limits = difficultyLimits(rules, maxTarget, rules.bitcoinDifficulty);
+  const limits = difficultyLimits(rules, maxTarget, rules.bitcoinDifficulty, rules.auxDifficulty);
   const first = targetOfClaim(nominalHashRate, rules.sharesPerMinute, limits, maxTarget);
   return { extranoncePrefix, maxTarget, first, limits };
 }

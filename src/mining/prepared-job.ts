@@ -18,6 +18,8 @@ export class PreparedJob {
   readonly bitcoinTarget: Uint8Array;
   /** Difficulty of the Bitcoin target. */
   readonly bitcoinDifficulty: number;
+  /** Difficulty of the merge-mined chain that channel targets must not be harder than; `undefined` for none. */
+  readonly auxDifficulty: number | undefined;
   readonly #coinbase: CoinbaseHasher;
   readonly #path: MerklePathFolder;
   readonly #frames = new Map<string, Uint8Array>();
@@ -27,6 +29,8 @@ export class PreparedJob {
     this.bitcoinTarget = targetToBytes(job.bitcoinTarget);
     this.bitcoinDifficulty =
       job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
+    const channelTarget = job.aux?.channelTarget;
+    this.auxDifficulty = channelTarget === undefined ? undefined : difficultyOfTarget(channelTarget);
     this.#coinbase = new CoinbaseHasher(job.coinbasePrefix, job.extranonceSize, job.coinbaseSuffix);
     this.#path = new MerklePathFolder(job.merklePath);
   }

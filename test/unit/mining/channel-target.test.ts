@@ -17,6 +17,21 @@ describe("difficultyLimits", () => {
     expect(min).toBeCloseTo(expected.min, 9);
     expect(max).toBeCloseTo(expected.max, 9);
   });
+
+  test.each([
+    ["an easier merge-mined chain is the upper end", 500, 300, 300],
+    ["a harder one changes nothing", 500, 700, 500],
+    ["it counts also where Bitcoin's own difficulty does not", 0.5, 300, 300],
+    ["no chain changes nothing", 500, undefined, 500],
+  ])("%s", (_what, bitcoinDifficulty, auxDifficulty, max) => {
+    expect(difficultyLimits(RANGE, MAX_TARGET, bitcoinDifficulty, auxDifficulty).max).toBe(max);
+  });
+
+  test("what the client demands goes before a merge-mined chain too", () => {
+    const { min, max } = difficultyLimits(RANGE, targetOfDifficulty(2048), 5000, 300);
+    expect(min).toBeCloseTo(2048, 9);
+    expect(max).toBeCloseTo(2048, 9);
+  });
 });
 
 test("a client's maximum target is never exceeded, not by a rounding either", () => {

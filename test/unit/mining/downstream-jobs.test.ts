@@ -1,6 +1,8 @@
 /** Jobs, groups, targets and extranonce prefixes, as conversations. */
 import { describe, expect, test } from "vitest";
+import { difficultyOfTarget, targetOfDifficulty, targetToBytes } from "../../../src/bitcoin/target.ts";
 import { toHex } from "../../../src/kernel/bytes.ts";
+import type { AuxSnapshot } from "../../../src/mining/aux.ts";
 import { networkTarget, TestPool, targetBytes, toNumber } from "../../support/conversation.ts";
 import { EASY_BITS, makeTemplate } from "../../support/fake-chain.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -272,6 +274,91 @@ describe("targets", () => {
     const message = peer.next("SetTarget");
     expect(toNumber(message.maximumTarget)).toBeGreaterThan(toNumber(channel.target));
     expect(peer.next("NewExtendedMiningJob")).toMatchObject({ channelId: 2, minNtime: expect.any(Number) });
+  });
+});
+
+describe("a merge-mined chain that is easier than Bitcoin", () => {
+  const HARD = 0x1700ffff;
+  const aux = (difficulty: number | undefined): { aux: AuxSnapshot } => ({
+    aux: {
+      generation: 1,
+      entries: [],
+      easiest: targetToBytes(0n),
+      channelTarget: difficulty === undefined ? undefined : targetOfDifficulty(difficulty),
+    },
+  });
+  const difficultyOf = (pool: TestPool): number => pool.peers[0]!.downstream.channels()[0]!.difficulty;
+
+  /** A miner of about difficulty 16,000 on a hard network. */
+  function farm(): TestPool {
+    const pool = new TestPool();
+    pool.newBlock({ nBits: HARD });
+    pool.connect().openExtended({ nominalHashRate: 7e12 });
+    expect(difficultyOf(pool)).toBeGreaterThan(10_000);
+    return pool;
+  }
+
+  test("keeps channels from being harder, with SetTarget before the job that commits to it, and no SetNewPrevHash", () => {
+    const pool = farm();
+    const [peer] = pool.peers;
+    const job = pool.offer(pool.job!.template, aux(1000));
+    const { maximumTarget } = peer!.next("SetTarget");
+    expect(difficultyOfTarget(toNumber(maximumTarget))).toBeCloseTo(1000, 3);
+    expect(peer!.next("NewExtendedMiningJob")).toMatchObject({ jobId: job.jobId, minNtime: expect.any(Number) });
+    peer!.nothing();
+    expect(difficultyOf(pool)).toBe(1000);
+  });
+
+  test("holds for the job that it came with and not for the jobs before", () => {
+    const pool = new TestPool();
+    pool.newBlock({ nBits: HARD });
+    const peer = pool.connect({ minDifficulty: 1e-9 });
+    const channel = peer.openExtended({ nominalHashRate: 100 });
+    const hard = toNumber(channel.target);
+    const early = channel.mine({ atMost: 100n * hard, above: hard });
+    pool.offer(pool.job!.template, aux(difficultyOf(pool) / 100));
+    channel.catchUp();
+    const late = channel.mine({ atMost: toNumber(channel.target), above: hard });
+    channel.submit(early);
+    expect(peer.next("SubmitSharesError").errorCode).toBe("difficulty-too-low");
+    channel.submit(late);
+    peer.downstream.flush();
+    expect(peer.names()).toEqual(["SubmitSharesSuccess"]);
+  });
+
+  test("is an upper end for channels that open and for vardiff while it stands", () => {
+    const pool = farm();
+    pool.offer(pool.job!.template, aux(1000));
+    pool.peers[0]!.received();
+    const channel = pool.peers[0]!.openExtended({ nominalHashRate: 7e12 });
+    expect(difficultyOfTarget(toNumber(channel.target))).toBeCloseTo(1000, 3);
+    expect(pool.peers[0]!.downstream.channels().map(({ difficulty }) => difficulty)).toEqual([1000, 1000]);
+  });
+
+  test("gone, lets channels be as hard again as their hashrate wants", () => {
+    const pool = farm();
+    const [peer] = pool.peers;
+    const claim = { channelId: 2, maximumTarget: new Uint8Array(32).fill(0xff) };
+    pool.offer(pool.job!.template, aux(1000));
+    peer!.send("UpdateChannel", { ...claim, nominalHashRate: 8e13 });
+    expect(difficultyOf(pool)).toBe(1000);
+    pool.offer(pool.job!.template, aux(undefined));
+    expect(difficultyOf(pool)).toBe(1000);
+    peer!.send("UpdateChannel", { ...claim, nominalHashRate: 7e12 });
+    expect(difficultyOf(pool)).toBeGreaterThan(10_000);
+  });
+
+  test("the job that is repeated for a new target commits to the same chains", () => {
+    const pool = new TestPool();
+    pool.newBlock();
+    const peer = pool.connect();
+    const channel = peer.openExtended({ nominalHashRate: 10 });
+    const { aux: snapshot } = pool.offer(pool.job!.template, aux(undefined));
+    peer.send("UpdateChannel", { channelId: 2, nominalHashRate: 1000, maximumTarget: new Uint8Array(32).fill(0xff) });
+    channel.catchUp();
+    channel.submit(channel.mine());
+    expect(pool.hashed.at(-1)?.job.aux).toBe(snapshot);
+    expect(pool.hashed.at(-1)?.job).not.toBe(pool.job);
   });
 });
 
