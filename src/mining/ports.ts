@@ -5,9 +5,10 @@ import type { Template } from "./template.ts";
 
 /**
  * Why a template was offered: `newBlock` another previous block, or another target on it (miners must leave the old job), `refresh` the same
- * previous block with other transactions or time, `fill` the full template behind an empty first one.
+ * previous block with other transactions or time, `fill` the full template behind an empty first one, `aux` the same template once more
+ because a merge-mined chain has new work (miners may go on with the old job).
  */
-export type TemplateCause = "newBlock" | "refresh" | "fill";
+export type TemplateCause = "newBlock" | "refresh" | "fill" | "aux";
 
 /** Gives templates as they come. */
 export interface JobSource extends Part {

@@ -1,6 +1,6 @@
 /**
- * Makes one job of every template, and a fresh one of the same template when nothing new came for a while: miners take
- * two or three silent minutes for a dead connection (cpuminer 120 s, bitaxe 180 s). It knows nothing of connections, so it may
+ * Makes one job of every template; a fresh one of the same template when a merge-mined chain has new work, and when nothing new
+ * came for a while: miners take two or three silent minutes for a dead connection (cpuminer 120 s, bitaxe 180 s). It knows nothing of connections, so it may
  * run in another process than they do.
  */
 import type { TxOutput } from "../bitcoin/transaction.ts";
@@ -10,7 +10,7 @@ import { describe } from "../kernel/fault.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
-import { buildJob, type Job, type JobIds } from "../mining/job.ts";
+import { buildJob, type Job, type JobIds, type JobParts } from "../mining/job.ts";
 import type { JobSource, TemplateCause } from "../mining/ports.ts";
 import { isSameWork, type Template } from "../mining/template.ts";
 import type { PoolBus } from "./events.ts";
@@ -21,6 +21,14 @@ export interface JobFeed {
   current(): Job | undefined;
   /** Calls `listener` with every later job, in order. */
   onJob(listener: (job: Job, cause: TemplateCause) => void): Unsubscribe;
+}
+
+/** What makes jobs that commit to merge-mined chains; `MergeMining` of `src/merge` does. */
+export interface JobComposer {
+  /** As `buildJob`, with commitments to as many chains as can be placed; throws only what `buildJob` throws without any. */
+  makeJob(parts: JobParts): Job;
+  /** Calls `listener` when chains have new work that is worth a job. */
+  onWork(listener: () => void): Unsubscribe;
 }
 
 /** What a job maker works with. */
@@ -34,6 +42,8 @@ export interface JobMakerDeps {
   readonly jobIds: JobIds;
   /** Outputs that share `value` sat; they must sum up to it. */
   readonly payout: (value: bigint) => readonly TxOutput[];
+  /** Left out, jobs are for Bitcoin alone. */
+  readonly merge?: JobComposer;
 }
 
 /** Options of `JobMaker`. */
@@ -53,7 +63,7 @@ export class JobMaker implements Part, JobFeed {
   readonly #options: JobMakerOptions;
   readonly #listeners = new Set<(job: Job, cause: TemplateCause) => void>();
   #current: Job | undefined;
-  #unsubscribe: Unsubscribe | undefined;
+  readonly #subscriptions: Unsubscribe[] = [];
   #refresh: Timer | undefined;
 
   constructor(deps: JobMakerDeps, options: JobMakerOptions) {
@@ -73,27 +83,29 @@ export class JobMaker implements Part, JobFeed {
   /** Makes the first job if the source has a template already. */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { jobSource } = this.#deps;
-    this.#unsubscribe = jobSource.onTemplate((template, cause) => this.#make(template, cause));
+    const { jobSource, merge } = this.#deps;
+    this.#subscriptions.push(jobSource.onTemplate((template, cause) => this.#make(template, cause)));
+    if (merge !== undefined) this.#subscriptions.push(merge.onWork(() => this.#makeAgain("aux")));
     const template = jobSource.current();
     if (template !== undefined) this.#make(template, "newBlock");
   }
 
   async stop(): Promise<void> {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     this.#refresh?.cancel();
   }
 
   /** A template that makes no job is passed over: miners stay on the last good one. */
   #make(template: Template, offered: TemplateCause): void {
-    const { clock, log, meter, bus, payout, jobIds } = this.#deps;
+    const { clock, log, meter, bus, payout, jobIds, merge } = this.#deps;
     const { tag, versionRollingMask } = this.#options;
     const nowMs = clock.nowMs();
     const cause = this.#causeOf(template, offered);
     this.#scheduleRefresh();
     let job: Job;
     try {
-      job = buildJob({ template, payout, tag, versionRollingMask, jobId: jobIds.next(), nowMs });
+      const parts: JobParts = { template, payout, tag, versionRollingMask, jobId: jobIds.next(), nowMs };
+      job = merge === undefined ? buildJob(parts) : merge.makeJob(parts);
     } catch (error) {
       log.error(`no job could be made of a template: ${describe(error)}`, { error, template: template.id });
       return;
@@ -113,11 +125,13 @@ export class JobMaker implements Part, JobFeed {
 
   #scheduleRefresh(): void {
     this.#refresh?.cancel();
-    this.#refresh = this.#deps.clock.after(this.#options.refreshMs, () => {
-      // While no node is at work the last template is still the best guess, and a miner that hears nothing leaves.
-      const template = this.#deps.jobSource.current() ?? this.#current?.template;
-      if (template === undefined) this.#scheduleRefresh();
-      else this.#make(template, "refresh");
-    });
+    this.#refresh = this.#deps.clock.after(this.#options.refreshMs, () => this.#makeAgain("refresh"));
+  }
+
+  /** While no node is at work the last template is still the best guess, and a miner that hears nothing leaves. */
+  #makeAgain(cause: "refresh" | "aux"): void {
+    const template = this.#deps.jobSource.current() ?? this.#current?.template;
+    if (template !== undefined) this.#make(template, cause);
+    else if (cause === "refresh") this.#scheduleRefresh();
   }
 }

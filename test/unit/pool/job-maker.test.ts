@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { Bus } from "../../../src/kernel/events.ts";
-import { BIP320_MASK, type Job, JobIds } from "../../../src/mining/job.ts";
+import { BIP320_MASK, buildJob, type Job, JobIds, type JobParts } from "../../../src/mining/job.ts";
 import type { TemplateCause } from "../../../src/mining/ports.ts";
 import type { Template } from "../../../src/mining/template.ts";
 import { MemoryMeter } from "../../../src/ops/memory-meter.ts";
 import type { MiningJobCreated, PoolEvents } from "../../../src/pool/events.ts";
-import { JobMaker } from "../../../src/pool/job-maker.ts";
+import { type JobComposer, JobMaker } from "../../../src/pool/job-maker.ts";
 import { FakeJobSource, makeTemplate } from "../../support/fake-chain.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { recordingLog } from "../../support/recording-log.ts";
@@ -14,7 +14,7 @@ const REFRESH_MS = 50_000;
 const FIRST = makeTemplate({ height: 800_000, prevHash: new Uint8Array(32).fill(1) });
 
 /** A job maker on a scripted node and everything that comes out of it. */
-function maker(template: Template | null = FIRST) {
+function maker(template: Template | null = FIRST, merge?: JobComposer) {
   const clock = new FakeClock();
   const log = recordingLog();
   const meter = new MemoryMeter();
@@ -31,6 +31,7 @@ function maker(template: Template | null = FIRST) {
       jobSource,
       jobIds: new JobIds(),
       payout: (value) => [{ value, script: Uint8Array.of(0x51) }],
+      ...(merge === undefined ? {} : { merge }),
     },
     { tag: new TextEncoder().encode("/unit/"), versionRollingMask: BIP320_MASK, refreshMs: REFRESH_MS },
   );
@@ -141,5 +142,89 @@ describe("JobMaker", () => {
     clock.advance(REFRESH_MS * 3);
     expect(made).toHaveLength(1);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe("JobMaker with merge mining", () => {
+  /** A composer whose jobs are recognised by their tag. */
+  function composer() {
+    const listeners = new Set<() => void>();
+    const merge: JobComposer & { parts: JobParts[]; work(): void; listening(): number } = {
+      parts: [],
+      makeJob(parts) {
+        merge.parts.push(parts);
+        return buildJob({ ...parts, tag: new TextEncoder().encode("merged") });
+      },
+      onWork(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+      work() {
+        for (const listener of listeners) listener();
+      },
+      listening: () => listeners.size,
+    };
+    return merge;
+  }
+  const merged = ({ job }: { job: Job }): boolean => Buffer.from(job.coinbasePrefix).includes("merged");
+
+  test("every job is made by it", async () => {
+    const merge = composer();
+    const { made, start, jobSource, clock } = maker(FIRST, merge);
+    await start();
+    jobSource.newBlock();
+    jobSource.refresh();
+    clock.advance(REFRESH_MS);
+    expect(made.map(merged)).toEqual([true, true, true, true]);
+    expect(merge.parts.map(({ jobId }) => jobId)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("new work of a chain gives another job of the same template, on the same previous block", async () => {
+    const merge = composer();
+    const { made, start, meter, announced } = maker(FIRST, merge);
+    await start();
+    merge.work();
+    expect(causes(made)).toEqual(["newBlock", "aux"]);
+    expect(made[1]?.job.template).toBe(FIRST);
+    expect(made[1]?.job.prevHash).toBe(made[0]?.job.prevHash);
+    expect(made[1]?.job.jobId).toBe(2);
+    expect(meter.byLabel("jobs_total")).toEqual({ newBlock: 1, aux: 1 });
+    expect(announced.map(({ cause }) => cause)).toEqual(["newBlock", "aux"]);
+  });
+
+  test("it counts as news: the refresh comes later", async () => {
+    const merge = composer();
+    const { made, start, clock } = maker(FIRST, merge);
+    await start();
+    clock.advance(REFRESH_MS - 1);
+    merge.work();
+    clock.advance(REFRESH_MS - 1);
+    expect(causes(made)).toEqual(["newBlock", "aux"]);
+    clock.advance(1);
+    expect(causes(made)).toEqual(["newBlock", "aux", "refresh"]);
+  });
+
+  test("before the first template it makes nothing; while the node is away the last template serves", async () => {
+    const merge = composer();
+    const { made, start, jobSource } = maker(null, merge);
+    await start();
+    merge.work();
+    expect(made).toEqual([]);
+    jobSource.newBlock();
+    jobSource.lose();
+    merge.work();
+    expect(causes(made)).toEqual(["newBlock", "aux"]);
+    expect(made[1]?.job.template).toBe(made[0]?.job.template);
+  });
+
+  test("after the stop nothing is made any more", async () => {
+    const merge = composer();
+    const { made, start, jobs, jobSource } = maker(FIRST, merge);
+    await start();
+    await jobs.stop();
+    expect(merge.listening()).toBe(0);
+    merge.work();
+    jobSource.newBlock();
+    expect(made).toHaveLength(1);
   });
 });
