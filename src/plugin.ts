@@ -4,6 +4,7 @@
  */
 export { z } from "zod";
 export { Polling, type PollingOptions } from "./daemon/polling.ts";
+export type { CallOptions, Rpc, RpcParams } from "./daemon/rpc.ts";
 export {
   type ClientWebSocket,
   type ConnectWebSocket,
@@ -36,6 +37,11 @@ export {
 export { compressCoinbase, RSK_TAG, rskMerkleProof, rskPartialMerkle } from "./merge/rsk/proof.ts";
 export { type RskClaim, type RskFlaw, type RskHeaderClaim, verifyRsk, verifyRskHeader } from "./merge/rsk/verify.ts";
 export type { AuxSlot, AuxWork } from "./mining/aux.ts";
+export { type AuxPowSettings, auxPowConfig, auxPowKeys, payoutFlaw } from "./sdk/auxpow/config.ts";
+export { openAuxPowChain } from "./sdk/auxpow/driver.ts";
+export { AUXPOW_POLICY, auxPowPlugin } from "./sdk/auxpow/plugin.ts";
+export { type AuxPowProfile, NAMECOIN_LIKE } from "./sdk/auxpow/profile.ts";
+export { fromBase58check } from "./sdk/base58.ts";
 export {
   type Daemon,
   type DaemonPorts,
@@ -55,3 +61,4 @@ export {
   type DaemonsDeps,
   type DaemonsOptions,
 } from "./sdk/daemons.ts";
+export { listenForBlocks, type NoticesDeps } from "./sdk/notices.ts";
