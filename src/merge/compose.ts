@@ -28,15 +28,14 @@ export interface Composition {
  * later ones. Throws only what `buildJob` throws without any commitment.
  */
 export function composeJob(parts: JobParts, wanted: readonly ChainCommitments[], options: ComposeOptions): Composition {
-  const pristine = buildJob(parts);
-  if (wanted.length === 0) return { job: pristine, dropped: [] };
+  if (wanted.length === 0) return { job: buildJob(parts), dropped: [] };
   try {
-    const { commitments, entries, dropped } = place(wanted, parts, options);
-    if (entries.length === 0) return { job: pristine, dropped };
-    return { job: buildJob({ ...parts, commitments, aux: snapshot(entries, options) }), dropped };
+    const { job, entries, dropped } = place(wanted, parts, options);
+    if (job === undefined) return { job: buildJob(parts), dropped };
+    return { job: Object.freeze({ ...job, aux: snapshot(entries, options) }), dropped };
   } catch (error) {
     const detail = describe(error);
-    return { job: pristine, dropped: wanted.map(({ chain }) => ({ chain, reason: "failed", detail })) };
+    return { job: buildJob(parts), dropped: wanted.map(({ chain }) => ({ chain, reason: "failed", detail })) };
   }
 }
 

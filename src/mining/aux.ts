@@ -39,6 +39,19 @@ export interface AuxSlot {
   readonly branch: readonly Uint8Array[];
 }
 
+/** An output's script and what it demands of the coinbase around it; all bytes without witness. */
+export interface AuxRules {
+  readonly script: Uint8Array;
+  /** Bytes that may stand behind the script. */
+  readonly maxBytesAfter?: number;
+  /** Nothing before the script holds these bytes of it. */
+  readonly first?: Uint8Array;
+  /** Nothing behind the script holds these bytes of it. */
+  readonly last?: Uint8Array;
+  /** No other output's script holds these bytes. */
+  readonly forbid?: Uint8Array;
+}
+
 /** One chain of a job. */
 export interface AuxEntry {
   /** Name of the chain as configured. */
@@ -50,6 +63,8 @@ export interface AuxEntry {
   readonly slot: AuxSlot | undefined;
   /** Scripts of its outputs in the coinbase, in order. */
   readonly scripts: readonly Uint8Array[];
+  /** The rules of `scripts`, for the check of a proof: a miner's extranonce may break what held when the job was made. */
+  readonly rules?: readonly AuxRules[];
 }
 
 /** All chains of a job. */
