@@ -90,6 +90,7 @@ export function mergeSettingsOf({ config, file, folder }: LoadedConfig): MergeSe
     chains: chainsOf(config),
     plugins: {
       builtIn: join(PACKAGE_FOLDER, "plugins"),
+      compiled: join(PACKAGE_FOLDER, "dist/plugins"),
       pluginsDir: plugins_dir === undefined ? undefined : absolute(plugins_dir, folder),
       // An installed package has its siblings around it.
       npm: [...new Set(basename(beside) === "node_modules" ? [...npm, beside] : npm)],

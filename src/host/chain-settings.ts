@@ -20,9 +20,6 @@ export interface ChainSettings {
 /** Keys of a chain's table that are the host's; all others are the plugin's. */
 export const HOST_KEYS = ["plugin", "enabled", "update", "min_interval_s", "expiry_s"] as const;
 
-/** What a chain's or plugin's name looks like. */
-export const NAME = /^[a-z][a-z0-9-]{0,31}$/;
-
 /** What holds for a chain when neither the operator nor its plugin says otherwise. */
 export const POLICY_DEFAULTS: ChainPolicy = { update: 1, minIntervalMs: 1000, expiryMs: 60_000, prefer: "newest" };
 
@@ -30,6 +27,8 @@ export const POLICY_DEFAULTS: ChainPolicy = { update: 1, minIntervalMs: 1000, ex
 export interface PluginPlaces {
   /** Folder of the built-in plugins: `plugins` of the package. */
   readonly builtIn: string;
+  /** Folder with the compiled modules of the built-in plugins, one folder each. */
+  readonly compiled: string;
   /** `merge_mining.plugins_dir`, absolute; `undefined` for none. */
   readonly pluginsDir: string | undefined;
   /** `node_modules` folders in which `bllvm-stratum-v2-plugin-*` is looked for; those that do not exist are passed over. */

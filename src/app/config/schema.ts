@@ -1,6 +1,6 @@
 /** Every key that `config.toml` may hold. */
 import { z } from "zod";
-import { NAME } from "../../host/chain-settings.ts";
+import { PLUGIN_NAME } from "../../merge/plugin-manifest.ts";
 import { key, looseTableSchema, namedTables, seconds, section, sections, tableSchema, whole } from "./rows.ts";
 
 const hostPort = z
@@ -40,7 +40,7 @@ export const SECTIONS = {
     ),
     secondary_chains: key(
       z
-        .array(z.string().regex(NAME, CHAIN_NAME))
+        .array(z.string().regex(PLUGIN_NAME, CHAIN_NAME))
         .refine((names) => new Set(names).size === names.length, "each chain once")
         .optional(),
       "Chains to mine beside Bitcoin: exactly these, and other [chains.NAME] tables rest. Left out, every chain with a table that is not disabled.",
@@ -190,7 +190,7 @@ export const SECTIONS = {
     "An auxiliary chain, mined by a plugin with the same hashes. The name behind the dot is yours; one table a chain. The keys below are the same for all chains, further ones are the plugin's: plugins/NAME/README.md.",
     {
       plugin: key(
-        z.string().regex(NAME, CHAIN_NAME).optional(),
+        z.string().regex(PLUGIN_NAME, CHAIN_NAME).optional(),
         "Plugin that knows the chain; the table's name when left out.",
         '"namecoin"',
       ),
@@ -246,7 +246,7 @@ export const configSchema = z.strictObject({
   limits: tableSchema(SECTIONS.limits).prefault({}),
   merge_mining: tableSchema(SECTIONS.merge_mining).prefault({}),
   // A chain's own keys are looked at when its plugin is loaded.
-  chains: z.record(z.string().regex(NAME, CHAIN_NAME), looseTableSchema(SECTIONS.chains)).default({}),
+  chains: z.record(z.string().regex(PLUGIN_NAME, CHAIN_NAME), looseTableSchema(SECTIONS.chains)).default({}),
   control: tableSchema(SECTIONS.control).prefault({}),
   log: tableSchema(SECTIONS.log).prefault({}),
 });

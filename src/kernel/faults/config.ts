@@ -48,6 +48,11 @@ export const CONFIG_FAULTS = faults({
     what: "two Bitcoin nodes have the same name",
     help: "Give each [[bitcoind]] a name of its own, or remove the one that stands there twice.",
   },
+  "config-chain-refused": {
+    act: "halt",
+    what: "a chain's plugin cannot work with its configuration",
+    help: "The plugin's own words follow; plugins/<name>/README.md or the plugin's own README explains its keys.",
+  },
   "config-control-token": {
     act: "halt",
     what: "control.listen and control.token_file go together, and one of them is missing",

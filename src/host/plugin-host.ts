@@ -1,0 +1,389 @@
+/**
+ * The plugin host: which chains there are, which run, and how that changes while miners mine. Configurations are taken over as a
+ * whole or not at all; a chain whose configuration stays the same is not touched by a change of others.
+ */
+import type { Clock } from "../kernel/clock.ts";
+import { describe, Fault } from "../kernel/fault.ts";
+import type { Part } from "../kernel/lifecycle.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Meter } from "../kernel/meter.ts";
+import type { Random } from "../kernel/random.ts";
+import type { MergeBus } from "../merge/found-aux.ts";
+import type { JoiningChain } from "../merge/guarded-chain.ts";
+import type { BlockStatus, ChainPlugin, SubmittedBlock } from "../merge/plugin.ts";
+import type { AuxWork } from "../mining/aux.ts";
+import { BACKOFF, type BackoffOptions } from "./backoff.ts";
+import { chainConfig, chainPolicy } from "./chain-config.ts";
+import { CHAIN_DEADLINES, type ChainDeadlines, type ChainScopes } from "./chain-run.ts";
+import type { ChainSettings, PluginPlaces } from "./chain-settings.ts";
+import { type Discovery, discover, type FoundPlugin, pluginOf } from "./discovery.ts";
+import type { PluginFiles } from "./plugin-files.ts";
+import { ChainSupervisor, type SupervisedHealth } from "./supervisor.ts";
+
+/** Everything that the host is configured with. */
+export interface HostSettings {
+  /** The configuration file as messages call it; `undefined` when there is none. */
+  readonly file: string | undefined;
+  /** Its folder, absolute. */
+  readonly folder: string;
+  /** All chains, also those that rest. */
+  readonly chains: readonly ChainSettings[];
+  readonly plugins: PluginPlaces;
+}
+
+/** Where chains join and leave; `MergeMining` of `src/merge` is one. */
+export interface MergeMiningPort {
+  addChain(chain: JoiningChain): void;
+  removeChain(name: string): void;
+  /** Throws a `Fault` that isolates the chain. */
+  offer(name: string, work: AuxWork | undefined): void;
+  /** Resolves when no block of a running chain waits for an answer, or when `signal` aborts. */
+  drained(signal: AbortSignal): Promise<void>;
+}
+
+/** What a plugin host works with. */
+export interface PluginHostDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly random: Random;
+  readonly bus: MergeBus;
+  readonly mergeMining: MergeMiningPort;
+  readonly scopes: ChainScopes;
+  readonly files: PluginFiles;
+  readonly loader: { load(found: FoundPlugin): Promise<ChainPlugin> };
+}
+
+/** Options of `PluginHost`. */
+export interface PluginHostOptions {
+  readonly deadlines?: Partial<ChainDeadlines>;
+  readonly backoff?: BackoffOptions;
+  /** How long found blocks are waited for when the server stops, ms. */
+  readonly drainMs?: number;
+}
+
+/** A chain as the API tells it. */
+export interface ChainHealth extends SupervisedHealth {
+  readonly name: string;
+  readonly plugin: string;
+  /** `undefined` while the plugin was not loaded. */
+  readonly version: string | undefined;
+}
+
+/** A plugin as the API tells it. */
+export interface PluginInfo {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly origin: FoundPlugin["origin"] | undefined;
+  readonly folder: string;
+  readonly description: string;
+  /** Names of the configured chains that it is the plugin of. */
+  readonly chains: readonly string[];
+  /** Why it cannot be used. */
+  readonly problem: string | undefined;
+}
+
+/** What taking over a configuration changed, by names of chains. */
+export interface AppliedChains {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/** A chain of the configuration. */
+interface Entry {
+  readonly settings: ChainSettings;
+  readonly found: FoundPlugin | undefined;
+  /** `undefined` for a chain that rests. */
+  readonly supervisor: ChainSupervisor | undefined;
+  readonly join: JoiningChain | undefined;
+  /** Wall time of the last change, ms since the Unix epoch. */
+  readonly sinceMs: number;
+}
+
+const NOTHING: Discovery = { plugins: new Map(), problems: [], shadows: [] };
+
+/** The host. */
+export class PluginHost implements Part {
+  readonly name = "chain plugins";
+  readonly #deps: PluginHostDeps;
+  readonly #options: PluginHostOptions;
+  #settings: HostSettings | undefined;
+  #entries = new Map<string, Entry>();
+  #running = false;
+  /** Changes are made one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: PluginHostDeps, options: PluginHostOptions = {}) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /**
+   * Takes over a configuration: chains that are new start, those that are gone or rest stop, those whose table changed start anew, all
+   * others go on. Before `start` nothing is started yet, only loaded, checked and opened. Throws `Fault` `plugin-*`, `config-*` or
+   * `plugins-folder`, and then nothing has changed.
+   */
+  apply(settings: HostSettings): Promise<AppliedChains> {
+    return this.#next(async () => {
+      const discovery = settings.chains.length === 0 ? NOTHING : await discover(this.#deps.files, settings.plugins);
+      const next = new Map<string, Entry>();
+      const fresh: Entry[] = [];
+      try {
+        for (const chain of settings.chains) {
+          const old = this.#entries.get(chain.name);
+          const found = discovery.plugins.get(chain.plugin);
+          const moved = settings.folder !== this.#settings?.folder || old?.found?.entry !== found?.entry;
+          if (old !== undefined && !moved && isSame(old.settings, chain)) {
+            next.set(chain.name, old);
+            continue;
+          }
+          const entry = chain.enabled ? await this.#open(chain, discovery, settings) : this.#resting(chain, found);
+          next.set(chain.name, entry);
+          fresh.push(entry);
+        }
+      } catch (error) {
+        await Promise.all(fresh.map(({ supervisor }) => supervisor?.stop("stopped")));
+        throw error;
+      }
+      const old = this.#entries;
+      this.#settings = settings;
+      this.#entries = next;
+      this.#tellOfPlugins(discovery);
+      const gone = [...old.values()].filter((entry) => next.get(entry.settings.name) !== entry);
+      await Promise.all(
+        gone.map((entry) => this.#leave(entry, next.has(entry.settings.name) ? "stopped" : "disabled")),
+      );
+      for (const entry of fresh) this.#join(entry);
+      const names = (entries: readonly Entry[]): string[] => entries.map((entry) => entry.settings.name);
+      return {
+        added: names(fresh).filter((name) => !old.has(name)),
+        removed: names(gone).filter((name) => !next.has(name)),
+        changed: names(fresh).filter((name) => old.has(name)),
+      };
+    });
+  }
+
+  /** Starts the chains of the configuration and returns at once: no chain keeps the server from starting. */
+  async start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#running = true;
+    for (const entry of this.#entries.values()) this.#join(entry);
+  }
+
+  /** Stops all chains, after what they found has its answer or `drainMs` passed. */
+  async stop(): Promise<void> {
+    await this.#next(async () => {
+      await this.#drain();
+      this.#running = false;
+      await Promise.all([...this.#entries.values()].map((entry) => this.#leave(entry, "stopped")));
+    });
+  }
+
+  /** Starts a chain that rests, until the server starts anew or the chain's configuration changes. Throws `Fault` `chain-unknown`, or as `apply`. */
+  enable(name: string): Promise<ChainHealth> {
+    return this.#next(async () => {
+      const entry = this.#entry(name);
+      if (entry.supervisor === undefined) await this.#reopen(entry);
+      return this.#health(this.#entry(name));
+    });
+  }
+
+  /** Stops a chain, until the server starts anew or the chain's configuration changes. Throws `Fault("chain-unknown")`. */
+  disable(name: string): Promise<ChainHealth> {
+    return this.#next(async () => {
+      const entry = this.#entry(name);
+      if (entry.supervisor !== undefined) {
+        this.#replace(this.#resting(entry.settings, entry.found));
+        await this.#leave(entry, "disabled");
+      }
+      return this.#health(this.#entry(name));
+    });
+  }
+
+  /** Stops a chain and starts it anew at once, whatever it was about. Throws `Fault` `chain-unknown`, or as `apply`. */
+  restart(name: string): Promise<ChainHealth> {
+    return this.#next(async () => {
+      await this.#reopen(this.#entry(name));
+      return this.#health(this.#entry(name));
+    });
+  }
+
+  /** What became of a block that `chain` submitted. Rejects when it does not run or cannot say. */
+  async status(chain: string, block: SubmittedBlock): Promise<BlockStatus> {
+    const { supervisor } = this.#entry(chain);
+    if (supervisor === undefined) throw new Fault("chain-not-running", { chain });
+    return await supervisor.status(block);
+  }
+
+  /** All configured chains, in the order of the configuration. */
+  chains(): ChainHealth[] {
+    return [...this.#entries.values()].map((entry) => this.#health(entry));
+  }
+
+  /** All plugins that were found, usable or not, by name; found again at each call. */
+  async plugins(): Promise<PluginInfo[]> {
+    const { plugins = undefined, chains = [] } = this.#settings ?? {};
+    if (plugins === undefined) return [];
+    return pluginInfos(await discover(this.#deps.files, plugins), chains);
+  }
+
+  /** Folders and modules whose code runs in this process, by the chains that run it. */
+  codeFolders(): ReadonlyMap<string, readonly string[]> {
+    const folders = new Map<string, string[]>();
+    for (const { settings, found, supervisor } of this.#entries.values()) {
+      if (found === undefined || supervisor === undefined) continue;
+      folders.set(settings.name, [found.folder, found.entry]);
+    }
+    return folders;
+  }
+
+  /** Isolates a chain for an error of its plugin that nothing handled. */
+  blame(chain: string, error: unknown): void {
+    this.#entries.get(chain)?.supervisor?.blame(error);
+  }
+
+  #next<T>(change: () => Promise<T>): Promise<T> {
+    const made = this.#queue.then(change);
+    this.#queue = made.catch(() => undefined);
+    return made;
+  }
+
+  #entry(name: string): Entry {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry;
+    throw new Fault("chain-unknown", { chain: name, configured: [...this.#entries.keys()].join(", ") || "none" });
+  }
+
+  #resting(settings: ChainSettings, found: FoundPlugin | undefined): Entry {
+    return { settings, found, supervisor: undefined, join: undefined, sinceMs: this.#deps.clock.nowMs() };
+  }
+
+  /** Loads, checks and opens a chain. */
+  async #open(settings: ChainSettings, discovery: Discovery, { file, folder }: HostSettings): Promise<Entry> {
+    const { clock, log, meter, random, bus, mergeMining, scopes, loader } = this.#deps;
+    const { name } = settings;
+    const found = pluginOf(discovery, settings.plugin, name);
+    const plugin = await loader.load(found);
+    const config = chainConfig(settings, plugin, file);
+    const { deadlines, backoff = BACKOFF } = this.#options;
+    const supervisor = new ChainSupervisor(
+      {
+        clock,
+        log: log.child({ chain: name }),
+        meter,
+        random,
+        bus,
+        scopes,
+        offer: (work) => mergeMining.offer(name, work),
+      },
+      { chain: name, folder, plugin, config, deadlines: { ...CHAIN_DEADLINES, ...deadlines }, backoff },
+    );
+    supervisor.open();
+    const join = { name, policy: chainPolicy(settings, plugin), chain: supervisor.guarded };
+    return { settings, found, supervisor, join, sinceMs: clock.nowMs() };
+  }
+
+  /** Opens a chain beside what there is of it, and lets it take the place. */
+  async #reopen(entry: Entry): Promise<void> {
+    if (this.#settings === undefined) return;
+    const discovery = await discover(this.#deps.files, this.#settings.plugins);
+    const fresh = await this.#open(entry.settings, discovery, this.#settings);
+    this.#replace(fresh);
+    await this.#leave(entry, "stopped");
+    this.#join(fresh);
+  }
+
+  #replace(entry: Entry): void {
+    this.#entries.set(entry.settings.name, entry);
+  }
+
+  #join({ settings, supervisor, join }: Entry): void {
+    if (!this.#running) return;
+    const { log, mergeMining } = this.#deps;
+    if (supervisor === undefined || join === undefined) {
+      const because = settings.restsBecause === undefined ? "" : `: ${settings.restsBecause}`;
+      log.info(`${settings.name} rests${because}`, { chain: settings.name });
+      return;
+    }
+    try {
+      mergeMining.addChain(join);
+    } catch (error) {
+      log.error(`${settings.name} cannot take part: ${describe(error)}`, { chain: settings.name, error });
+    }
+    supervisor.start();
+  }
+
+  async #leave({ settings, supervisor }: Entry, state: "stopped" | "disabled"): Promise<void> {
+    if (supervisor === undefined) return;
+    this.#deps.mergeMining.removeChain(settings.name);
+    await supervisor.stop(state);
+    this.#deps.log.info(`${settings.name} is ${state}`, { chain: settings.name });
+  }
+
+  /** Found blocks are in the journal, but an answer now is better than one at the next start. */
+  async #drain(): Promise<void> {
+    const { clock, mergeMining } = this.#deps;
+    const patience = new AbortController();
+    const timer = clock.after(this.#options.drainMs ?? 5000, () => patience.abort());
+    await mergeMining.drained(patience.signal);
+    timer.cancel();
+  }
+
+  #health({ settings, found, supervisor, sinceMs }: Entry): ChainHealth {
+    const health: SupervisedHealth = supervisor?.health() ?? {
+      state: "disabled",
+      sinceMs,
+      trouble: undefined,
+      restarts: 0,
+      nextStartMs: undefined,
+    };
+    return { name: settings.name, plugin: settings.plugin, version: found?.version, ...health };
+  }
+
+  #tellOfPlugins({ problems, shadows }: Discovery): void {
+    const { log } = this.#deps;
+    for (const [theirs, ours] of shadows) {
+      log.warn(`plugin ${theirs.name} of ${theirs.folder} is used instead of the built-in one of ${ours.folder}`);
+    }
+    for (const { fault } of problems) log.warn(`a plugin is passed over: ${describe(fault)}`, { error: fault });
+  }
+}
+
+/** What was found, for people. */
+export function pluginInfos(
+  { plugins, problems }: Discovery,
+  chains: readonly { readonly name: string; readonly plugin: string }[],
+): PluginInfo[] {
+  const chainsOf = (name: string): string[] =>
+    chains.filter(({ plugin }) => plugin === name).map((chain) => chain.name);
+  const good = [...plugins.values()].map(({ name, version, origin, folder, description }) => {
+    const problem = problems.find((each) => each.name === name);
+    return { name, version, origin, folder, description, chains: chainsOf(name), problem: sentence(problem?.fault) };
+  });
+  const bad = problems
+    .filter(({ name }) => !plugins.has(name))
+    .map(({ name, folder, fault }) => ({
+      name,
+      version: undefined,
+      origin: undefined,
+      folder,
+      description: "",
+      chains: chainsOf(name),
+      problem: sentence(fault),
+    }));
+  return [...good, ...bad].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+function sentence(fault: Fault | undefined): string | undefined {
+  return fault === undefined ? undefined : describe(fault);
+}
+
+/** Both come from a TOML file or a program's literals: plain data with the same order of keys when nothing was changed. */
+function isSame(a: ChainSettings, b: ChainSettings): boolean {
+  return JSON.stringify(a, plain) === JSON.stringify(b, plain);
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}n` : value;
+}
