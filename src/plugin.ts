@@ -3,6 +3,12 @@
  * folder anywhere on disk works without installing anything.
  */
 export { z } from "zod";
+export { sha256d } from "./bitcoin/hash.ts";
+export { foldMerklePath } from "./bitcoin/merkle.ts";
+export { opReturn } from "./bitcoin/script.ts";
+export { hashToBigint, targetFromBytes, targetFromCompact } from "./bitcoin/target.ts";
+export { type HttpAnswer, type HttpClient, type HttpLimits, type HttpRequest, nodeHttpClient } from "./daemon/http.ts";
+export { HttpApi, type HttpApiDeps, type HttpApiOptions, type HttpApiRequest } from "./daemon/http-api.ts";
 export { Polling, type PollingOptions } from "./daemon/polling.ts";
 export type { CallOptions, Rpc, RpcParams } from "./daemon/rpc.ts";
 export {

@@ -1,4 +1,4 @@
-/** HTTP as far as JSON-RPC needs it: one POST at a time over kept-alive connections. The only file that opens them. */
+/** HTTP as far as daemons need it: one request at a time over kept-alive connections. The only file that opens them. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Fault } from "../kernel/fault.ts";
@@ -30,35 +30,65 @@ export interface HttpPost {
 /** Connections to one node at a time: its notices, templates and health, and a burst of found blocks. */
 const MAX_CONNECTIONS = 32;
 
-/** Posts to `url` with `node:http` or `node:https`. */
-export function nodeHttpPost(url: URL): HttpPost {
-  const secure = url.protocol === "https:";
-  const settings = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 4, scheduling: "lifo" } as const;
-  const agent = secure ? new HttpsAgent(settings) : new HttpAgent(settings);
-  const send = secure ? httpsRequest : httpRequest;
+/** One request. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Text; empty for a GET. */
+  readonly body: string;
+}
 
-  const once = (body: string, headers: Readonly<Record<string, string>>, limits: HttpLimits, fresh: boolean) =>
+/** Sends requests to any address. */
+export interface HttpClient {
+  /** Rejects as `HttpPost.post` does. Redirects are answers like any other. */
+  send(request: HttpRequest, limits: HttpLimits): Promise<HttpAnswer>;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/** Sends with `node:http` or `node:https`. */
+export function nodeHttpClient(): HttpClient {
+  const settings = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 4, scheduling: "lifo" } as const;
+  const plainAgent = new HttpAgent(settings);
+  const secureAgent = new HttpsAgent(settings);
+
+  const once = ({ method, url, headers, body }: HttpRequest, limits: HttpLimits, fresh: boolean) =>
     new Promise<HttpAnswer>((resolve, reject) => {
+      const secure = url.protocol === "https:";
+      const agent = secure ? secureAgent : plainAgent;
       const bytes = Buffer.from(body, "utf8");
-      const request = send(url, {
-        method: "POST",
+      const request = (secure ? httpsRequest : httpRequest)(url, {
+        method,
         agent: fresh ? false : agent,
-        headers: { ...headers, "content-length": bytes.length },
+        headers: method === "GET" ? headers : { ...headers, "content-length": bytes.length },
         signal: limits.signal,
       });
       request.on("response", (response) => collect(response, limits.maxBytes).then(resolve, reject));
       request.on("error", (error) => {
         // The node closed an idle connection in the moment it was used again: the call never reached it.
         if (!fresh && request.reusedSocket && isReset(error) && !limits.signal.aborted) {
-          once(body, headers, limits, true).then(resolve, reject);
+          once({ method, url, headers, body }, limits, true).then(resolve, reject);
         } else reject(error);
       });
       request.end(bytes);
     });
 
   return {
-    post: (body, headers, limits) => once(body, headers, limits, false),
-    close: () => agent.destroy(),
+    send: (request, limits) => once(request, limits, false),
+    close: () => {
+      plainAgent.destroy();
+      secureAgent.destroy();
+    },
+  };
+}
+
+/** Posts to `url` with `node:http` or `node:https`. */
+export function nodeHttpPost(url: URL): HttpPost {
+  const client = nodeHttpClient();
+  return {
+    post: (body, headers, limits) => client.send({ method: "POST", url, headers, body }, limits),
+    close: () => client.close(),
   };
 }
 
