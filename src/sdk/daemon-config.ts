@@ -17,10 +17,18 @@ import type { Host } from "../merge/plugin.ts";
 /** How a daemon tells of new blocks besides ZMQ: `auto` waits with `waitfornewblock` where that is offered, `poll` only asks. */
 export type NoticeChoice = "auto" | "wait" | "poll";
 
+/** Says `sentence` of a key that is not there, and lets zod speak of everything else. */
+const missing =
+  (sentence: string) =>
+  ({ input }: { readonly input?: unknown }): string | undefined =>
+    input === undefined ? sentence : undefined;
+
 /** The keys of one daemon. A plugin whose daemons need more spreads them into `daemonList`. */
 export const daemonKeys = {
   /** RPC address, `http://host:port`; `user:password@` in it is used and never shown. */
-  url: z.string({ error: "url is missing: the daemon's RPC address, e.g. http://127.0.0.1:8336" }).min(1).max(500),
+  url: z
+    .string({ error: missing("url is missing: the daemon's RPC address, e.g. http://127.0.0.1:8336") })
+    .max(500, "url is too long"),
   /** Name in logs and metrics; host and port when left out. */
   name: z
     .string()
@@ -59,10 +67,10 @@ const MAX_DAEMONS = 8;
 export function daemonList<T extends z.ZodRawShape>(more: T) {
   return z
     .array(z.strictObject({ ...daemonKeys, ...more }), {
-      error: "daemons is missing: write a table [[chains.<name>.daemons]] with the url of the chain's daemon",
+      error: missing("daemons is missing: write a table [[chains.<name>.daemons]] with the url of the chain's daemon"),
     })
     .min(1, "daemons is empty: at least one daemon is needed")
-    .max(MAX_DAEMONS)
+    .max(MAX_DAEMONS, `a chain has ${MAX_DAEMONS} daemons at most`)
     .superRefine((list, context) => {
       const names = new Set<string>();
       for (const [index, entry] of list.entries()) {

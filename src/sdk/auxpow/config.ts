@@ -36,7 +36,11 @@ const missingPayout = (error: { readonly input?: unknown }): string =>
     : "payout must be an address in quotes";
 
 /** `payout`, required. */
-export const payoutKey = z.string({ error: missingPayout }).trim().min(1, "payout is empty").max(200);
+export const payoutKey = z
+  .string({ error: missingPayout })
+  .trim()
+  .min(1, "payout is empty")
+  .max(200, "payout is too long for an address");
 
 /** The sentence for a `payout` that would have no effect. */
 export const PAYOUT_UNUSED =
