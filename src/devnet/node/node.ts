@@ -14,18 +14,19 @@ import { Fault } from "../../kernel/fault.ts";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Random } from "../../kernel/random.ts";
+import type { RpcParams } from "../rpc/protocol.ts";
+import { RpcServer } from "../rpc/server.ts";
+import { callMethod } from "../rpc/table.ts";
 import { Chain } from "./chain.ts";
-import { Disturbances } from "./disturbances.ts";
+import { NodeDisturbances } from "./disturbances.ts";
 import { generateBlocks, type MinerDeps, makeHistory } from "./generate.ts";
 import { REGTEST_GENESIS } from "./genesis.ts";
 import { Mempool } from "./mempool.ts";
 import type { DevnetNodeOptions } from "./options.ts";
 import { Peering } from "./peering.ts";
 import { CHAIN_METHODS } from "./rpc-chain-methods.ts";
+import type { RpcContext } from "./rpc-context.ts";
 import { MINING_METHODS } from "./rpc-mining-methods.ts";
-import type { RpcParams } from "./rpc-protocol.ts";
-import { RpcServer } from "./rpc-server.ts";
-import { callMethod, type RpcContext } from "./rpc-table.ts";
 import { ANYONE_SCRIPT, SyntheticTransactions } from "./synthetic.ts";
 import { type BlockTemplate, buildTemplate } from "./template.ts";
 import { ZmqPublisher } from "./zmq-publisher.ts";
@@ -51,7 +52,7 @@ export class DevnetNode implements Part {
   /** Nodes that it exchanges blocks with. */
   readonly peering: Peering;
   /** What the node does wrong on purpose. */
-  readonly disturbances = new Disturbances();
+  readonly disturbances = new NodeDisturbances();
   /** RPC user. */
   readonly user: string;
   /** RPC password. */
@@ -138,7 +139,7 @@ export class DevnetNode implements Part {
         disturbances: this.disturbances,
         handle: (method, params, ended) => this.call(method, params, ended),
       },
-      { host, port, user: this.user, password: this.password },
+      { host, port, login: { user: this.user, password: this.password } },
     );
     this.#server = server;
     try {

@@ -6,17 +6,19 @@ import { scriptHash, witnessProgram } from "../../bitcoin/script.ts";
 import { targetFromCompact } from "../../bitcoin/target.ts";
 import { toHex } from "../../kernel/bytes.ts";
 import { Fault } from "../../kernel/fault.ts";
+import { bitsHex, difficultyOfBits, hex256, type JsonObject } from "../rpc/json.ts";
+import { RPC, RpcError } from "../rpc/protocol.ts";
+import { hashArgument, param } from "../rpc/table.ts";
+import { waitForTip } from "../rpc/wait.ts";
 import { type BlockNode, medianTimePast } from "./block-index.ts";
-import { bitsHex, blockJson, difficultyOfBits, headerJson, hex256, type JsonObject } from "./rpc-json.ts";
-import { RPC, RpcError } from "./rpc-protocol.ts";
-import { blockArgument, hashArgument, type Method, param, type RpcContext } from "./rpc-table.ts";
-import { waitForTip } from "./wait.ts";
+import { blockArgument, type Methods, type RpcContext } from "./rpc-context.ts";
+import { blockJson, headerJson } from "./rpc-json.ts";
 
 /** Version that the node claims: the Bitcoin Core release whose answers it was modelled on. */
 const CORE_VERSION = 310_100;
 
 /** Rows by method name. */
-export const CHAIN_METHODS: Readonly<Record<string, Method>> = {
+export const CHAIN_METHODS: Methods = {
   getbestblockhash: { params: [], run: ({ chain }) => chain.tip.key },
   getblockcount: { params: [], run: ({ chain }) => chain.tip.height },
   getdifficulty: { params: [], run: ({ chain }) => difficultyOfBits(chain.tip.header.nBits) },

@@ -6,36 +6,14 @@ import { addressOfScript } from "../../bitcoin/address.ts";
 import { descriptorChecksum } from "../../bitcoin/descriptor.ts";
 import type { NetworkName } from "../../bitcoin/network.ts";
 import { OP, publicKeyHash, scriptHash, witnessProgram } from "../../bitcoin/script.ts";
-import { difficultyOfTarget, targetFromCompact } from "../../bitcoin/target.ts";
+import { targetFromCompact } from "../../bitcoin/target.ts";
 import { isCoinbase } from "../../bitcoin/transaction.ts";
 import { toDisplayHex, toHex } from "../../kernel/bytes.ts";
+import { amount, bitsHex, difficultyOfBits, hex256, type JsonObject } from "../rpc/json.ts";
 import type { BlockData, TxData } from "./block-data.ts";
 import { type BlockNode, medianTimePast } from "./block-index.ts";
 import type { Chain } from "./chain.ts";
 import { outpoint } from "./validation.ts";
-
-/** A JSON object. */
-export type JsonObject = Record<string, unknown>;
-
-/** `sat` as Core's amounts: BTC with up to eight decimals. */
-export function amount(sat: bigint): number {
-  return Number(sat) / 1e8;
-}
-
-/** Compact target as eight hex digits. */
-export function bitsHex(nBits: number): string {
-  return nBits.toString(16).padStart(8, "0");
-}
-
-/** Target, chain work and such: 64 hex digits, highest first. */
-export function hex256(value: bigint): string {
-  return value.toString(16).padStart(64, "0");
-}
-
-/** Difficulty with the 16 digits that Core prints. */
-export function difficultyOfBits(nBits: number): number {
-  return Number(difficultyOfTarget(targetFromCompact(nBits)).toPrecision(16));
-}
 
 /** The answer of getblockheader, and the head of getblock's. */
 export function headerJson(chain: Chain, node: BlockNode): JsonObject {

@@ -6,20 +6,22 @@ import { targetFromCompact } from "../../bitcoin/target.ts";
 import { parseTransaction } from "../../bitcoin/transaction.ts";
 import { toDisplayHex, toHex } from "../../kernel/bytes.ts";
 import { Fault } from "../../kernel/fault.ts";
+import { amount, bitsHex, difficultyOfBits, hex256, type JsonObject } from "../rpc/json.ts";
+import { RPC, RpcError } from "../rpc/protocol.ts";
+import { hashArgument, hexArgument, param } from "../rpc/table.ts";
+import { waitForTip } from "../rpc/wait.ts";
 import { type BlockData, decodeBlock, txData, withCoinbaseWitness } from "./block-data.ts";
 import { ancestorAt } from "./block-index.ts";
 import type { MempoolEntry } from "./mempool.ts";
-import { amount, bitsHex, difficultyOfBits, hex256, type JsonObject, transactionJson } from "./rpc-json.ts";
-import { RPC, RpcError } from "./rpc-protocol.ts";
-import { blockArgument, hashArgument, hexArgument, type Method, param, type RpcContext } from "./rpc-table.ts";
+import { blockArgument, type Methods, type RpcContext } from "./rpc-context.ts";
+import { transactionJson } from "./rpc-json.ts";
 import { templateJson } from "./template.ts";
-import { waitForTip } from "./wait.ts";
 
 /** Blocks that one generate call may make. */
 const MAX_GENERATE = 10_000;
 
 /** Rows by method name. */
-export const MINING_METHODS: Readonly<Record<string, Method>> = {
+export const MINING_METHODS: Methods = {
   getblocktemplate: { params: [param("template_request", "object")], run: getBlockTemplate },
   submitblock: {
     params: [param("hexdata", "string"), param("dummy?", "string")],

@@ -5,7 +5,7 @@ import { faults } from "./row.ts";
 export const DEVNET_FAULTS = faults({
   "devnet-listen-failed": {
     act: "halt",
-    what: "the embedded Bitcoin node cannot listen for JSON-RPC",
+    what: "an embedded daemon cannot listen for JSON-RPC, ZMQ or WebSocket",
     help: "Another program holds the port, or the address is not this machine's. Choose another port, or 0 for any free one.",
   },
   "devnet-cookie-failed": {

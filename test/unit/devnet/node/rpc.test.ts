@@ -1,7 +1,7 @@
 /** JSON-RPC as Bitcoin Core 31.1 speaks it: its recorded answers, long polls, waiting, blocks and transactions by RPC. */
 import { describe, expect, test } from "vitest";
 import { serializeTransaction } from "../../../../src/bitcoin/transaction.ts";
-import { answer, type RpcAnswer, RpcError } from "../../../../src/devnet/node/rpc-protocol.ts";
+import { answer, type RpcAnswer, RpcError } from "../../../../src/devnet/rpc/protocol.ts";
 import { toHex } from "../../../../src/kernel/bytes.ts";
 import { draft, finish, spendCoinbase } from "../../../support/block-draft.ts";
 import { devnet } from "../../../support/devnet.ts";

@@ -1,34 +1,6 @@
 /** What a method of the RPC is: a row with its parameters; and the checks of parameters, with Core's codes and words. */
-import type { NetworkName } from "../../bitcoin/network.ts";
 import { fromHex } from "../../kernel/bytes.ts";
-import type { Clock } from "../../kernel/clock.ts";
-import type { BlockNode } from "./block-index.ts";
-import type { Chain } from "./chain.ts";
-import type { Disturbances } from "./disturbances.ts";
-import type { Mempool } from "./mempool.ts";
-import { RPC, RpcError, type RpcParams } from "./rpc-protocol.ts";
-import type { BlockTemplate } from "./template.ts";
-
-/** What methods work on. */
-export interface RpcContext {
-  readonly network: NetworkName;
-  readonly clock: Clock;
-  readonly chain: Chain;
-  readonly mempool: Mempool;
-  readonly disturbances: Disturbances;
-  /** Monotonic time of the start, ms. */
-  readonly startedMs: number;
-  /** Number of nodes it exchanges blocks with. */
-  readonly peers: () => number;
-  /** Where new tips are published by ZMQ. */
-  readonly zmqAddress: () => string | undefined;
-  /** The template to hand out now; the same one for a few seconds. */
-  readonly template: () => BlockTemplate;
-  /** Mines blocks that pay `script`; the hashes, in display order. */
-  readonly generate: (count: number, script: Uint8Array, signal: AbortSignal) => Promise<string[]>;
-  /** How long getblocktemplate waits for another tip before it looks at the mempool, first and later, ms. */
-  readonly longPoll: { readonly firstMs: number; readonly laterMs: number };
-}
+import { RPC, RpcError, type RpcParams } from "./protocol.ts";
 
 /** One parameter. */
 export interface Parameter {
@@ -38,11 +10,11 @@ export interface Parameter {
   readonly optional?: true;
 }
 
-/** One method. */
-export interface Method {
+/** One method; `C` is what methods of its daemon work on. */
+export interface Method<C> {
   readonly params: readonly Parameter[];
   /** `args` by position, checked against `params`; what was left out is `undefined`. */
-  readonly run: (context: RpcContext, args: readonly unknown[], signal: AbortSignal) => unknown;
+  readonly run: (context: C, args: readonly unknown[], signal: AbortSignal) => unknown;
 }
 
 /** Shorthand for a row's parameters: `"blockhash"`, or `"verbosity?"` for an optional one. */
@@ -52,9 +24,9 @@ export function param(name: string, ...type: Parameter["type"]): Parameter {
 }
 
 /** Finds the method, checks the parameters as Core's RPCHelpMan does, runs it. Throws `RpcError`. */
-export async function callMethod(
-  methods: Readonly<Record<string, Method>>,
-  context: RpcContext,
+export async function callMethod<C>(
+  methods: Readonly<Record<string, Method<C>>>,
+  context: C,
   name: string,
   params: RpcParams,
   signal: AbortSignal,
@@ -81,7 +53,7 @@ export async function callMethod(
   );
 }
 
-function byPosition(method: Method, params: RpcParams): readonly unknown[] {
+function byPosition(method: Pick<Method<never>, "params">, params: RpcParams): readonly unknown[] {
   if (Array.isArray(params)) return params;
   const named = params as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(named).find((name) => !method.params.some((each) => each.name === name));
@@ -99,7 +71,7 @@ function jsonType(value: unknown): string | undefined {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-function usage(name: string, method: Method): string {
+function usage(name: string, method: Pick<Method<never>, "params">): string {
   const shown = method.params.map((each) => (each.optional === true ? `( ${each.name} )` : each.name));
   return [name, ...shown].join(" ");
 }
@@ -123,11 +95,4 @@ export function hashArgument(value: unknown, name: string): string {
 export function hexArgument(value: unknown): Uint8Array | undefined {
   const text = String(value);
   return text.length > 0 && text.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(text) ? fromHex(text) : undefined;
-}
-
-/** The known block with the hash in `value`. Throws `RpcError` -5. */
-export function blockArgument(context: RpcContext, value: unknown, name = "blockhash"): BlockNode {
-  const node = context.chain.find(hashArgument(value, name));
-  if (node === undefined) throw new RpcError(RPC.INVALID_ADDRESS_OR_KEY, "Block not found");
-  return node;
 }

@@ -1,15 +1,20 @@
 /** Waiting for the chain to move, with a timeout: behind long polls and `waitfornewblock`. */
 import type { Clock, Timer } from "../../kernel/clock.ts";
-import type { BlockNode } from "./block-index.ts";
-import type { Chain } from "./chain.ts";
+import type { Unsubscribe } from "../../kernel/events.ts";
+
+/** A chain whose tip moves; `T` is its block. */
+export interface MovingTip<T> {
+  readonly tip: T;
+  readonly events: { on(name: "tip", listener: (event: { readonly node: T }) => void): Unsubscribe };
+}
 
 /**
  * Resolves as soon as `until` holds for the tip, after `timeoutMs` (never for `undefined`), or when `signal` aborts; which
  * of them is for the caller to see.
  */
-export function waitForTip(
-  deps: { readonly chain: Chain; readonly clock: Clock },
-  until: (tip: BlockNode) => boolean,
+export function waitForTip<T>(
+  deps: { readonly chain: MovingTip<T>; readonly clock: Clock },
+  until: (tip: T) => boolean,
   timeoutMs: number | undefined,
   signal: AbortSignal,
 ): Promise<void> {

@@ -3,7 +3,7 @@
  * error codes (rpc/protocol.h) and the HTTP status each answer goes with.
  */
 
-/** Error codes of Core's RPC that the node answers with. */
+/** Error codes of Core's RPC that embedded nodes answer with. */
 export const RPC = {
   MISC_ERROR: -1,
   TYPE_ERROR: -3,
@@ -16,6 +16,7 @@ export const RPC = {
   VERIFY_ERROR: -25,
   VERIFY_REJECTED: -26,
   VERIFY_ALREADY_IN_CHAIN: -27,
+  IN_WARMUP: -28,
   INVALID_REQUEST: -32600,
   METHOD_NOT_FOUND: -32601,
   PARSE_ERROR: -32700,
@@ -58,7 +59,7 @@ interface Request {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Answers the body of one HTTP request. What `handle` throws that is no `Error` is thrown on (see rpc-server.ts). */
+/** Answers the body of one HTTP request. What `handle` throws that is no `Error` is thrown on (see server.ts). */
 export async function answer(text: string, handle: RpcHandler, signal: AbortSignal): Promise<RpcAnswer> {
   let parsed: unknown;
   try {

@@ -1,6 +1,7 @@
 /**
- * The HTTP side of the node's RPC on loopback: Basic authentication, one path, POST only, Core's statuses. Bounded: body
- * size, requests at work at once (more get Core's 503 "Work queue depth exceeded") and open connections.
+ * The HTTP side of an embedded daemon's RPC on loopback: Basic authentication where the daemon has it, one path, POST only,
+ * Core's statuses. Bounded: body size, requests at work at once (more get Core's 503 "Work queue depth exceeded") and
+ * open connections.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -10,7 +11,7 @@ import { type Clock, sleep } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Disturbances } from "./disturbances.ts";
-import { answer, RpcError, type RpcHandler } from "./rpc-protocol.ts";
+import { answer, type RpcAnswer, RpcError, type RpcHandler } from "./protocol.ts";
 
 /** Bytes of one request: a block of 4 MB in hex, and room. */
 const MAX_BODY = 9_000_000;
@@ -28,39 +29,41 @@ export interface RpcServerOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  readonly user: string;
-  readonly password: string;
+  /** Who may ask; everybody when left out. */
+  readonly login?: { readonly user: string; readonly password: string };
+}
+
+/** What the server needs. */
+export interface RpcServerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly handle: RpcHandler;
+  readonly disturbances: Disturbances;
+  /** Speaks the daemon's JSON-RPC: the body of a request to that of its answer. Core's when left out. */
+  readonly answer?: (body: string, handle: RpcHandler, signal: AbortSignal) => Promise<RpcAnswer>;
+  /** Why a request is refused by its headers alone, after path and method were found good. */
+  readonly refuse?: (request: IncomingMessage) => { readonly status: number; readonly body: string } | undefined;
 }
 
 /** Thrown through the RPC layer to end a request without an RPC answer; deliberately no `Error`. */
-type Ending = { readonly end: "drop" } | { readonly end: "http"; readonly status: number; readonly body: string };
+type Ending =
+  | { readonly end: "drop" | "reset" }
+  | { readonly end: "http"; readonly status: number; readonly body: string };
 
 /** Serves RPC calls. */
 export class RpcServer {
-  readonly #deps: {
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly handle: RpcHandler;
-    readonly disturbances: Disturbances;
-  };
+  readonly #deps: RpcServerDeps;
   readonly #options: RpcServerOptions;
-  readonly #expected: Buffer;
+  readonly #expected: Buffer | undefined;
   readonly #stopping = new AbortController();
   #server: Server | undefined;
   #working = 0;
 
-  constructor(
-    deps: {
-      readonly clock: Clock;
-      readonly log: Log;
-      readonly handle: RpcHandler;
-      readonly disturbances: Disturbances;
-    },
-    options: RpcServerOptions,
-  ) {
+  constructor(deps: RpcServerDeps, options: RpcServerOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#expected = digest(`${options.user}:${options.password}`);
+    const { login } = options;
+    this.#expected = login === undefined ? undefined : digest(`${login.user}:${login.password}`);
   }
 
   /** Starts listening; resolves with the port. Throws `Fault("devnet-listen-failed")`. */
@@ -90,10 +93,23 @@ export class RpcServer {
     });
   }
 
+  /** Ends as a process that is killed does: every connection is gone at once, nothing is answered any more. */
+  async kill(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#stopping.abort();
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split("?")[0] ?? "";
     if (path !== "/" && !path.startsWith("/wallet/")) return send(response, 404, "");
     if (request.method !== "POST") return send(response, 405, "JSONRPC server handles only POST requests");
+    const refusal = this.#deps.refuse?.(request);
+    if (refusal !== undefined) return send(response, refusal.status, refusal.body);
     if (!(await this.#authorised(request))) {
       response.setHeader("WWW-Authenticate", 'Basic realm="jsonrpc"');
       return send(response, 401, "");
@@ -122,12 +138,17 @@ export class RpcServer {
     response.on("close", () => gone.abort());
     const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
     try {
-      const { status, body: text } = await answer(body, (...call) => this.#call(...call), signal);
+      const { status, body: text } = await (this.#deps.answer ?? answer)(
+        body,
+        (...call) => this.#call(...call),
+        signal,
+      );
       if (text !== "") response.setHeader("Content-Type", "application/json");
       send(response, status, text);
     } catch (thrown) {
       const ending = thrown as Ending;
       if (ending.end === "http") send(response, ending.status, ending.body);
+      else if (ending.end === "reset") response.socket?.resetAndDestroy();
       else response.destroy();
     }
   }
@@ -139,13 +160,14 @@ export class RpcServer {
       else if (each.kind === "http") throw { end: "http", status: each.status, body: each.body } satisfies Ending;
       else {
         if (each.kind === "hang") await aborted(signal);
-        throw { end: "drop" } satisfies Ending;
+        throw { end: each.kind === "reset" ? "reset" : "drop" } satisfies Ending;
       }
     }
     return this.#deps.handle(method, params, signal);
   }
 
   async #authorised(request: IncomingMessage): Promise<boolean> {
+    if (this.#expected === undefined) return true;
     const header = request.headers.authorization;
     if (header === undefined) return false;
     const [scheme, credentials = ""] = header.split(" ");
