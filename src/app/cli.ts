@@ -20,7 +20,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     terminal.err(`error: ${describe(error)}`);
     if (error instanceof Fault) {
       terminal.err(`  what to do: ${rootFault(error).help}`);
-      if (error.code.startsWith("config-") || MISTYPED.has(error.code)) return EXIT.usage.code;
+      if (/^(config|plugins?)-/.test(error.code) || MISTYPED.has(error.code)) return EXIT.usage.code;
     } else if (error instanceof Error && error.stack !== undefined) {
       terminal.err(error.stack);
     }
@@ -109,6 +109,8 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
       const { mine } = await import("./commands/mine.ts");
       await set(mine(url, options, terminal, interruptSignal(terminal)));
     });
+  addPluginCommands(cli, { terminal, set, config, json });
+  addChainCommands(cli, { terminal, set, config, json });
   cli
     .command("docs", { hidden: true })
     .description("check the generated pages, or write them")
@@ -118,6 +120,66 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
       await set(docs(options, terminal));
     });
   return cli;
+}
+
+/** What the groups of commands are made with. */
+interface Tools {
+  readonly terminal: Terminal;
+  readonly set: (running: Promise<number>) => Promise<void>;
+  readonly config: () => Option;
+  readonly json: (doc: string) => Option;
+}
+
+function addPluginCommands(cli: Command, { terminal, set, config, json }: Tools): void {
+  const plugin = cli.command("plugin").description("chain plugins: what is there and how it is");
+  plugin
+    .command("list")
+    .description("show the plugins that were found, the chains that use them and their health")
+    .addOption(config())
+    .addOption(json("print one JSON line"))
+    .action(async (options) => {
+      const { listPlugins } = await import("./commands/plugin-list.ts");
+      await set(listPlugins(options, terminal));
+    });
+}
+
+function addChainCommands(cli: Command, { terminal, set, config, json }: Tools): void {
+  const chain = cli.command("chain").description("chains of the running server, changed without dropping a miner");
+  chain
+    .command("list")
+    .description("show every configured chain: state, work, finds, trouble")
+    .addOption(config())
+    .addOption(json("print one JSON line"))
+    .action(async (options) => {
+      const { listChains } = await import("./commands/chains.ts");
+      await set(listChains(options, terminal));
+    });
+  const verbs = {
+    enable: "start a chain that rests, until the server starts anew",
+    disable: "stop a chain, until the server starts anew",
+    restart: "stop a chain and start it anew at once",
+  } as const;
+  for (const verb of ["enable", "disable", "restart"] as const) {
+    chain
+      .command(verb)
+      .description(verbs[verb])
+      .argument("<name>", "the chain's name: namecoin of [chains.namecoin]")
+      .addOption(config())
+      .addOption(json("print one JSON line"))
+      .action(async (name: string, options) => {
+        const { changeChain } = await import("./commands/chains.ts");
+        await set(changeChain(verb, name, options, terminal));
+      });
+  }
+  cli
+    .command("reload")
+    .description("let the running server read its configuration file again: chains follow it at once")
+    .addOption(config())
+    .addOption(json("print one JSON line"))
+    .action(async (options) => {
+      const { reload } = await import("./commands/chains.ts");
+      await set(reload(options, terminal));
+    });
 }
 
 function wholeNumber(text: string): number {

@@ -7,10 +7,18 @@ import { join } from "node:path";
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from "tsyringe";
 import { diskFiles } from "../daemon/files.ts";
 import { connectTcp } from "../daemon/socket.ts";
+import type { ControlPort } from "../host/control-api.ts";
+import { ControlServer } from "../host/control-server.ts";
+import { importWith, PluginLoader } from "../host/loader.ts";
+import { diskPlugins } from "../host/plugin-files.ts";
+import { PluginHost } from "../host/plugin-host.ts";
 import { Bus } from "../kernel/events.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { randomU32 } from "../kernel/random.ts";
+import { FOUND_AUX_JOURNAL_DEFAULTS, FoundAuxJournal } from "../ledger/found-aux-journal.ts";
+import type { MergeEvents } from "../merge/found-aux.ts";
+import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
 import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
@@ -28,11 +36,16 @@ import type { ServerLimits } from "../pool/server-options.ts";
 import { TcpTransport } from "../pool/transports/tcp.ts";
 import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../sv2/noise/static-identity.ts";
+import { chainScopes } from "./chain-scope.ts";
+import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { rpcClient } from "./parts.ts";
+import { Reloader } from "./reload.ts";
 import type { Settings } from "./settings.ts";
+import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
+import { OWN_MODULES, PACKAGE_FOLDER } from "./version.ts";
 
 /** Finished blocks whose journal files are kept; a full block takes 8 MB as hex. */
 const JOURNAL_KEEP = 100;
@@ -45,6 +58,8 @@ export interface World {
   /** The authority's secret key: 32 bytes. */
   readonly authoritySecretKey: Uint8Array;
   readonly log: Log;
+  /** Reads the configuration file again; left out when there is none. */
+  readonly reload?: () => LoadedConfig;
 }
 
 /** A container with every part of the server, each made when it is first asked for. */
@@ -67,7 +82,7 @@ export function compose(world: World): DependencyContainer {
   part(
     TOKENS.bus,
     () =>
-      new Bus<PoolEvents>({
+      new Bus<PoolEvents & MergeEvents>({
         onError: (error, name) => log("bus").error(`a listener of ${name} failed: ${describe(error)}`, { error }),
       }),
   );
@@ -114,6 +129,78 @@ export function compose(world: World): DependencyContainer {
     );
   });
 
+  // Auxiliary chains
+  part(
+    TOKENS.foundAux,
+    () =>
+      new FoundAuxJournal(
+        { files: diskFiles, log: log("aux blocks") },
+        { ...FOUND_AUX_JOURNAL_DEFAULTS, folder: join(world.settings.dataDir, "aux-blocks") },
+      ),
+  );
+  part(
+    TOKENS.mergeMining,
+    () =>
+      new MergeMining(
+        {
+          clock: get(TOKENS.clock),
+          log: log("merge mining"),
+          meter: get(TOKENS.meter),
+          bus: get(TOKENS.bus),
+          store: get(TOKENS.foundAux),
+        },
+        {
+          ...MERGE_MINING_DEFAULTS,
+          clampMinDifficulty: config.merge_mining.clamp_min_difficulty,
+          sizeLimitBytes: config.merge_mining.coinbase_max_bytes,
+        },
+      ),
+  );
+  part(
+    TOKENS.pluginHost,
+    () =>
+      new PluginHost({
+        clock: get(TOKENS.clock),
+        log: log("plugins"),
+        meter: get(TOKENS.meter),
+        random: get(TOKENS.random),
+        bus: get(TOKENS.bus),
+        mergeMining: get(TOKENS.mergeMining),
+        scopes: chainScopes(),
+        files: diskPlugins,
+        loader: pluginLoader(),
+      }),
+  );
+  part(
+    TOKENS.reloader,
+    () => new Reloader({ log: log("config"), host: get(TOKENS.pluginHost), load: world.reload }, config),
+  );
+  part(TOKENS.control, () => {
+    const { control } = world.settings;
+    if (control === undefined) return undefined;
+    const host = get(TOKENS.pluginHost);
+    const startedMs = get(TOKENS.clock).nowMs();
+    const port: ControlPort = {
+      status: () =>
+        statusOf({
+          startedMs,
+          nowMs: get(TOKENS.clock).nowMs(),
+          meter: get(TOKENS.meter),
+          connections: get(TOKENS.miningServer).connections,
+          chains: host.chains(),
+          work: get(TOKENS.mergeMining).status(),
+          job: get(TOKENS.jobMaker).current(),
+        }),
+      chains: () => host.chains(),
+      plugins: () => host.plugins(),
+      enable: (chain) => host.enable(chain),
+      disable: (chain) => host.disable(chain),
+      restart: (chain) => host.restart(chain),
+      reload: () => get(TOKENS.reloader).reload(),
+    };
+    return new ControlServer({ log: log("control"), files: diskFiles, port }, control);
+  });
+
   // Jobs and shares
   part(TOKENS.jobIds, () => new JobIds());
   part(TOKENS.jobMaker, () => {
@@ -127,6 +214,7 @@ export function compose(world: World): DependencyContainer {
         bus: get(TOKENS.bus),
         jobIds: get(TOKENS.jobIds),
         payout: (value) => [{ value, script: payoutScript }],
+        merge: get(TOKENS.mergeMining),
       },
       { tag, versionRollingMask, refreshMs: config.jobs.refresh_s * 1000 },
     );
@@ -173,6 +261,7 @@ export function compose(world: World): DependencyContainer {
           blockSink: get(TOKENS.blockSink),
           shareSink: get(TOKENS.shareSink),
           bus: get(TOKENS.bus),
+          onHashed: get(TOKENS.mergeMining).hashed,
         },
         {
           limits: limitsOf(config),
@@ -191,6 +280,14 @@ export function compose(world: World): DependencyContainer {
       ),
   );
   return c;
+}
+
+/** Loads plugins, and hands them this program's own modules. */
+export function pluginLoader(): PluginLoader {
+  return new PluginLoader({
+    clock: systemClock,
+    importModule: importWith({ modules: OWN_MODULES, packageFolder: PACKAGE_FOLDER }),
+  });
 }
 
 function authoriser({ access, bitcoin }: Config): Authoriser {

@@ -1,4 +1,5 @@
 /** The files that are written from tables, so that no page can say something else than the program does. */
+import { renderControlApi } from "../host/control-api.ts";
 import { FAULTS, RETIRED } from "../kernel/fault.ts";
 import type { FaultRow } from "../kernel/faults/row.ts";
 import { METRICS, type MetricRow } from "../kernel/meter.ts";
@@ -9,6 +10,7 @@ import { renderReference as renderConfiguration, renderExample } from "./config/
 export const GENERATED_PAGES: readonly { readonly path: string; readonly render: () => string }[] = [
   { path: "config.toml.example", render: renderExample },
   { path: "docs/configuration.md", render: renderConfiguration },
+  { path: "docs/control-api.md", render: renderControlApi },
   { path: "docs/faults.md", render: renderFaults },
   { path: "docs/metrics.md", render: renderMetrics },
   { path: "docs/sv2-messages.md", render: () => renderMessages(REFERENCE) },

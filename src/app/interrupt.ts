@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM: the first asks for a clean stop, the second ends the process at once. */
+/** SIGINT and SIGTERM: the first asks for a clean stop, the second ends the process at once. SIGHUP: read the configuration again. */
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,6 +14,12 @@ export function interruptSignal(terminal: Terminal): AbortSignal {
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   return abort.signal;
+}
+
+/** Calls `run` at every SIGHUP, which then does not end the process, until the returned function is called. */
+export function onHangup(run: () => void): () => void {
+  process.on("SIGHUP", run);
+  return () => void process.off("SIGHUP", run);
 }
 
 /** Resolves when `signal` aborts. */

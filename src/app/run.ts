@@ -1,9 +1,11 @@
 /** Starts the composed server in the order in which its parts depend on each other, and stops it in reverse. */
 import type { DependencyContainer } from "tsyringe";
+import type { ReloadedConfig } from "../host/control-api.ts";
 import { Lifecycle, type Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-file.ts";
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
+import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
 import { authorityKeyPath } from "./parts.ts";
 import { StatusLine } from "./status-line.ts";
@@ -20,13 +22,16 @@ export interface RunningServer {
   readonly listening: readonly string[];
   /** The authority's public key as miners write it, base58check. */
   readonly authorityPublicKey: string;
+  /** Reads the configuration file again. Throws `Fault` for one that cannot be taken over, and then everything goes on as before. */
+  reload(): Promise<ReloadedConfig>;
   /** Stops everything; shares on their way still count, found blocks are submitted. Never rejects. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the server and resolves once miners can connect. `before` are parts that it stands on, e.g. an embedded node.
- * Throws `Fault("start-failed")` with the cause; nothing is left running then.
+ * Throws `Fault` `config-*` or `plugin-*` for a chain that cannot be mined as it is configured, and `Fault("start-failed")`
+ * with the cause; nothing is left running then.
  */
 export async function startServer(
   world: World,
@@ -34,6 +39,14 @@ export async function startServer(
   before: readonly Part[] = [],
 ): Promise<RunningServer> {
   const container = compose(world);
+  // Before anything runs: a chain whose plugin or table is wrong is the operator's to mend.
+  try {
+    await container.resolve(TOKENS.pluginHost).apply(world.settings);
+  } catch (error) {
+    for (const part of before.toReversed()) await part.stop();
+    throw error;
+  }
+  const control = container.resolve(TOKENS.control);
   const lifecycle = new Lifecycle({ clock: systemClock, log: world.log }, { stopTimeoutMs: STOP_TIMEOUT_MS });
   const server = container.resolve(TOKENS.miningServer);
   const nodes = container.resolve(TOKENS.nodes);
@@ -47,8 +60,12 @@ export async function startServer(
     connections,
     container.resolve(TOKENS.blockSink),
     container.resolve(TOKENS.jobSource),
+    container.resolve(TOKENS.mergeMining),
     container.resolve(TOKENS.jobMaker),
+    container.resolve(TOKENS.pluginHost),
+    new CoinbaseWatch({ log: world.log, jobs: container.resolve(TOKENS.jobMaker) }),
     server,
+    ...(control === undefined ? [] : [control]),
     new StatusLine(
       { clock: systemClock, log: world.log, meter: container.resolve(TOKENS.meter), server },
       { everyMs: 60_000 },
@@ -59,6 +76,7 @@ export async function startServer(
     container,
     listening: server.addresses,
     authorityPublicKey: encodeAuthorityPublicKey(authorityPublicKey(world.authoritySecretKey)),
+    reload: () => container.resolve(TOKENS.reloader).reload(),
     stop: async () => {
       await lifecycle.stop();
       await container.dispose();

@@ -1,10 +1,14 @@
 /** Names of the parts in the container: a token for each port and for each part that another one needs. */
 import type { InjectionToken } from "tsyringe";
 import type { Rpc } from "../daemon/rpc.ts";
+import type { ControlServer } from "../host/control-server.ts";
+import type { PluginHost } from "../host/plugin-host.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Bus } from "../kernel/events.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
+import type { FoundAuxStore, MergeEvents } from "../merge/found-aux.ts";
+import type { MergeMining } from "../merge/merge-mining.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
 import type { Authoriser, ShareSink } from "../mining/ports.ts";
@@ -15,9 +19,11 @@ import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
+import type { Reloader } from "./reload.ts";
 import type { Settings } from "./settings.ts";
 
-function token<T>(name: string): InjectionToken<T> & symbol {
+/** A name for a part of type `T`. */
+export function token<T>(name: string): InjectionToken<T> & symbol {
   return Symbol(name) as InjectionToken<T> & symbol;
 }
 
@@ -29,7 +35,7 @@ export const TOKENS = {
   random: token<Random>("Random"),
   log: token<Log>("Log"),
   meter: token<MemoryMeter>("Meter"),
-  bus: token<Bus<PoolEvents>>("Bus"),
+  bus: token<Bus<PoolEvents & MergeEvents>>("Bus"),
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
   jobSource: token<BitcoindJobSource>("JobSource"),
@@ -40,5 +46,10 @@ export const TOKENS = {
   jobIds: token<JobIds>("JobIds"),
   jobMaker: token<JobMaker>("JobMaker"),
   transports: token<readonly Transport[]>("Transports"),
+  foundAux: token<FoundAuxStore>("FoundAuxStore"),
+  mergeMining: token<MergeMining>("MergeMining"),
+  pluginHost: token<PluginHost>("PluginHost"),
+  reloader: token<Reloader>("Reloader"),
+  control: token<ControlServer | undefined>("ControlServer, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

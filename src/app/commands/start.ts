@@ -7,12 +7,14 @@ import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { World } from "../container.ts";
 import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
-import { aborted } from "../interrupt.ts";
+import { aborted, onHangup } from "../interrupt.ts";
 import { createLog } from "../log.ts";
+import { catchLooseEnds } from "../loose-ends.ts";
 import { authorityKeyOf, type RunningServer, startServer } from "../run.ts";
 import { parseHostPort, settingsOf } from "../settings.ts";
 import { systemRandom } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
+import { TOKENS } from "../tokens.ts";
 
 /** Words behind `start`. */
 export interface StartOptions {
@@ -44,9 +46,15 @@ export async function start(options: StartOptions, terminal: Terminal, signal: A
     throw error;
   }
   announce(server, options, terminal, log);
+  const release = [
+    catchLooseEnds({ log, host: server.container.resolve(TOKENS.pluginHost) }),
+    // Without a file a terminal that is closed ends the server, as it ends other programs.
+    ...(loaded.file === undefined ? [] : [onHangup(() => void server.reload().catch(() => undefined))]),
+  ];
   await aborted(signal);
   log.info("stopping: no new connections; shares on their way still count");
   await server.stop();
+  for (const each of release) each();
   log.info("stopped");
   return EXIT.ok.code;
 }
@@ -58,14 +66,17 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<{ world: World; before: readonly Part[] }> {
   const { config, file } = loaded;
+  const reload = file === undefined ? {} : { reload: () => loadConfig(options.config) };
   const listen =
     options.listen ?? (options.devnet && file === undefined ? DEVNET_LISTEN : config.stratum_v2.listen_addr);
   if (options.devnet) {
     const { settings, part } = await startDevnet(loaded, listen, log, signal);
-    return { world: { settings, authoritySecretKey: generateAuthoritySecretKey(systemRandom()), log }, before: [part] };
+    const authoritySecretKey = generateAuthoritySecretKey(systemRandom());
+    return { world: { settings, authoritySecretKey, log, ...reload }, before: [part] };
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
-  return { world: { settings, authoritySecretKey: await authorityKeyOf(settings.dataDir, log), log }, before: [] };
+  const authoritySecretKey = await authorityKeyOf(settings.dataDir, log);
+  return { world: { settings, authoritySecretKey, log, ...reload }, before: [] };
 }
 
 function announce(server: RunningServer, options: StartOptions, terminal: Terminal, log: Log): void {

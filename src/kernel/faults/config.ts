@@ -53,6 +53,11 @@ export const CONFIG_FAULTS = faults({
     what: "a chain's plugin cannot work with its configuration",
     help: "The plugin's own words follow; plugins/<name>/README.md or the plugin's own README explains its keys.",
   },
+  "config-no-file": {
+    act: "halt",
+    what: "the server was started without a configuration file, so there is none to read again",
+    help: "Start it with -c config.toml; chains can be enabled and disabled without one.",
+  },
   "config-control-token": {
     act: "halt",
     what: "control.listen and control.token_file go together, and one of them is missing",

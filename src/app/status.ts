@@ -1,0 +1,61 @@
+/** The snapshot that the control API gives of the whole server: read from what is in memory, nobody is asked. */
+import type { ChainHealth } from "../host/plugin-host.ts";
+import type { ChainWorkStatus } from "../merge/chain-status.ts";
+import type { Job } from "../mining/job.ts";
+import type { MemoryMeter } from "../ops/memory-meter.ts";
+import { VERSION } from "./version.ts";
+
+/** What it is made of. */
+export interface StatusParts {
+  /** Wall times, ms since the Unix epoch. */
+  readonly startedMs: number;
+  readonly nowMs: number;
+  readonly meter: Pick<MemoryMeter, "total">;
+  readonly connections: number;
+  readonly chains: readonly ChainHealth[];
+  readonly work: readonly ChainWorkStatus[];
+  readonly job: Job | undefined;
+}
+
+/** One chain: its health, and what merge mining knows of it. */
+export interface ChainStatus extends ChainHealth {
+  readonly mining: Omit<ChainWorkStatus, "chain"> | undefined;
+}
+
+/** The server at one moment. */
+export interface ServerStatus {
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly connections: number;
+  readonly channels: number;
+  readonly shares: { readonly accepted: number; readonly rejected: number };
+  readonly blocks: { readonly found: number };
+  readonly job: { readonly id: number; readonly height: number; readonly chains: readonly string[] } | undefined;
+  readonly chains: readonly ChainStatus[];
+}
+
+/** Puts the parts together. */
+export function statusOf({ startedMs, nowMs, meter, connections, chains, work, job }: StatusParts): ServerStatus {
+  return {
+    version: VERSION,
+    uptimeMs: nowMs - startedMs,
+    connections,
+    channels: meter.total("channels"),
+    shares: { accepted: meter.total("shares_accepted_total"), rejected: meter.total("shares_rejected_total") },
+    blocks: { found: meter.total("blocks_found_total") },
+    job:
+      job === undefined
+        ? undefined
+        : {
+            id: job.jobId,
+            height: job.template.height,
+            chains: job.aux?.entries.map(({ chain }) => chain) ?? [],
+          },
+    chains: chains.map((health) => {
+      const found = work.find(({ chain }) => chain === health.name);
+      if (found === undefined) return { ...health, mining: undefined };
+      const { chain: _, ...mining } = found;
+      return { ...health, mining };
+    }),
+  };
+}
