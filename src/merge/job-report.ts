@@ -62,7 +62,7 @@ export class JobReport {
     const { log } = this.#deps;
     if (reason === undefined) log.info(`${chain}: jobs commit to it`, { chain });
     else if (reason === "no_work") log.info(`${chain}: jobs do not commit to it: ${why}`, { chain, reason });
-    else log.warn(`${chain}: jobs do not commit to it: ${why}`, { chain, reason });
+    else log[reason === "failed" ? "error" : "warn"](`${chain}: jobs do not commit to it: ${why}`, { chain, reason });
     this.#announce(chain, reason === undefined ? "mined" : reason === "no_work" ? "idle" : "dropped", why);
   }
 

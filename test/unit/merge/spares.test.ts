@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+import type { AuxAnswer, FoundAux } from "../../../src/merge/found-aux.ts";
+import { Spares } from "../../../src/merge/spares.ts";
+import type { AuxWork } from "../../../src/mining/aux.ts";
+import { auxWork } from "../../support/aux-work.ts";
+import { foundAux } from "../../support/found-aux.ts";
+
+const W1 = auxWork({ id: "w1" });
+/** Another template of the same block. */
+const W2 = auxWork({ id: "w2" });
+let hashes = 0;
+
+function spares(options = { maxSpares: 3, maxRounds: 2 }) {
+  const forgotten: [string, number][] = [];
+  const it = new Spares({ onForgotten: (chain, spares) => void forgotten.push([chain, spares]) }, options);
+  /** A solution whose proof is good. */
+  const solve = (work: AuxWork, auxPow = true): { claim: string; found: FoundAux } => {
+    const found = foundAux({ work, auxPow });
+    const reservation = it.reserve("namecoin", work, auxPow, String(++hashes));
+    return { found, claim: reservation === "reserved" ? it.claim(found) : reservation };
+  };
+  const answer = (found: FoundAux, verdict: AuxAnswer["verdict"]) => it.answered(found, verdict);
+  return { it, solve, answer, forgotten };
+}
+
+describe("solutions of one aux block", () => {
+  test("the first is submitted, others are held, up to the bound", () => {
+    const { it, solve } = spares();
+    expect([1, 2, 3, 4, 5, 6].map(() => solve(W1).claim)).toEqual(["submit", "held", "held", "held", "late", "late"]);
+    expect(it.held("namecoin")).toBe(3);
+  });
+
+  test("places are kept while proofs are built: a burst in one turn takes no more", () => {
+    const { it } = spares();
+    const burst = [1, 2, 3, 4, 5, 6].map(() => it.reserve("namecoin", W1, true, String(++hashes)));
+    expect(burst).toEqual([...Array(4).fill("reserved"), "late", "late"]);
+  });
+
+  test("the same header again is known, whatever became of it", () => {
+    const { it, solve, answer } = spares();
+    expect(it.reserve("namecoin", W1, true, "h")).toBe("reserved");
+    expect(it.reserve("namecoin", W1, true, "h")).toBe("known");
+    const found = foundAux({ work: W1 });
+    it.claim(found);
+    answer(found, "accepted");
+    expect(it.reserve("namecoin", W1, true, "h")).toBe("known");
+    expect(solve(W1).claim).toBe("late");
+  });
+
+  test.each(["accepted", "duplicate", "failed"] as const)("%s decides: no spare is submitted", (verdict) => {
+    const { solve, answer, it } = spares();
+    const { found } = solve(W1);
+    solve(W1);
+    solve(W1);
+    expect(answer(found, verdict)).toEqual({ next: undefined, lost: 2 });
+    expect(it.held("namecoin")).toBe(0);
+    expect(solve(W1).claim).toBe("late");
+  });
+
+  test("rejected: the next spare goes, one at a time, and after the last the next solution", () => {
+    const { solve, answer } = spares();
+    const first = solve(W1).found;
+    const second = solve(W1).found;
+    expect(answer(first, "rejected")).toEqual({ next: second, lost: 0 });
+    expect(solve(W1).claim).toBe("held");
+    const { next } = answer(second, "rejected");
+    expect(next).toBeDefined();
+    expect(answer(next!, "rejected").next).toBeUndefined();
+    expect(solve(W1).claim).toBe("submit");
+  });
+
+  test("a daemon that refuses everything is asked as often as there are places, then never again", () => {
+    const { solve, answer } = spares();
+    let asked = 0;
+    for (let i = 0; i < 50; i++) {
+      const { claim, found } = solve(W1);
+      if (claim !== "submit") continue;
+      asked += 1;
+      answer(found, "rejected");
+    }
+    expect(asked).toBe(4);
+  });
+
+  test("wrong proofs count as attempts too", () => {
+    const { it, solve } = spares();
+    for (let i = 0; i < 4; i++) {
+      expect(it.reserve("namecoin", W1, true, `wrong ${i}`)).toBe("reserved");
+      it.release("namecoin", W1, true);
+    }
+    expect(solve(W1).claim).toBe("late");
+  });
+
+  test("stale: no spare of the same work goes, for the daemon forgot it", () => {
+    const { solve, answer } = spares();
+    const { found } = solve(W1);
+    solve(W1);
+    expect(answer(found, "stale")).toEqual({ next: undefined, lost: 1 });
+    expect(solve(W1).claim).toBe("late");
+  });
+
+  test("an answer for a solution that is not under way changes nothing, unless it decides", () => {
+    const { solve, answer } = spares();
+    solve(W1);
+    expect(answer(foundAux({ work: W1 }), "rejected")).toEqual({ next: undefined, lost: 0 });
+    expect(solve(W1).claim).toBe("held");
+    expect(answer(foundAux({ work: W1 }), "accepted")).toEqual({ next: undefined, lost: 1 });
+  });
+
+  test("what an earlier run submitted is under way again", () => {
+    const { it, solve, answer } = spares();
+    const found = foundAux({ work: W1 });
+    it.resume(found);
+    expect(solve(W1).claim).toBe("held");
+    expect(answer(found, "accepted").lost).toBe(1);
+  });
+});
+
+describe("another template on the same parent", () => {
+  test("is the same block for an AuxPoW chain: it is held, and dropped once ours was accepted", () => {
+    const { solve, answer } = spares();
+    const { found } = solve(W1);
+    expect(solve(W2).claim).toBe("held");
+    expect(answer(found, "accepted")).toEqual({ next: undefined, lost: 1 });
+    expect(solve(W2).claim).toBe("late");
+  });
+
+  test("goes when the daemon forgot the first: it may know this one", () => {
+    const { solve, answer } = spares();
+    const { found } = solve(W1);
+    solve(W1);
+    const other = solve(W2).found;
+    expect(answer(found, "stale")).toEqual({ next: other, lost: 1 });
+  });
+
+  test("is another block for a chain found by its output: RSK pays uncles", () => {
+    const { solve, answer } = spares();
+    const { found } = solve(W1, false);
+    expect(solve(W2, false).claim).toBe("submit");
+    answer(found, "accepted");
+    expect(solve(W1, false).claim).toBe("late");
+    expect(solve(W2, false).claim).toBe("held");
+  });
+});
+
+describe("the rounds that are remembered", () => {
+  test("are bounded; those in which something is under way stay longest", () => {
+    const { solve, forgotten } = spares();
+    solve(W1);
+    solve(W1);
+    const busy = solve(auxWork({ id: "x", height: 22 }));
+    expect(busy.claim).toBe("submit");
+    solve(auxWork({ id: "y", height: 23 }));
+    expect(forgotten).toEqual([["namecoin", 1]]);
+    expect(solve(auxWork({ id: "x", height: 22 })).claim).toBe("held");
+  });
+
+  test("a decided one goes before one that is under way", () => {
+    const { solve, answer, forgotten } = spares();
+    solve(W1);
+    solve(W1);
+    answer(solve(auxWork({ id: "x", height: 22 })).found, "accepted");
+    solve(auxWork({ id: "y", height: 23 }));
+    expect(forgotten).toEqual([]);
+    expect(solve(W1).claim).toBe("held");
+  });
+});
