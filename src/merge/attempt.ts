@@ -66,9 +66,8 @@ export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt
   const { bytes: room } = parts.template.coinbaseRoom;
   const wanted = rules.reduce((sum, { script }) => sum + outputSize({ value: 0n, script }), 0);
   if (wanted > room) return { reason: "no_room", detail: `outputs of ${wanted} bytes, room for ${room}` };
-  const order = orderOutputs(rules, serializeOutputs(parts.template.coinbase.outputs).length + 4);
-  if (typeof order === "string")
-    return { reason: order, detail: "no order of the outputs keeps the rules of all chains" };
+  const behind = serializeOutputs(parts.template.coinbase.outputs).length + 4;
+  const { order, broken } = orderOutputs(rules, behind);
   const leaves = wishes.flatMap(({ leaf }) => (leaf === undefined ? [] : [leaf]));
   const put = (scriptSig: Uint8Array | undefined, indices: readonly number[]): Commitments => ({
     ...(scriptSig === undefined ? {} : { scriptSig }),
@@ -80,23 +79,42 @@ export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt
   if (tooLarge !== undefined) return tooLarge;
   const tree = leaves.length === 0 ? undefined : auxTree(leaves, height);
   const scriptSig = tree === undefined ? undefined : auxCommitment({ root: tree.root, height });
-  const judge = (indices: readonly number[]): { commitments: Commitments; job: Job } | Judged => {
-    const commitments = put(scriptSig, indices);
-    const job = buildJob({ ...parts, commitments });
-    return judgeRules(job, wishes, scriptSig) ?? { commitments, job };
-  };
-  let judged = judge(order);
-  if ("reason" in judged && judged.movable && order.length <= MAX_PERMUTED) {
-    for (const other of permutations(order)) {
-      const again = judge(other);
-      if (!("reason" in again)) {
-        judged = again;
-        break;
-      }
-    }
+  const best = (under: readonly Wish[]) =>
+    bestOrder(order, (indices) => {
+      const commitments = put(scriptSig, indices);
+      const job = buildJob({ ...parts, commitments });
+      return judgeRules(job, under, scriptSig) ?? { commitments, job };
+    });
+  if (broken === undefined) {
+    const judged = best(wishes);
+    if (!("reason" in judged)) return { ...judged, entries: entriesOf(wishes, tree, judged.commitments) };
+    return { reason: judged.reason, detail: judged.detail };
   }
-  if ("reason" in judged) return { reason: judged.reason, detail: judged.detail };
-  return { ...judged, entries: entriesOf(wishes, tree, judged.commitments) };
+  const detail = "no order of the outputs keeps the rules of all chains";
+  const alone = broken === "occurrence" || orderOutputs(rules.map(onlyLimit), behind).broken !== undefined;
+  if (alone) return { reason: broken, detail };
+  // The limits could be kept but for the marks; if these could not be kept by themselves, they are the reason.
+  const unlimited = best(wishes.map((wish) => ({ ...wish, outputs: wish.outputs.map(noLimit) })));
+  return "reason" in unlimited ? { reason: unlimited.reason, detail: unlimited.detail } : { reason: broken, detail };
+}
+
+const onlyLimit = ({ script, maxBytesAfter }: AuxRules): AuxRules =>
+  maxBytesAfter === undefined ? { script } : { script, maxBytesAfter };
+
+const noLimit = ({ maxBytesAfter: _, ...rules }: AuxRules): AuxRules => rules;
+
+/** What `judge` says of `order`, or of another one where that may help and `order` does not pass. */
+function bestOrder<T extends object>(
+  order: readonly number[],
+  judge: (order: readonly number[]) => T | Judged,
+): T | Judged {
+  const judged = judge(order);
+  if (!("reason" in judged) || !judged.movable || order.length > MAX_PERMUTED) return judged;
+  for (const other of permutations(order)) {
+    const again = judge(other);
+    if (!("reason" in again)) return again;
+  }
+  return judged;
 }
 
 /** A refusal, and whether another order of the outputs might help. */

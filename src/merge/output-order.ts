@@ -8,20 +8,26 @@ import { outputSize, serializeOutputs } from "../bitcoin/transaction.ts";
 import type { AuxRules } from "../mining/aux.ts";
 import { occurrences } from "./open-coinbase.ts";
 
+/** An order of outputs. */
+export interface OutputOrder {
+  /** Indices of the outputs. */
+  readonly order: readonly number[];
+  /** The kind of rule that no order keeps: `order` keeps all others; as it was given, when it is `occurrence`. */
+  readonly broken: "max_bytes_after" | "occurrence" | undefined;
+}
+
 /**
- * The indices of `outputs` in an order that keeps `maxBytesAfter`, `first` and `last` of all of them, with `behind` bytes after the last one
- * (the template's outputs and the lock time); or the kind of rule that no order can keep. Outputs between which nothing is to
- * decide stay as they are. Does not look at bytes that arise where two outputs meet.
+ * An order of `outputs` that keeps `maxBytesAfter`, `first` and `last` of all of them, with `behind` bytes after the last one (the template's
+ * outputs and the lock time), whenever there is one. Outputs between which nothing is to decide stay as they are. Does not look
+ * at bytes that arise where two outputs meet.
  */
-export function orderOutputs(
-  outputs: readonly AuxRules[],
-  behind: number,
-): readonly number[] | "max_bytes_after" | "occurrence" {
+export function orderOutputs(outputs: readonly AuxRules[], behind: number): OutputOrder {
   const sizes = outputs.map(({ script }) => outputSize({ value: 0n, script }));
   const before = precedence(outputs);
   const order: number[] = [];
   const left = new Set(outputs.keys());
   let total = behind + sizes.reduce((sum, size) => sum + size, 0);
+  let broken: OutputOrder["broken"];
   while (left.size > 0) {
     let best = -1;
     let mostBorne = -1;
@@ -34,13 +40,13 @@ export function orderOutputs(
         mostBorne = borne;
       }
     }
-    if (best === -1) return "occurrence";
-    if (total > mostBorne) return "max_bytes_after";
+    if (best === -1) return { order: [...outputs.keys()], broken: "occurrence" };
+    if (total > mostBorne) broken = "max_bytes_after";
     total -= sizes[best] as number;
     left.delete(best);
     order.push(best);
   }
-  return order;
+  return { order, broken };
 }
 
 /** For each output, those that have to stand before it. */
