@@ -1,4 +1,15 @@
 /** What the author of a chain plugin tests it with: `bllvm-stratum-v2/kit`. */
+export { type AuxPowRehearsalOptions, auxPowRehearsal } from "./kit/auxpow-rehearsal.ts";
+export {
+  checks,
+  type KitCheck,
+  type KitOptions,
+  type KitReport,
+  type KitResult,
+  RULES,
+  runChecks,
+} from "./kit/checks.ts";
+export { KitFailure } from "./kit/failure.ts";
 export {
   HttpStage,
   type HttpStageOptions,
