@@ -17,7 +17,7 @@ const TARGET = 2n ** 256n / 3n;
 const MINER = `0x${"ab".repeat(20)}`;
 
 /** `0x` and 64 digits that name a block, or a work, of a height. */
-const name = (kind: string, height: number): string => `0x${kind.repeat(28)}${height.toString(16).padStart(8, "0")}`;
+const name = (kind: string, height: number): string => `0x${kind.repeat(56)}${height.toString(16).padStart(8, "0")}`;
 const quantity = (number: number): string => `0x${number.toString(16)}`;
 
 class PretendNode implements Stage {
