@@ -15,6 +15,9 @@ import type { ChainCommitments } from "./placement.ts";
 import type { ChainPolicy, Commitment } from "./plugin.ts";
 import { isSameAuxWork, isSameOffer, takeCommitments, takeWork } from "./taken.ts";
 
+/** A chain whose daemon comes and goes with every poll fills no log. */
+const SAY_EVERY_MS = 60_000;
+
 /** What the board works with. */
 export interface BoardDeps {
   readonly clock: Clock;
@@ -60,6 +63,8 @@ interface Entry {
   /** Monotonic ms at which a change is to be told; `undefined` when there is none. */
   dueMs: number | undefined;
   expiry: Timer | undefined;
+  /** Monotonic ms at which the log heard last that it has no work. */
+  saidMs: number;
 }
 
 /** What an offer changes: another tip, a better work on the same one, or only what is behind the same work. */
@@ -93,6 +98,7 @@ export class Board {
       toldMs: Number.NEGATIVE_INFINITY,
       dueMs: undefined,
       expiry: undefined,
+      saidMs: Number.NEGATIVE_INFINITY,
     });
   }
 
@@ -241,7 +247,10 @@ export class Board {
     const { id, height } = entry.wanted.work;
     entry.wanted = undefined;
     this.#deps.meter.count("aux_work_total", 1, { chain, change: "gone" });
-    this.#deps.log.info(`${chain}: no work, ${why}`, { chain, height, work: id });
+    const nowMs = this.#deps.clock.monotonicMs();
+    const level = nowMs - entry.saidMs >= SAY_EVERY_MS ? "info" : "debug";
+    if (level === "info") entry.saidMs = nowMs;
+    this.#deps.log[level](`${chain}: no work, ${why}`, { chain, height, work: id });
     this.#schedule();
   }
 

@@ -91,7 +91,8 @@ export interface Chain {
   /** Lets go of every connection, timer and subscription. Called once, also after a `start` that failed. */
   stop(): Promise<void>;
   /**
-   * What must stand in the coinbase for `work`. Pure and fast, no I/O: called for every job. One `auxpow` commitment at most and
+   * What must stand in the coinbase for `work`. Pure and fast, no I/O: called for each new work, not for each job, and what it
+   * returns is copied. An `auxpow` commitment's hash is the work's. One `auxpow` commitment at most and
    * 4 outputs at most.
    */
   commit(work: AuxWork): Commitment | readonly Commitment[];

@@ -89,6 +89,16 @@ describe("the board", () => {
     expect(meter.byLabel("aux_work_total")).toEqual({ "a,tip": 2, "a,gone": 1 });
   });
 
+  test("a daemon that comes and goes with every poll fills no log", () => {
+    const { board: b, clock, log } = board();
+    for (let i = 0; i < 120; i++) {
+      b.offer("a", auxWork({ id: "a1" }));
+      b.offer("a", undefined);
+      clock.advance(1000);
+    }
+    expect(log.lines.filter(({ level }) => level === "info")).toHaveLength(2);
+  });
+
   test("work that the daemon forgot is discarded by its id only", () => {
     const { board: b, ids } = board();
     b.offer("a", auxWork({ id: "a1", value: 5n }));
