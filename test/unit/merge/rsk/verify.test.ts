@@ -126,6 +126,13 @@ describe("each rule of an RSK proof", () => {
     expect(BROKEN[rule]).toBe(rule);
   });
 
+  test("the tag begins within the first 64 bytes of the rest", () => {
+    const at = (tag: number) => concat(zeros(tag), commitment, zeros(100));
+    const judge = (tag: number) => verifyRskHeader(claimOf(at(tag), { compressedCoinbase: compressedAt(at(tag), 64) }));
+    expect(judge(127)).toBeUndefined();
+    expect(judge(128)).toBe("tag_position");
+  });
+
   test("more than thirty siblings are refused, thirty are not", () => {
     const branch = Array.from({ length: 31 }, (_, i) => zeros(32).fill(i));
     const root = (n: number) => foldMerklePath(sha256d(GOOD), branch.slice(0, n));
