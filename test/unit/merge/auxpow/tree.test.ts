@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { foldMerkleBranch, merkleRoot } from "../../../../src/bitcoin/merkle.ts";
 import { fromHex, reversed, toHex } from "../../../../src/kernel/bytes.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
-import { ChainIds } from "../../../../src/merge/auxpow/chain-ids.ts";
 import { slotOf } from "../../../../src/merge/auxpow/slot.ts";
 import { auxCommitment, auxTree, treeHeight } from "../../../../src/merge/auxpow/tree.ts";
 import vectors from "../../../vectors/mergemining.json" with { type: "json" };
@@ -121,42 +120,5 @@ describe("the tree", () => {
   test("is not made where two chains meet", () => {
     const leaves = [1, 3].map((chainId) => ({ chainId, hash: new Uint8Array(32) }));
     expect(() => auxTree(leaves, 1)).toThrow("two chains meet in a tree of height 1");
-  });
-});
-
-describe("chain IDs", () => {
-  test("belong to one chain each, and the refusal names both", () => {
-    const ids = new ChainIds();
-    ids.claim("namecoin", 1);
-    ids.claim("syscoin", 16);
-    ids.claim("namecoin", 1);
-    const claim = () => ids.claim("ixcoin", 1);
-    expect(claim).toThrow(Fault);
-    expect(claim).toThrow("two AuxPoW chains have the same chain ID (chainId 1, chain ixcoin, other namecoin)");
-    expect([...ids.ids]).toEqual([
-      ["namecoin", 1],
-      ["syscoin", 16],
-    ]);
-  });
-
-  test("do not change while a chain is configured", () => {
-    const ids = new ChainIds();
-    ids.claim("namecoin", 1);
-    expect(() => ids.claim("namecoin", 2)).toThrow("a chain's ID is not what it was (chain namecoin, before 1, now 2)");
-    ids.release("namecoin");
-    ids.claim("namecoin", 2);
-    expect(ids.ids.get("namecoin")).toBe(2);
-  });
-
-  test("give the height over all of them, whoever has work", () => {
-    const ids = new ChainIds();
-    expect(ids.height).toBe(0);
-    ids.claim("namecoin", 1);
-    ids.claim("syscoin", 16);
-    expect(ids.height).toBe(1);
-    ids.claim("fractal", 8228);
-    expect(ids.height).toBe(3);
-    ids.release("syscoin");
-    expect(ids.height).toBe(1);
   });
 });
