@@ -2,6 +2,7 @@
  * A child container for each run of a chain: it holds the chain's host, its configuration and the chain itself, and is thrown
  * away with the run. The plugin is handed its host and its configuration, and never the container.
  */
+import "reflect-metadata";
 import { container, instanceCachingFactory } from "tsyringe";
 import type { ChainScopes } from "../host/chain-run.ts";
 import type { Chain, Host } from "../merge/plugin.ts";

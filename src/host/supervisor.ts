@@ -37,6 +37,7 @@ export interface SupervisedHealth {
 /** What a supervisor works with. */
 export interface SupervisorDeps {
   readonly clock: Clock;
+  /** Its lines carry the chain's name. */
   readonly log: Log;
   readonly meter: Meter;
   readonly random: Random;
@@ -184,7 +185,7 @@ export class ChainSupervisor {
     this.#trouble = undefined;
     log.error(
       `${chain} is isolated and leaves the next job: ${this.#isolation}. It is started again in ${(delayMs / 1000).toFixed(1)} s`,
-      { chain, error, restarts: this.#restarts },
+      { error, restarts: this.#restarts },
     );
     this.#withdraw();
     this.#retry = { atMs: clock.nowMs() + delayMs, timer: clock.after(delayMs, () => void this.#restart()) };
@@ -223,8 +224,8 @@ export class ChainSupervisor {
     const { log } = this.#deps;
     const { chain } = this.#options;
     this.#trouble = sentence;
-    if (sentence === undefined) log.info(`${chain}: all is well again`, { chain });
-    else log.warn(`${chain}: ${sentence}`, { chain });
+    if (sentence === undefined) log.info(`${chain}: all is well again`);
+    else log.warn(`${chain}: ${sentence}`);
     this.#tell();
   }
 
@@ -235,7 +236,7 @@ export class ChainSupervisor {
     if (state === this.#state) return;
     this.#state = state;
     this.#sinceMs = clock.nowMs();
-    if (state === "running") log.info(`${chain} runs`, { chain, plugin: this.#options.plugin.name });
+    if (state === "running") log.info(`${chain} runs`, { plugin: this.#options.plugin.name });
     this.#tell();
   }
 

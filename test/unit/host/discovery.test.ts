@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { discover, pluginOf } from "../../../src/host/discovery.ts";
+import type { PluginFiles } from "../../../src/host/plugin-files.ts";
+import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
+
+/** A disk of texts by path. */
+function disk(texts: Readonly<Record<string, string>>, links: Readonly<Record<string, string>> = {}): PluginFiles {
+  return {
+    async folders(folder) {
+      const inside = Object.keys(texts).filter((path) => path.startsWith(`${folder}/`));
+      if (inside.length === 0) return undefined;
+      const names = inside.map((path) => path.slice(folder.length + 1).split("/"));
+      return [...new Set(names.filter(({ length }) => length > 1).map(([name = ""]) => name))].sort();
+    },
+    text: async (file) => texts[file],
+    isFile: async (file) => texts[file] !== undefined,
+    real: async (path) => links[path] ?? path,
+  };
+}
+
+function manifest(plugin: string, changes: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({
+    name: `bllvm-stratum-v2-plugin-${plugin}`,
+    version: "1.2.3",
+    description: `Mines ${plugin}`,
+    type: "module",
+    main: "./index.js",
+    "bllvm-stratum-v2": { plugin, api: 1 },
+    ...changes,
+  });
+}
+
+function folder(path: string, plugin: string, changes: Readonly<Record<string, unknown>> = {}): Record<string, string> {
+  return { [`${path}/package.json`]: manifest(plugin, changes), [`${path}/index.js`]: "" };
+}
+
+const PLACES = {
+  builtIn: "/pkg/plugins",
+  compiled: "/pkg/dist/plugins",
+  pluginsDir: "/etc/plugins",
+  npm: ["/etc/node_modules", "/nowhere/node_modules"],
+};
+const OURS = {
+  "/pkg/plugins/README.md": "",
+  "/pkg/plugins/namecoin/package.json": manifest("namecoin"),
+  "/pkg/dist/plugins/namecoin/index.js": "",
+  "/pkg/plugins/template/package.json": manifest("template"),
+  "/pkg/plugins/unfinished/index.ts": "",
+};
+
+async function faultOf(files: PluginFiles, name: string): Promise<Fault> {
+  try {
+    pluginOf(await discover(files, PLACES), name, "mychain");
+  } catch (error) {
+    if (error instanceof Fault) return error;
+  }
+  throw new Error("the plugin was found");
+}
+
+describe("finding plugins", () => {
+  test("built-in ones run compiled, those of plugins_dir and of npm where they are", async () => {
+    const files = disk({
+      ...OURS,
+      ...folder("/etc/plugins/mine", "mine"),
+      ...folder("/etc/node_modules/bllvm-stratum-v2-plugin-theirs", "theirs"),
+      ...folder("/etc/node_modules/@company/bllvm-stratum-v2-plugin-scoped", "scoped"),
+      ...folder("/etc/node_modules/left-pad", "left-pad"),
+    });
+    const { plugins, problems } = await discover(files, PLACES);
+    expect([...plugins.values()].map(({ name, origin, entry }) => [name, origin, entry])).toEqual([
+      ["namecoin", "built-in", "/pkg/dist/plugins/namecoin/index.js"],
+      ["mine", "plugins_dir", "/etc/plugins/mine/index.js"],
+      ["theirs", "npm", "/etc/node_modules/bllvm-stratum-v2-plugin-theirs/index.js"],
+      ["scoped", "npm", "/etc/node_modules/@company/bllvm-stratum-v2-plugin-scoped/index.js"],
+    ]);
+    expect(problems).toEqual([]);
+    expect(plugins.get("mine")).toMatchObject({ version: "1.2.3", description: "Mines mine", api: 1 });
+  });
+
+  test("a folder that is reached twice is one folder", async () => {
+    const files = disk(
+      { ...OURS, ...folder("/etc/plugins/a", "mine"), ...folder("/etc/plugins/b", "mine") },
+      { "/etc/plugins/b": "/etc/plugins/a" },
+    );
+    expect((await discover(files, PLACES)).problems).toEqual([]);
+  });
+
+  test("two folders with one name are an error that names both, for the chain that wants it", async () => {
+    const files = disk({
+      ...OURS,
+      ...folder("/etc/plugins/a", "mine"),
+      ...folder("/etc/node_modules/bllvm-stratum-v2-plugin-b", "mine"),
+    });
+    const fault = await faultOf(files, "mine");
+    expect(fault.code).toBe("plugin-name-twice");
+    expect(inWords(fault)).toContain("/etc/plugins/a");
+    expect(inWords(fault)).toContain("/etc/node_modules/bllvm-stratum-v2-plugin-b");
+    expect(pluginOf(await discover(files, PLACES), "namecoin", "namecoin").origin).toBe("built-in");
+  });
+
+  test("plugins_dir may stand in for a built-in plugin, and that is said; npm may not", async () => {
+    const shadowed = await discover(disk({ ...OURS, ...folder("/etc/plugins/nmc", "namecoin") }), PLACES);
+    expect(pluginOf(shadowed, "namecoin", "namecoin").folder).toBe("/etc/plugins/nmc");
+    expect(shadowed.shadows.map(([theirs, ours]) => [theirs.folder, ours.folder])).toEqual([
+      ["/etc/plugins/nmc", "/pkg/plugins/namecoin"],
+    ]);
+    const npm = disk({
+      ...OURS,
+      ...folder("/etc/plugins/mine", "mine"),
+      ...folder("/etc/node_modules/bllvm-stratum-v2-plugin-x", "namecoin"),
+    });
+    expect((await faultOf(npm, "namecoin")).code).toBe("plugin-name-twice");
+  });
+
+  test("a plugin for another version of the contract names itself and both versions", async () => {
+    const files = disk({
+      ...OURS,
+      ...folder("/etc/plugins/new", "new", { "bllvm-stratum-v2": { plugin: "new", api: 2 } }),
+    });
+    const fault = await faultOf(files, "new");
+    expect(fault).toMatchObject({ code: "plugin-api", data: { plugin: "new", writtenFor: 2, programHas: 1 } });
+  });
+
+  test.each([
+    [{ main: undefined }, "main must be the path of the entry module"],
+    [{ type: "commonjs" }, 'type must be "module"'],
+    [{ "bllvm-stratum-v2": undefined }, 'bllvm-stratum-v2 must be { "plugin": "<name>", "api": 1 }'],
+    [{ "bllvm-stratum-v2": { plugin: "No Name", api: 1 } }, "bllvm-stratum-v2.plugin must be 1 to 32 of a-z"],
+    [{ main: "./build/index.js" }, "main names ./build/index.js, and there is no such file"],
+    [{ main: "../other/index.js" }, "main must be a file of the plugin's own folder"],
+  ])("a package.json with %j says what is wrong", async (changes, says) => {
+    const files = disk({ ...OURS, ...folder("/etc/plugins/bad", "bad", changes) });
+    const fault = await faultOf(files, "bad");
+    expect(fault.code).toBe("plugin-manifest");
+    expect(inWords(fault)).toContain("/etc/plugins/bad/package.json");
+    expect(inWords(fault)).toContain(says);
+  });
+
+  test("no package.json, and one that is no JSON, are told for the folder's name", async () => {
+    const files = disk({ ...OURS, "/etc/plugins/empty/index.js": "", "/etc/plugins/broken/package.json": "{" });
+    expect(inWords(await faultOf(files, "empty"))).toContain("there is no such file");
+    expect(inWords(await faultOf(files, "broken"))).toContain("it is not valid JSON");
+  });
+
+  test("a plugin that is nowhere: the chain, and what was perhaps meant", async () => {
+    const fault = await faultOf(disk({ ...OURS, ...folder("/etc/plugins/a", "mine") }), "namecoim");
+    expect(fault.code).toBe("plugin-unknown");
+    expect(inWords(fault)).toContain('chain mychain, plugin namecoim, advice did you mean "namecoin"?');
+  });
+
+  test("a plugins_dir that does not exist is an error, missing node_modules are none", async () => {
+    await expect(discover(disk(OURS), PLACES)).rejects.toMatchObject({
+      code: "plugins-folder",
+      data: { folder: "/etc/plugins" },
+    });
+    const { plugins } = await discover(disk(OURS), { ...PLACES, pluginsDir: undefined });
+    expect([...plugins.keys()]).toEqual(["namecoin"]);
+  });
+});

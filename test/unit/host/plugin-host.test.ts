@@ -1,0 +1,247 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { chainScopes } from "../../../src/app/chain-scope.ts";
+import type { ChainSettings } from "../../../src/host/chain-settings.ts";
+import type { PluginFiles } from "../../../src/host/plugin-files.ts";
+import { type HostSettings, PluginHost } from "../../../src/host/plugin-host.ts";
+import { Bus } from "../../../src/kernel/events.ts";
+import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
+import type { MergeEvents } from "../../../src/merge/found-aux.ts";
+import type { JoiningChain } from "../../../src/merge/guarded-chain.ts";
+import { MemoryMeter } from "../../../src/ops/memory-meter.ts";
+import { type TestPlugin, testPlugin } from "../../support/chain-plugins.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+
+const NAMES = ["fake", "other", "third"];
+
+/** All plugins of `NAMES` lie in one folder. */
+const files: PluginFiles = {
+  folders: async (folder) => (folder === "/plugins" ? NAMES : undefined),
+  text: async (file) => {
+    const name = file.split("/").at(-2);
+    return JSON.stringify({
+      name,
+      version: "1.0.0",
+      type: "module",
+      main: "./index.js",
+      "bllvm-stratum-v2": { plugin: name, api: 1 },
+    });
+  },
+  isFile: async () => true,
+  real: async (path) => path,
+};
+
+function setUp() {
+  const clock = new FakeClock();
+  const log = recordingLog();
+  const plugins = new Map<string, TestPlugin>(NAMES.map((name) => [name, testPlugin(name)]));
+  const joined = new Map<string, JoiningChain>();
+  const steps: string[] = [];
+  const host = new PluginHost({
+    clock,
+    log,
+    meter: new MemoryMeter(),
+    random: seededRandom(1),
+    bus: new Bus<MergeEvents>({ onError() {} }),
+    mergeMining: {
+      addChain(chain) {
+        if (joined.has(chain.name)) throw new TypeError("it takes part already");
+        joined.set(chain.name, chain);
+        steps.push(`+${chain.name}`);
+      },
+      removeChain(name) {
+        if (joined.delete(name)) steps.push(`-${name}`);
+      },
+      offer() {},
+      drained: async () => void steps.push("drained"),
+    },
+    scopes: chainScopes(),
+    files,
+    loader: {
+      load: async ({ name }) => {
+        const plugin = plugins.get(name);
+        if (plugin === undefined) throw new Error("no such plugin");
+        return plugin;
+      },
+    },
+  });
+  return { host, clock, log, plugins, joined, steps };
+}
+
+function settings(...chains: readonly (Partial<ChainSettings> & { readonly name: string })[]): HostSettings {
+  return {
+    file: "config.toml",
+    folder: "/etc",
+    chains: chains.map((chain) => ({ plugin: chain.name, enabled: true, policy: {}, table: {}, ...chain })),
+    plugins: { builtIn: "/plugins", compiled: "/dist/plugins", pluginsDir: undefined, npm: [] },
+  };
+}
+
+async function started(...chains: readonly (Partial<ChainSettings> & { readonly name: string })[]) {
+  const all = setUp();
+  await all.host.apply(settings(...chains));
+  await all.host.start(new AbortController().signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  return all;
+}
+
+describe("the plugin host", () => {
+  test("before the start everything is checked and nothing runs", async () => {
+    const { host, plugins, joined } = setUp();
+    await host.apply(settings({ name: "fake" }));
+    expect(plugins.get("fake")?.calls).toEqual(["open"]);
+    expect(joined.size).toBe(0);
+    await host.start(new AbortController().signal);
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
+    expect([...joined.keys()]).toEqual(["fake"]);
+  });
+
+  test("a chain gets its checked table and a policy: the operator's word before the plugin's before ours", async () => {
+    const { plugins, joined, host } = setUp();
+    Object.assign(plugins.get("fake") ?? {}, { defaults: { expiryMs: 9000, prefer: "value" } });
+    await host.apply(settings({ name: "fake", policy: { update: 2 }, table: { payout: "you" } }));
+    await host.start(new AbortController().signal);
+    expect(plugins.get("fake")?.configs).toEqual([{ payout: "you" }]);
+    expect(plugins.get("fake")?.hosts[0]).toMatchObject({ chain: "fake", folder: "/etc" });
+    expect(joined.get("fake")?.policy).toEqual({ update: 2, minIntervalMs: 1000, expiryMs: 9000, prefer: "value" });
+  });
+
+  test("several chains of one plugin go by their own names", async () => {
+    const { joined, host } = await started({ name: "a", plugin: "fake" }, { name: "b", plugin: "fake" });
+    expect([...joined.keys()]).toEqual(["a", "b"]);
+    expect(host.chains().map(({ name, plugin, state }) => [name, plugin, state])).toEqual([
+      ["a", "fake", "running"],
+      ["b", "fake", "running"],
+    ]);
+  });
+
+  test("an unknown key of a table names file and key, and what was meant, among the host's keys too", async () => {
+    const { host } = setUp();
+    const said = await host
+      .apply(settings({ name: "fake", table: { payuot: "x", updat: 1, password: 5 } }))
+      .then(() => "", inWords);
+    expect(said).toContain('config.toml: chains.fake.payuot: unknown key; did you mean "payout"?');
+    expect(said).toContain('config.toml: chains.fake.updat: unknown key; did you mean "update"?');
+    expect(said).toContain("config.toml: chains.fake.password: has a bad value; expected a string");
+  });
+
+  test("a missing key of a chain without a table is named", async () => {
+    const { host, plugins } = setUp();
+    Object.assign(plugins.get("fake") ?? {}, { config: z.strictObject({ payout_address: z.string() }) });
+    const said = await host.apply(settings({ name: "fake" })).then(() => "", inWords);
+    expect(said).toContain("config.toml: chains.fake.payout_address: is missing; expected a string");
+  });
+
+  test("only chains whose configuration changed are touched", async () => {
+    const { host, plugins, steps } = await started({ name: "fake" }, { name: "other" }, { name: "third" });
+    steps.length = 0;
+    const applied = await host.apply(settings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
+    expect(applied).toEqual({ added: [], removed: ["third"], changed: ["other"] });
+    expect(steps).toEqual(["-other", "-third", "+other"]);
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
+    // The new one is opened, and so checked, before the old one is stopped.
+    expect(plugins.get("other")?.calls).toEqual(["open", "start", "open", "stop", "start"]);
+    expect(plugins.get("third")?.calls).toEqual(["open", "start", "stop"]);
+  });
+
+  test("a configuration with one mistake changes nothing at all", async () => {
+    const { host, plugins, steps } = await started({ name: "fake" });
+    steps.length = 0;
+    const next = settings({ name: "other" }, { name: "fake", table: { payout: 5 } });
+    await expect(host.apply(next)).rejects.toMatchObject({ code: "config-invalid" });
+    expect(steps).toEqual([]);
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
+    expect(plugins.get("other")?.calls).toEqual(["open", "stop"]);
+    expect(plugins.get("other")?.hosts[0]?.signal.aborted).toBe(true);
+    expect(host.chains().map(({ name }) => name)).toEqual(["fake"]);
+  });
+
+  test("a chain that rests is not even loaded, and can be enabled and disabled", async () => {
+    const rests = { name: "fake", enabled: false, restsBecause: "stratum_v2.secondary_chains does not name it" };
+    const { host, plugins, joined, log } = await started(rests);
+    expect(plugins.get("fake")?.calls).toEqual([]);
+    expect(log.lines.map(({ message }) => message)).toContain(
+      "fake rests: stratum_v2.secondary_chains does not name it",
+    );
+    expect(host.chains()).toMatchObject([{ name: "fake", state: "disabled" }]);
+    expect(await host.enable("fake")).toMatchObject({ name: "fake", state: "starting" });
+    expect(joined.has("fake")).toBe(true);
+    await host.enable("fake");
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
+    expect(await host.disable("fake")).toMatchObject({ name: "fake", state: "disabled" });
+    expect(joined.has("fake")).toBe(false);
+    await host.disable("fake");
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start", "stop"]);
+  });
+
+  test("what was enabled or disabled by hand stays so over a reload, until the chain's own table changes", async () => {
+    const { host } = await started({ name: "fake" }, { name: "other" });
+    await host.disable("fake");
+    await host.apply(settings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
+    expect(host.chains()).toMatchObject([{ state: "disabled" }, { state: "starting" }]);
+    await host.apply(settings({ name: "fake", table: { payout: "new" } }, { name: "other", table: { payout: "new" } }));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(host.chains()).toMatchObject([{ state: "running" }, { state: "running" }]);
+  });
+
+  test("restart opens the chain anew; one that cannot be opened leaves the old one running", async () => {
+    const { host, plugins } = await started({ name: "fake" });
+    const plugin = plugins.get("fake");
+    await host.restart("fake");
+    expect(plugin?.calls).toEqual(["open", "start", "open", "stop", "start"]);
+    if (plugin !== undefined) plugin.refusal = new Error("no wallet");
+    await expect(host.restart("fake")).rejects.toMatchObject({ code: "config-chain-refused" });
+    expect(plugin?.hosts.at(-1)?.signal.aborted).toBe(false);
+  });
+
+  test("a chain that nobody configured is named with those that are", async () => {
+    const { host } = await started({ name: "fake" });
+    await expect(host.enable("namecoin")).rejects.toMatchObject({
+      code: "chain-unknown",
+      data: { chain: "namecoin", configured: "fake" },
+    });
+  });
+
+  test("changes are made one after the other, in the order in which they were asked for", async () => {
+    const { host, steps } = await started({ name: "fake" });
+    steps.length = 0;
+    await Promise.all([host.disable("fake"), host.enable("fake"), host.restart("fake"), host.disable("fake")]);
+    expect(steps).toEqual(["-fake", "+fake", "-fake", "+fake", "-fake"]);
+  });
+
+  test("at the stop found blocks get time for their answers before the chains go", async () => {
+    const { host, plugins, steps } = await started({ name: "fake" });
+    steps.length = 0;
+    await host.stop();
+    expect(steps).toEqual(["drained", "-fake"]);
+    expect(plugins.get("fake")?.calls).toEqual(["open", "start", "stop"]);
+  });
+
+  test("an error that nothing handled isolates the chain that it came from", async () => {
+    const { host } = await started({ name: "fake" }, { name: "other" });
+    expect([...host.codeFolders()]).toEqual([
+      ["fake", ["/plugins/fake", "/plugins/fake/index.js"]],
+      ["other", ["/plugins/other", "/plugins/other/index.js"]],
+    ]);
+    host.blame("fake", new Error("forgotten"));
+    expect(host.chains()).toMatchObject([{ state: "isolated" }, { state: "running" }]);
+  });
+
+  test("status is asked of the chain's plugin; a chain that rests cannot say", async () => {
+    const { host } = await started({ name: "fake" }, { name: "other", enabled: false });
+    const block = { work: { id: "11" } as never, blockHash: "11", height: 5 };
+    await expect(host.status("fake", block)).resolves.toMatchObject({ state: "confirmed" });
+    await expect(host.status("other", block)).rejects.toBeInstanceOf(Fault);
+  });
+
+  test("plugins are told with the chains that use them", async () => {
+    const { host } = await started({ name: "a", plugin: "fake" }, { name: "b", plugin: "fake", enabled: false });
+    expect((await host.plugins()).map(({ name, chains, origin }) => [name, chains, origin])).toEqual([
+      ["fake", ["a", "b"], "built-in"],
+      ["other", [], "built-in"],
+      ["third", [], "built-in"],
+    ]);
+  });
+});
