@@ -24,7 +24,9 @@ describe("files", () => {
     const bare = src.flatMap(({ path, text }) => {
       const lines = text.split("\n");
       return lines.flatMap((line, i) => {
-        if (!/^export (default |abstract |async |declare )*(const|let|function\*?|class|interface|type) /.test(line))
+        if (
+          !/^export (default |abstract |async |declare )*(const|let|function\*?|class|interface|type) (?!\{)/.test(line)
+        )
           return [];
         // Overloads and a const beside a type of the same name share one comment.
         const before = lines[i - 1] ?? "";

@@ -121,7 +121,9 @@ describe("other spellings", () => {
     const script = `6a27737973${"ab".repeat(36)}`;
     expect(read({ ...good, coinbasescript: script }, profile).details).toEqual({ daemon: "d", coinbasescript: script });
     for (const coinbasescript of [undefined, "", "6a2", "zz", "00".repeat(101), 5]) {
-      expect(() => read({ ...good, coinbasescript }, profile)).toThrow(/which output/);
+      expect(() => read({ ...good, coinbasescript }, profile)).toThrow(
+        expect.objectContaining({ code: "aux-extra-output" }),
+      );
     }
   });
 });

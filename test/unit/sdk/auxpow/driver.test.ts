@@ -229,6 +229,7 @@ describe("work", () => {
     expect(wrongId.troubles.at(-1)).toMatch(/another chain ID than is configured .*daemons 1, configured 2.*chain_id/);
     const wrongNetwork = await opened([new FakeNamecoind()], { table: { network: "main" } });
     expect(wrongNetwork.offers).toEqual([undefined]);
+    expect(wrongNetwork.log.lines[0]?.fields.error).toMatchObject({ code: "aux-network-differs" });
     expect(wrongNetwork.troubles.at(-1)).toMatch(/another network .*network regtest, wanted main/);
     const right = await opened([new FakeNamecoind()], { table: { network: "regtest" } });
     expect(right.latest()?.id).toBe(hashOf(1));
@@ -269,6 +270,21 @@ describe("work", () => {
   });
 });
 
+test("a payout that the daemon refuses is told as such, and a daemon that needs a wallet", async () => {
+  const nmc = new FakeNamecoind();
+  nmc.table.createauxblock = () => {
+    throw new Refusal(-5, "Error: Invalid coinbase payout address");
+  };
+  const { chain, log, clock } = await opened([nmc]);
+  expect(log.lines.at(-1)?.fields.error).toMatchObject({ code: "aux-payout-refused" });
+  nmc.table.createauxblock = () => {
+    throw new Refusal(-12, "Error: Keypool ran out, please call keypoolrefill first");
+  };
+  await pass(clock, 2100, 100);
+  expect(log.lines.at(-1)?.fields.error).toMatchObject({ code: "aux-wallet" });
+  await chain.stop();
+});
+
 describe("profiles", () => {
   test("getauxblock: no payout, both ways through one call", async () => {
     const trc = new FakeNamecoind();
@@ -279,9 +295,6 @@ describe("profiles", () => {
     expect(trc.calls[0]).toEqual({ method: "getauxblock", params: [] });
     expect(await submit(chain, latest(), "ab")).toMatchObject({ verdict: "accepted" });
     expect(trc.last("getauxblock")).toEqual([hashOf(1), "ab"]);
-    trc.table.getauxblock = () => {
-      throw new Refusal(-12, "Error: Keypool ran out, please call keypoolrefill first");
-    };
     await chain.stop();
   });
 
