@@ -41,36 +41,34 @@ const PASSING: Readonly<Record<string, string>> = {
 /** Deep enough to reach the author's line through an HTTP client. */
 const STACK_FRAMES = 40;
 
+/** Whose code runs. One hook serves all footprints, since each promise of the process goes through it. */
+const context = new AsyncLocalStorage<Footprint>();
+/** Who made a handle that still stands, by async ID. */
+const owners = new Map<number, Map<number, Trace>>();
+let users = 0;
+
+const hook = createHook({
+  init: (id, type, _trigger, resource) => context.getStore()?.made(id, type, resource),
+  destroy: (id) => {
+    owners.get(id)?.delete(id);
+    owners.delete(id);
+  },
+});
+
 /** Watches the code that is called through it. */
 export class Footprint {
-  readonly #context = new AsyncLocalStorage<true>();
   readonly #standing = new Map<number, Trace>();
   readonly #promises = new WeakSet<object>();
   readonly #made: Trace[] = [];
-  readonly #hook = createHook({
-    init: (id, type, _trigger, resource) => {
-      if (this.#context.getStore() === undefined) return;
-      if (type === "PROMISE") this.#promises.add(resource);
-      const lasting = LASTING[type];
-      const what = lasting ?? PASSING[type];
-      if (what === undefined) return;
-      const place = placeOfCall();
-      // The connections of the global `fetch` belong to the process; it closes them itself.
-      if (place === "fetch") return;
-      const trace: Trace = { what, where: place };
-      this.#made.push(trace);
-      if (lasting !== undefined) this.#standing.set(id, trace);
-    },
-    destroy: (id) => void this.#standing.delete(id),
-  });
 
   constructor() {
-    this.#hook.enable();
+    users += 1;
+    if (users === 1) hook.enable();
   }
 
   /** Calls `work`; what it and all that follows from it makes is its footprint. */
   run<T>(work: () => T): T {
-    return this.#context.run(true, work);
+    return context.run(this, work);
   }
 
   /** What is there now. */
@@ -95,7 +93,25 @@ export class Footprint {
 
   /** Ends watching. */
   close(): void {
-    this.#hook.disable();
+    for (const id of this.#standing.keys()) owners.delete(id);
+    users -= 1;
+    if (users === 0) hook.disable();
+  }
+
+  /** Called by the hook: the watched code made a resource. */
+  made(id: number, type: string, resource: object): void {
+    if (type === "PROMISE") this.#promises.add(resource);
+    const lasting = LASTING[type];
+    const what = lasting ?? PASSING[type];
+    if (what === undefined) return;
+    const where = placeOfCall();
+    // The connections of the global `fetch` belong to the process; it closes them itself.
+    if (where === "fetch") return;
+    const trace: Trace = { what, where };
+    this.#made.push(trace);
+    if (lasting === undefined) return;
+    this.#standing.set(id, trace);
+    owners.set(id, this.#standing);
   }
 }
 

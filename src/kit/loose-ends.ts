@@ -8,6 +8,44 @@ import type { Footprint } from "./footprint.ts";
 
 type Listener = (...args: unknown[]) => void;
 
+/** Errors that are kept. */
+const MAX_FOUND = 20;
+
+/** Checks that run now, by the footprint of each. */
+const running = new Map<Footprint, LooseEnds>();
+/** Who listened before the first of them. */
+let before: { readonly rejection: Listener[]; readonly exception: Listener[] } = { rejection: [], exception: [] };
+
+function onRejection(reason: unknown, promise: unknown): void {
+  const owner = [...running.keys()].find((footprint) => footprint.owns(promise as object));
+  if (owner !== undefined) {
+    running.get(owner)?.add("a rejection that nothing handles", reason);
+    return;
+  }
+  if (before.rejection.length === 0) throw reason;
+  for (const listener of before.rejection) listener(reason, promise);
+}
+
+function onException(error: unknown): void {
+  // Whose exception it is cannot be told; one check at a time is the rule.
+  for (const each of new Set(running.values())) each.add("an exception that nothing catches", error);
+}
+
+function take(): void {
+  before = {
+    rejection: process.listeners("unhandledRejection") as Listener[],
+    exception: process.listeners("uncaughtException") as Listener[],
+  };
+  process.removeAllListeners("unhandledRejection").on("unhandledRejection", onRejection);
+  process.removeAllListeners("uncaughtException").on("uncaughtException", onException);
+}
+
+function giveBack(): void {
+  process.off("unhandledRejection", onRejection).off("uncaughtException", onException);
+  for (const listener of before.rejection) process.on("unhandledRejection", listener);
+  for (const listener of before.exception) process.on("uncaughtException", listener);
+}
+
 /** Collects over all checks of one plugin. */
 export class LooseEnds {
   /** One clause each: `a rejection that nothing handles: connect ECONNREFUSED`. */
@@ -17,44 +55,21 @@ export class LooseEnds {
 
   /** Runs `work` and listens meanwhile, and until what it left in the queues has run. */
   async during<T>(footprint: Footprint, work: () => Promise<T>): Promise<T> {
-    const restore = [
-      replaceListeners("unhandledRejection", (others) => (reason, promise) => {
-        if (!footprint.owns(promise as object)) return pass(others, reason, promise);
-        this.#add("a rejection that nothing handles", reason);
-      }),
-      // Whose exception it is cannot be told; only one plugin runs at a time.
-      replaceListeners("uncaughtException", () => (error) => this.#add("an exception that nothing catches", error)),
-    ];
+    if (running.size === 0) take();
+    running.set(footprint, this);
     try {
       return await work();
     } finally {
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-      for (const each of restore) each();
+      running.delete(footprint);
+      if (running.size === 0) giveBack();
     }
   }
 
-  #add(what: string, error: unknown): void {
-    if (this.found.length >= 20) return;
+  /** Keeps one. */
+  add(what: string, error: unknown): void {
+    if (this.found.length >= MAX_FOUND) return;
     this.found.push(`${what}: ${describe(error)}`);
     this.errors.push(error);
   }
-}
-
-function replaceListeners(
-  event: "unhandledRejection" | "uncaughtException",
-  make: (others: readonly Listener[]) => Listener,
-): () => void {
-  const others = process.listeners(event as "uncaughtException") as Listener[];
-  const own = make(others);
-  process.removeAllListeners(event);
-  process.on(event, own);
-  return () => {
-    process.off(event, own);
-    for (const each of others) process.on(event, each);
-  };
-}
-
-function pass(others: readonly Listener[], reason: unknown, promise: unknown): void {
-  if (others.length === 0) throw reason;
-  for (const each of others) each(reason, promise);
 }

@@ -7,7 +7,7 @@ import type { AuxWork } from "../../mining/aux.ts";
 import type { Job } from "../../mining/job.ts";
 import type { Bench, Session } from "../bench.ts";
 import { Broken } from "../broken.ts";
-import { coinbaseOf, compose, proofFlaw } from "../mined.ts";
+import { type Composed, coinbaseOf, compose, proofFlaw } from "../mined.ts";
 import { neighboursOf } from "../neighbours.ts";
 import { indexOf, lastIndexOf } from "../occurrences.ts";
 import type { Rule } from "./rule.ts";
@@ -101,10 +101,9 @@ export const COMMITMENT_RULES: readonly Rule[] = [
           outputsHold(job, commitments, "placed");
         } else {
           const commitments = session.commit(work);
-          const { job, entry, dropped } = compose({ name: bench.options.chain, work, commitments });
-          if (entry === undefined)
-            throw new Broken("placed", `no job can carry it: ${dropped[0]?.detail ?? "left out"}`);
-          outputsHold(job, commitments, "placed");
+          const composed = compose({ name: bench.options.chain, work, commitments });
+          if (composed.entry === undefined) throw new Broken("placed", `no job can carry it: ${reasonIn(composed)}`);
+          outputsHold(composed.job, commitments, "placed");
         }
       }),
   },
@@ -116,14 +115,15 @@ export const COMMITMENT_RULES: readonly Rule[] = [
       bench.session(async (session) => {
         const work = await session.begin();
         const commitments = session.commit(work);
+        const own = { name: bench.options.chain, work, commitments };
+        const alone = compose(own);
+        if (alone.entry === undefined) throw new Broken("placed", `no job can carry it: ${reasonIn(alone)}`);
         const neighbours = neighboursOf(commitments);
-        const { job, entry, dropped } = compose({ name: bench.options.chain, work, commitments }, neighbours);
+        const { job, entry, dropped } = compose(own, neighbours);
         const [first] = dropped;
         if (entry === undefined || first !== undefined) {
-          throw new Broken(
-            "placed-among-others",
-            `${first?.chain ?? bench.options.chain} finds no place: ${first?.detail ?? "left out"}`,
-          );
+          const who = first?.chain ?? own.name;
+          throw new Broken("placed-among-others", `${who} finds no place: ${reasonIn({ dropped })}`);
         }
         outputsHold(job, [...commitments, ...neighbours.flatMap((each) => each.commitments)], "placed-among-others");
       }),
@@ -146,6 +146,11 @@ export const COMMITMENT_RULES: readonly Rule[] = [
       }),
   },
 ];
+
+function reasonIn({ dropped }: Pick<Composed, "dropped">): string {
+  const [first] = dropped;
+  return first === undefined ? "it was left out without a reason" : `${first.detail} (${first.reason})`;
+}
 
 /** Work of two blocks where the chain has blocks. */
 async function worksOf(bench: Bench, session: Session): Promise<readonly AuxWork[]> {

@@ -16,7 +16,7 @@ export const CONDUCT_RULES: readonly Rule[] = [
       "Give work a target that a few thousand hashes meet (bits 207fffff), and secrets of eight characters or more.",
     check: (bench: Bench) =>
       bench.session(async (session) => {
-        const short = session.stage.secrets.find((secret) => secret.length < LEAST_SECRET);
+        const short = shortSecret(session.stage.secrets);
         if (short !== undefined) throw new Broken("rehearsal", `a secret has ${short.length} characters`);
         if (bench.has("submit")) await session.beginAndSolve();
       }),
@@ -30,6 +30,8 @@ export const CONDUCT_RULES: readonly Rule[] = [
       await hardship(bench);
       for (const error of bench.looseEnds.errors) bench.witness.hear("an error that nobody catches", error);
       await bench.stage(async ({ secrets }) => {
+        if (shortSecret(secrets) !== undefined)
+          throw new Broken("rehearsal", "a secret is too short to be searched for");
         const leak = bench.witness.leak(secrets);
         if (leak === undefined) return;
         const shown = secrets.reduce((text, secret) => text.replaceAll(secret, "<secret>"), leak.text).slice(0, 300);
@@ -63,6 +65,10 @@ export const CONDUCT_RULES: readonly Rule[] = [
     },
   },
 ];
+
+function shortSecret(secrets: readonly string[]): string | undefined {
+  return secrets.find((secret) => secret.length < LEAST_SECRET);
+}
 
 /** A short life full of misfortune. Whatever does not come up is judged by other rules. */
 async function hardship(bench: Bench): Promise<void> {

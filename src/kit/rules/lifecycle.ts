@@ -9,6 +9,8 @@ import type { Rule } from "./rule.ts";
 const OPEN_MS = 50;
 /** How long after `stop` sockets may take to close, ms. */
 const RELEASE_MS = 2000;
+/** How long a plugin is given to notice that its daemon is away, before it is stopped, ms. */
+const FAILURE_MS = 300;
 /** How long a stopped plugin is listened to, ms. */
 const SILENCE_MS = 1200;
 
@@ -86,6 +88,7 @@ export const LIFECYCLE_RULES: readonly Rule[] = [
       await bench.session(async (session) => {
         await session.stage.answer("down");
         await endingOf(() => session.run(() => session.chain.start()), session.withinMs);
+        await session.host.until(() => session.host.troubled !== undefined, FAILURE_MS);
         await stopped(session);
         await released(bench, "stop-early");
       });
@@ -111,7 +114,7 @@ export const LIFECYCLE_RULES: readonly Rule[] = [
         session.abort();
         const { length } = session.host.offers;
         await session.stage.newBlock();
-        await pause(SILENCE_MS);
+        await pause(Math.min(SILENCE_MS, session.withinMs));
         if (session.host.offers.slice(length).some(({ work, flaw }) => work !== undefined || flaw !== undefined)) {
           throw new Broken("silent-after-abort", "work was offered after the signal had aborted");
         }

@@ -20,7 +20,7 @@ export const STATUS_RULES: readonly Rule[] = [
     check: (bench: Bench) =>
       withBlock(bench, async (session, block) => {
         for (const confirmations of [1, 3]) {
-          await becomes(bench, session, block, "status-confirmed", "confirmed", confirmations);
+          await becomes(bench, session, block, "status-confirmed", "confirmed", confirmations, true);
         }
       }),
   },
@@ -94,32 +94,32 @@ async function becomes(
   rule: string,
   state: BlockStatus["state"],
   confirmations: number,
+  exactly = false,
 ): Promise<void> {
   session.stage.chain(state, confirmations);
   const deadline = performance.now() + session.withinMs;
   for (;;) {
     const ending = await ask(bench, session, block);
-    const seen = seenIn(ending, state, confirmations);
+    const seen = seenIn(ending, state, exactly ? confirmations : undefined);
     if (seen === undefined) return;
     if (performance.now() > deadline) throw new Broken(rule, seen);
     await pause(100);
   }
 }
 
+/** What is wrong with an answer; `confirmations` only where the number matters. */
 function seenIn(
   ending: Awaited<ReturnType<typeof ask>>,
   state: BlockStatus["state"],
-  confirmations: number,
+  confirmations: number | undefined,
 ): string | undefined {
   if (ending.kind === "pending") return "status says nothing";
   if (ending.kind === "rejected") return `status rejected: ${describe(ending.error)}`;
-  const flaw = statusFlaw(ending.value);
-  if (flaw !== undefined) return `status resolved with a wrong shape: ${flaw}`;
   const { value } = ending;
-  if (value.state !== state)
-    return `the block is ${state} with ${confirmations} confirmations, and the state is ${value.state}`;
-  // A chain may need more than the kit's figure until a block is mature.
-  if (state === "mature" ? value.confirmations > 0 : value.confirmations === confirmations) return undefined;
+  const flaw = statusFlaw(value);
+  if (flaw !== undefined) return `status resolved with a wrong shape: ${flaw}`;
+  if (value.state !== state) return `the daemon's block is ${state}, and the state is ${value.state}`;
+  if (confirmations === undefined || value.confirmations === confirmations) return undefined;
   return `the block has ${confirmations} confirmations, and the status says ${value.confirmations}`;
 }
 

@@ -21,7 +21,14 @@ export const SUBMISSION_RULES: readonly Rule[] = [
     says: "a right proof is accepted by the daemon, and the outcome says so",
     advice: "Look at what the rehearsal got: hex case, byte order, order of the arguments.",
     needs: ["submit"],
-    check: (bench: Bench) => verdictIs(bench, "submit-accepted", "accept", ["accepted"]),
+    check: async (bench: Bench) => {
+      try {
+        await verdictIs(bench, "submit-accepted", "accept", ["accepted"]);
+      } catch (error) {
+        if (error instanceof Broken && error.rule === "submit-accepted") bench.obstacles.set(error.rule, error);
+        throw error;
+      }
+    },
   },
   {
     id: "submit-stale",
@@ -51,6 +58,7 @@ export const SUBMISSION_RULES: readonly Rule[] = [
     needs: ["submit", "daemon"],
     check: (bench: Bench) =>
       bench.session(async (session) => {
+        takesProofs(bench);
         const { proof } = await session.beginAndSolve();
         await session.stage.answer("down");
         await rejects(bench, session, proof, "submit-unreachable", "nothing listens at the daemon's address");
@@ -132,6 +140,7 @@ export const SUBMISSION_RULES: readonly Rule[] = [
     needs: ["submit"],
     check: (bench: Bench) =>
       bench.stage(async (stage) => {
+        takesProofs(bench);
         const { proof } = await bench.sessionOn(stage, (session): Promise<Solved> => session.beginAndSolve());
         await bench.sessionOn(stage, async (session) => {
           await session.start();
@@ -140,6 +149,12 @@ export const SUBMISSION_RULES: readonly Rule[] = [
       }),
   },
 ];
+
+/** Throws when it was seen that the plugin cannot submit at all. */
+function takesProofs(bench: Bench): void {
+  const obstacle = bench.obstacles.get("submit-accepted");
+  if (obstacle !== undefined) throw obstacle;
+}
 
 async function verdictIs(
   bench: Bench,
