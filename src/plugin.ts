@@ -3,7 +3,8 @@
  * folder anywhere on disk works without installing anything.
  */
 export { z } from "zod";
-export { sha256d } from "./bitcoin/hash.ts";
+export { readCompactSize, writeCompactSize } from "./bitcoin/compact-size.ts";
+export { sha256, sha256d } from "./bitcoin/hash.ts";
 export { foldMerklePath } from "./bitcoin/merkle.ts";
 export { opReturn } from "./bitcoin/script.ts";
 export { hashToBigint, targetFromBytes, targetFromCompact } from "./bitcoin/target.ts";
@@ -21,8 +22,10 @@ export {
 export { WebSocketFeed, type WebSocketFeedDeps, type WebSocketFeedOptions } from "./daemon/websocket-feed.ts";
 export { concat, equal, fromHex, fromUtf8, reversed, toHex, utf8 } from "./kernel/bytes.ts";
 export type { Clock, Timer } from "./kernel/clock.ts";
-export { Fault, type FaultCode, type FaultData } from "./kernel/fault.ts";
+export { describe, Fault, type FaultCode, type FaultData } from "./kernel/fault.ts";
 export type { Log, LogFields } from "./kernel/log.ts";
+export { Reader } from "./kernel/reader.ts";
+export { Writer } from "./kernel/writer.ts";
 export { type AuxPow, parseAuxPow, serializeAuxPow } from "./merge/auxpow/proof.ts";
 export { type AuxPowClaim, type AuxPowFlaw, verifyAuxPow } from "./merge/auxpow/verify.ts";
 export {
