@@ -204,10 +204,13 @@ describe("a daemon that does not take a block", () => {
     it.enter(found("w1"));
     await pass(clock, 119_999, 40_000);
     expect(chain.submitted).toHaveLength(1);
-    chain.answer = never;
+    const second = later<Outcome>();
+    chain.answer = () => second.promise;
     await pass(clock, 300);
     expect(chain.submitted).toHaveLength(2);
     hung.resolve(says("accepted"));
+    await settle();
+    second.resolve(says("duplicate"));
     await settle();
     expect(verdicts()).toEqual(["w1 accepted"]);
     expect(it.pending("namecoin")).toBe(0);
@@ -264,6 +267,15 @@ describe("several blocks", () => {
     calls[0]?.resolve(says("accepted"));
     await settle();
     expect(steps.filter((step) => step.startsWith("submitted"))).toEqual(["submitted w1", "submitted w2"]);
+  });
+
+  test("that waited for their chain are submitted in the order in which they were found", async () => {
+    const { it, clock, chain, verdicts } = submissions();
+    for (const id of ["w1", "w2", "w3"]) it.enter(found(id));
+    await pass(clock, 100);
+    it.connect("namecoin", chain);
+    await settle();
+    expect(verdicts()).toEqual(["w1 accepted", "w2 accepted", "w3 accepted"]);
   });
 
   test("one that its daemon cannot take now holds up no later one", async () => {
@@ -334,6 +346,24 @@ describe("a chain that stops", () => {
     expect(verdicts()).toEqual(["w1 accepted"]);
     await pass(clock, 60_000, 5000);
     expect(again.submitted).toHaveLength(1);
+  });
+
+  test("the end of its old call begins no second one beside that of the restarted plugin", async () => {
+    const { it, clock, chain } = submissions();
+    const hung = later<Outcome>();
+    chain.answer = () => hung.promise;
+    it.connect("namecoin", chain);
+    it.enter(found("w1"));
+    it.enter(found("w2"));
+    await settle();
+    it.disconnect("namecoin");
+    const again = new FakeChain();
+    again.answer = never;
+    it.connect("namecoin", again);
+    await settle();
+    hung.reject(new Error("stopped"));
+    await pass(clock, 10_000, 1000);
+    expect(again.submitted.map(({ work }) => work.id)).toEqual(["w2"]);
   });
 
   test("its old call that fails late disturbs nothing", async () => {
