@@ -50,11 +50,11 @@ export const plugin = {
   api: 1,
   coin: { symbol: "EXC", decimals: 8 },
   config,
-  open: (settings, host) => new Examplecoin(settings, host),
+  open: (settings, host) => new ExamplecoinChain(settings, host),
 };
 
 /** @implements {Chain} */
-class Examplecoin {
+class ExamplecoinChain {
   /** @type {z.output<typeof config>} */
   #settings;
   /** @type {Host} */

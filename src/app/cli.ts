@@ -141,6 +141,24 @@ function addPluginCommands(cli: Command, { terminal, set, config, json }: Tools)
       const { listPlugins } = await import("./commands/plugin-list.ts");
       await set(listPlugins(options, terminal));
     });
+  plugin
+    .command("check")
+    .description("show whether a plugin's folder keeps the contract, with its own pretend daemon (kit.js)")
+    .argument("<folder>", "the plugin's folder")
+    .addOption(json("print the report as one JSON line"))
+    .action(async (folder: string, options) => {
+      const { checkPlugin } = await import("./commands/plugin-check.ts");
+      await set(checkPlugin(folder, options, terminal));
+    });
+  plugin
+    .command("new")
+    .description("make the folder of a new plugin, one that works and keeps the contract as it is")
+    .argument("<name>", "the chain's name: a-z, 0-9 and -")
+    .option("--dir <folder>", "make it in this folder", ".")
+    .action(async (name: string, options) => {
+      const { newPlugin } = await import("./commands/plugin-new.ts");
+      await set(Promise.resolve(newPlugin(name, options, terminal)));
+    });
 }
 
 function addChainCommands(cli: Command, { terminal, set, config, json }: Tools): void {
