@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import { Polling } from "../daemon/polling.ts";
 import type { CallOptions, RpcParams } from "../daemon/rpc.ts";
+import { withSignals } from "../kernel/abort.ts";
 import { describe, Fault } from "../kernel/fault.ts";
 import type { Host } from "../merge/plugin.ts";
 import type { Daemon } from "./daemon-config.ts";
@@ -147,12 +148,15 @@ export class Daemons<D extends Daemon = Daemon> {
    * Puts a question to the daemon that work is taken from and, while it fails, to the others in order. Throws the failure of the most
    * preferred daemon when none answers, or the signal's reason.
    */
-  async ask<T>(
+  ask<T>(question: (daemon: D, signal: AbortSignal) => Promise<T>, options: AskOptions = {}): Promise<Answered<D, T>> {
+    return withSignals([options.signal, this.#host.signal], (signal) => this.#ask(question, options, signal));
+  }
+
+  async #ask<T>(
     question: (daemon: D, signal: AbortSignal) => Promise<T>,
-    options: AskOptions = {},
+    { tells = true, isAnswer = isRpcError }: AskOptions,
+    signal: AbortSignal,
   ): Promise<Answered<D, T>> {
-    const { tells = true, isAnswer = isRpcError } = options;
-    const signal = this.#until(options.signal);
     if (tells) this.#failback();
     const failures = new Map<State<D>, unknown>();
     for (const state of this.#order()) {
@@ -193,11 +197,6 @@ export class Daemons<D extends Daemon = Daemon> {
       up: state.up,
       trouble: state.fault === undefined ? undefined : inWords(state.fault),
     }));
-  }
-
-  /** `signal` and the chain's own end as one. */
-  #until(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#host.signal : AbortSignal.any([signal, this.#host.signal]);
   }
 
   /** The active one, then those that are well or were never asked, then the failing ones, each in order of preference. */

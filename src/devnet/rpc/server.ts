@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { withSignals } from "../../kernel/abort.ts";
 import { fromUtf8 } from "../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -136,12 +137,10 @@ export class RpcServer {
   async #answer(body: string, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
+    const speak = this.#deps.answer ?? answer;
     try {
-      const { status, body: text } = await (this.#deps.answer ?? answer)(
-        body,
-        (...call) => this.#call(...call),
-        signal,
+      const { status, body: text } = await withSignals([gone.signal, this.#stopping.signal], (signal) =>
+        speak(body, (...call) => this.#call(...call), signal),
       );
       if (text !== "") response.setHeader("Content-Type", "application/json");
       send(response, status, text);

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { Polling } from "../../daemon/polling.ts";
 import type { RpcParams } from "../../daemon/rpc.ts";
+import { withSignals } from "../../kernel/abort.ts";
 import { fromHex, toHex } from "../../kernel/bytes.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { BlockStatus, Chain, Commitment, Host, Outcome, Proof, SubmittedBlock } from "../../merge/plugin.ts";
@@ -103,7 +104,7 @@ class AuxPowChain implements Chain {
       connect: this.#ports.connect,
       onNews: () => this.#polling.poke(),
     };
-    const signal = AbortSignal.any([host.signal, this.#stop.signal]);
+    const { signal } = this.#stop;
     const listened = this.#daemons.all.map((daemon) => {
       const heard = this.#profile.waits
         ? daemon
@@ -133,7 +134,15 @@ class AuxPowChain implements Chain {
     return [leaf, { kind: "output", script, forbid: extraOutput.forbid }];
   }
 
-  async submit(proof: Proof, signal: AbortSignal): Promise<Outcome> {
+  submit(proof: Proof, signal: AbortSignal): Promise<Outcome> {
+    return withSignals([signal, this.#host.signal], (until) => this.#submit(proof, until));
+  }
+
+  status(block: SubmittedBlock, signal: AbortSignal): Promise<BlockStatus> {
+    return this.#blocks.status(block, signal);
+  }
+
+  async #submit(proof: Proof, signal: AbortSignal): Promise<Outcome> {
     const { auxpow, work } = proof;
     if (auxpow === undefined) throw new TypeError("an AuxPoW chain needs the proof's CAuxPow");
     const maker = work.details.daemon;
@@ -156,10 +165,6 @@ class AuxPowChain implements Chain {
     }
     if (word === undefined || failure !== undefined) throw failure;
     return word;
-  }
-
-  status(block: SubmittedBlock, signal: AbortSignal): Promise<BlockStatus> {
-    return this.#blocks.status(block, signal);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -301,12 +306,11 @@ class AuxPowChain implements Chain {
     // The hash goes back byte for byte: namecoind compares it with its own spelling and aborts when the case differs.
     const params: RpcParams = method === "named" ? { blockhash: work.id, auxpow } : [work.id, auxpow];
     const timeoutMs = Math.max(SUBMIT_MS, daemon.settings.rpc_timeout_s * 1000);
-    const until = AbortSignal.any([signal, this.#host.signal]);
-    const reading = await daemon.rpc.call(name, params, z.unknown(), { signal: until, timeoutMs }).then(
+    const reading = await daemon.rpc.call(name, params, z.unknown(), { signal, timeoutMs }).then(
       (result) => readResult(result, profile, daemon.name),
       (error: unknown) => readError(error, profile),
     );
-    const outcome = await this.#settled(reading, daemon, work, until);
+    const outcome = await this.#settled(reading, daemon, work, signal);
     if (!profile.reversedHashes) return outcome;
     return { ...outcome, blockHash: blockName(work.id, profile) };
   }
