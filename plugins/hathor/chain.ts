@@ -59,13 +59,14 @@ export class HathorChain implements Chain {
   #failingSinceMs: number | undefined;
 
   constructor({ host, http, connect }: HathorDeps, config: HathorConfig) {
-    const { urls, timeout_s, poll_s, push } = config;
+    const { urls, user, password, timeout_s, poll_s, push } = config;
+    const login = password === undefined ? undefined : { user: user ?? "", password };
     const clock: Clock = host.clock;
     this.#host = host;
     this.#http = http;
     this.#config = config;
     this.#nodes = urls.map(
-      (url) => new HttpApi({ clock, http }, { url, timeoutMs: timeout_s * 1000, maxBytes: MAX_ANSWER }),
+      (url) => new HttpApi({ clock, http }, { url, login, timeoutMs: timeout_s * 1000, maxBytes: MAX_ANSWER }),
     );
     this.#polling = new Polling({ clock }, { everyMs: poll_s * 1000, run: (signal) => this.#poll(signal) });
     this.#feeds = push ? urls.map((url, i) => this.#feed(this.#nodes[i]?.name ?? "", url, clock, connect)) : [];

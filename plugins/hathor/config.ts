@@ -12,11 +12,17 @@ export const hathorConfig = z.strictObject({
       z
         .string()
         .max(500)
-        .regex(/^https?:\/\/[^\s/]+\/\S*$/i, "expected the address of a node's API, e.g. http://127.0.0.1:8080/v1a"),
+        .regex(
+          /^https?:\/\/[^\s/@]+\/[^\s@]*$/i,
+          "expected the address of a node's API, e.g. http://127.0.0.1:8080/v1a, without user and password",
+        ),
       { error: 'urls is missing: the addresses of the nodes\' APIs, e.g. ["http://127.0.0.1:8080/v1a"]' },
     )
     .min(1)
     .max(8),
+  /** For nodes behind a proxy that asks for them; with `push` it has to let WebSockets through without. */
+  user: z.string().max(200).optional(),
+  password: z.string().max(200).optional(),
   /** Where blocks pay to. */
   address: z.string({ error: "address is missing: the Hathor address that blocks pay to" }).refine((text) => {
     const bytes = fromBase58check(text);

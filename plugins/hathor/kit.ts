@@ -36,8 +36,16 @@ class PretendNode implements Stage {
   }
 
   get config() {
-    const url = `http://pool:${PASSWORD}@${this.#http.address}/v1a`;
-    return { urls: [url], address: ADDRESS, push: false, poll_s: 0.2, timeout_s: 1, maturity: MATURITY };
+    const login = { user: "pool", password: PASSWORD };
+    return {
+      ...login,
+      urls: [`${this.#http.url}v1a`],
+      address: ADDRESS,
+      push: false,
+      poll_s: 0.2,
+      timeout_s: 1,
+      maturity: MATURITY,
+    };
   }
 
   get badConfigs(): readonly unknown[] {
@@ -48,6 +56,7 @@ class PretendNode implements Stage {
       rest,
       { ...config, urls: [] },
       { ...config, urls: ["127.0.0.1:8080"] },
+      { ...config, urls: [`http://pool:${PASSWORD}@127.0.0.1:8080/v1a`] },
       { ...config, address: "JDdpurxFekFpVfqiEWbozSFaR5q47fUus" },
       { ...config, address: `${ADDRESS}1` },
       { ...config, poll_s: 0 },

@@ -86,7 +86,7 @@ function reader({ host, http }: TagDeps, { source, timeout_s }: TagConfig): Read
   if ("script" in source) return async () => source.script;
   const api = new HttpApi(
     { clock: host.clock, http },
-    { url: source.url, timeoutMs: timeout_s * 1000, maxBytes: MAX_ANSWER },
+    { url: source.url, login: source.login, timeoutMs: timeout_s * 1000, maxBytes: MAX_ANSWER },
   );
   return async (signal) => {
     let text: string;

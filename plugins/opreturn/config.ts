@@ -16,8 +16,14 @@ const keys = z.strictObject({
   url: z
     .string()
     .max(500)
-    .regex(/^https?:\/\/\S+$/i, "url is no address of the form http://host:port/path")
+    .regex(
+      /^https?:\/\/[^\s@]+$/i,
+      "url is no address of the form http://host:port/path; give user and password as keys",
+    )
     .optional(),
+  /** Sent to the url, where it asks for them. */
+  user: z.string().max(200).optional(),
+  password: z.string().max(200).optional(),
   /** Text before `data` or what the url answers, e.g. `CORE`. */
   prefix: z.string().max(MAX_DATA).default(""),
   /** Seconds between two questions to the url; a tag that stands here is offered again as often. */
@@ -27,7 +33,14 @@ const keys = z.strictObject({
 });
 
 /** What the tag is: known, or to be asked for. */
-export type Source = { readonly script: Uint8Array } | { readonly url: string; readonly prefix: string };
+export type Source = { readonly script: Uint8Array } | Asked;
+
+/** A tag that an address tells. */
+export interface Asked {
+  readonly url: string;
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+  readonly prefix: string;
+}
 
 /** Takes the keys apart; the issue of `refine` when they do not make a tag. */
 function sourceOf(read: z.output<typeof keys>): Source {
@@ -42,8 +55,10 @@ function sourceOf(read: z.output<typeof keys>): Source {
   if (url !== undefined) {
     if (utf8(prefix).length >= MAX_DATA)
       throw new Error(`prefix leaves no room for data: ${MAX_DATA} bytes fit in all`);
-    return { url, prefix };
+    const { user, password } = read;
+    return { url, prefix, login: password === undefined ? undefined : { user: user ?? "", password } };
   }
+  if (read.user !== undefined || read.password !== undefined) throw new Error("user and password go with url");
   if (script !== undefined) {
     if (prefix !== "") throw new Error("prefix goes with data and url; script is the whole script");
     const bytes = fromHex(script);

@@ -6,18 +6,22 @@ const PASSWORD = "only-those-who-ask-for-tags-know";
 async function open(): Promise<Stage> {
   let serving: "work" | "none" | Misbehaviour = "work";
   const http = await HttpStage.open({
-    handle: () => {
+    handle: ({ headers }) => {
+      const wanted = `Basic ${Buffer.from(`pool:${PASSWORD}`, "utf8").toString("base64")}`;
+      if (headers.authorization !== wanted) return { status: 401, body: "" };
       if (serving === "none") return { status: 404, body: "" };
       return serving === "work" ? { body: "0102030405\n" } : serving;
     },
   });
-  const url = `http://pool:${PASSWORD}@${http.address}/tag`;
+  const url = `http://${http.address}/tag`;
   return {
-    config: { url, prefix: "CORE", poll_s: 0.2, timeout_s: 1 },
+    config: { url, user: "pool", password: PASSWORD, prefix: "CORE", poll_s: 0.2, timeout_s: 1 },
     badConfigs: [
       {},
       { url, data: "00" },
       { url: "127.0.0.1" },
+      { url: `http://pool:${PASSWORD}@127.0.0.1/tag` },
+      { text: "x", user: "pool", password: PASSWORD },
       { data: "0" },
       { text: "x".repeat(98) },
       { script: "76a914" },

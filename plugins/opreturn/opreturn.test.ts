@@ -78,6 +78,8 @@ describe("a tag of the configuration", () => {
     [{ script: "6a0101", prefix: "CORE" }, "prefix goes with"],
     [{ script: `0014${"00".repeat(20)}` }, "does not begin with 6a"],
     [{ url: "ftp://x" }, "url is no address"],
+    [{ url: "http://u:p@x/" }, "give user and password as keys"],
+    [{ text: "x", password: "p" }, "go with url"],
     [{ txt: "x" }, "txt"],
   ])("%o is refused: %s", (table, says) => {
     const checked = plugin.config.safeParse(table);
@@ -119,7 +121,10 @@ describe("a tag that is asked for", () => {
     };
     const host = chainHost("tag");
     const { config, open } = tagPlugin(() => http);
-    const chain = open(config.parse({ url: "http://u:s3cret@127.0.0.1:99/tag", prefix: "CORE" }), host);
+    const chain = open(
+      config.parse({ url: "http://127.0.0.1:99/tag", user: "u", password: "s3cret", prefix: "CORE" }),
+      host,
+    );
     const next = async () => {
       host.clock.advance(30_000);
       await settle();
@@ -133,6 +138,7 @@ describe("a tag that is asked for", () => {
     await chain.start();
     await settle();
     expect(sent[0]).toMatchObject({ method: "GET", url: new URL("http://127.0.0.1:99/tag") });
+    expect(sent[0]?.headers.authorization).toBe(`Basic ${Buffer.from("u:s3cret").toString("base64")}`);
     expect(host.offers.at(-1)?.id).toBe("6a06434f52450102");
     state.answer = { text: "FF" };
     expect(await next()).toBe("6a05434f5245ff");

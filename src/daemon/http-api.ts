@@ -21,6 +21,8 @@ export interface HttpApiOptions {
   readonly url: string;
   /** Name in logs and metrics; host and port when left out. */
   readonly name?: string;
+  /** Sent with each request, instead of what the address carries. */
+  readonly login?: { readonly user: string; readonly password: string } | undefined;
   /** Deadline of a request, ms. */
   readonly timeoutMs: number;
   /** Bytes that an answer may have. */
@@ -54,8 +56,9 @@ export class HttpApi {
     this.#deps = deps;
     this.#options = options;
     this.#base = url;
-    this.#authorization =
-      credentials === undefined ? undefined : `Basic ${Buffer.from(credentials, "utf8").toString("base64")}`;
+    const { login } = options;
+    const pair = login === undefined ? credentials : `${login.user}:${login.password}`;
+    this.#authorization = pair === undefined ? undefined : `Basic ${Buffer.from(pair, "utf8").toString("base64")}`;
     this.name = options.name ?? url.host;
     this.address = shown;
   }

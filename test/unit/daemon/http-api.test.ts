@@ -17,7 +17,7 @@ function setUp(answer: Partial<HttpAnswer> | Error | "hang", url = "http://user:
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
     },
   };
-  return { clock, sent, api: new HttpApi({ clock, http }, { url, timeoutMs: 2000, maxBytes: 1000 }) };
+  return { clock, sent, http, api: new HttpApi({ clock, http }, { url, timeoutMs: 2000, maxBytes: 1000 }) };
 }
 
 describe("HttpApi", () => {
@@ -28,6 +28,14 @@ describe("HttpApi", () => {
     expect(sent[0]?.url.href).toBe("http://127.0.0.1:8080/v1a/block?net=x&id=a+b%26c");
     expect(sent[0]?.headers.authorization).toBe(`Basic ${Buffer.from("user:s3cret").toString("base64")}`);
     expect(api).toMatchObject({ name: "127.0.0.1:8080", address: "http://127.0.0.1:8080/v1a/" });
+  });
+
+  test("sends the login that it was given rather than the address's", async () => {
+    const { clock, sent, http } = setUp({ text: "" });
+    const login = { user: "u", password: "p:q" };
+    const api = new HttpApi({ clock, http }, { url: "http://a:b@127.0.0.1/", login, timeoutMs: 1, maxBytes: 1 });
+    await api.text({ path: "" });
+    expect(sent[0]?.headers.authorization).toBe(`Basic ${Buffer.from("u:p:q").toString("base64")}`);
   });
 
   test("posts JSON", async () => {
