@@ -447,6 +447,8 @@ describe("at the stop", () => {
     const hanging = other.it.stop();
     await pass(other.clock, 1000);
     await hanging;
+    await settle();
+    expect(other.ready).toEqual([]);
   });
 });
 
