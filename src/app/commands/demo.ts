@@ -131,7 +131,12 @@ class Teller {
   }
 
   job({ jobId, height, cause, value, transactionCount }: MiningJobCreated): void {
-    const why = { newBlock: "new block to find", refresh: "fresh transactions", fill: "transactions added" }[cause];
+    const why = {
+      newBlock: "new block to find",
+      refresh: "fresh transactions",
+      fill: "transactions added",
+      aux: "an auxiliary chain has new work",
+    }[cause];
     this.tell(
       "job",
       `job     #${jobId} for block ${height}: ${why}, ${transactionCount} transactions, worth ${Number(value) / SAT} BTC`,
