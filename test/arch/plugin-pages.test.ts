@@ -12,8 +12,11 @@ const folders = readdirSync(join(ROOT, "plugins"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && existsSync(join(ROOT, "plugins", entry.name, "README.md")))
   .map(({ name }) => name);
 
-/** Stands for the reader's own address where a plugin checks it: an address of test/vectors/daemon-rpc.json. */
-const ADDRESSES: Readonly<Record<string, string>> = { "<your ELA address>": "EeEkSiRMZqg5rd9a2yPaWnvdPcikFtsrjE" };
+/** Stand for the reader's own address where a plugin checks it: one of test/vectors/daemon-rpc.json, one that a block of mergemining.json pays to. */
+const ADDRESSES: Readonly<Record<string, string>> = {
+  "<your ELA address>": "EeEkSiRMZqg5rd9a2yPaWnvdPcikFtsrjE",
+  "<your HTR address>": "HPjmDFnUesHJXqFJh1qMD1KikbPZYfwaFF",
+};
 
 /** The `[chains.x]` tables of a text in TOML, without the host's own keys. */
 function tables(toml: string): readonly (readonly [chain: string, table: unknown])[] {
