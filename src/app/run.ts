@@ -7,6 +7,7 @@ import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-f
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
 import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
+import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -39,11 +40,15 @@ export async function startServer(
   before: readonly Part[] = [],
 ): Promise<RunningServer> {
   const container = compose(world);
+  const host = container.resolve(TOKENS.pluginHost);
+  // Until the process ends: what a plugin left behind may fail after everything was stopped.
+  const release = catchLooseEnds({ log: world.log, host });
   // Before anything runs: a chain whose plugin or table is wrong is the operator's to mend.
   try {
-    await container.resolve(TOKENS.pluginHost).apply(world.settings);
+    await host.apply(world.settings);
   } catch (error) {
     for (const part of before.toReversed()) await part.stop();
+    release();
     throw error;
   }
   const control = container.resolve(TOKENS.control);
@@ -62,7 +67,7 @@ export async function startServer(
     container.resolve(TOKENS.jobSource),
     container.resolve(TOKENS.mergeMining),
     container.resolve(TOKENS.jobMaker),
-    container.resolve(TOKENS.pluginHost),
+    host,
     new CoinbaseWatch({ log: world.log, jobs: container.resolve(TOKENS.jobMaker) }),
     server,
     ...(control === undefined ? [] : [control]),
@@ -71,7 +76,12 @@ export async function startServer(
       { everyMs: 60_000 },
     ),
   ];
-  await lifecycle.start(parts, signal);
+  try {
+    await lifecycle.start(parts, signal);
+  } catch (error) {
+    release();
+    throw error;
+  }
   return {
     container,
     listening: server.addresses,

@@ -6,16 +6,19 @@ import { ROOT } from "../support/sources.ts";
 
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
-test("the package offers its root, and keeps ./plugin and ./kit for later", async () => {
+test("the package offers its root, and to plugins ./plugin and ./kit, whose types are there too", async () => {
   const script = `
     const { VERSION, configSchema } = await import("bllvm-stratum-v2");
-    const reserved = await Promise.all(["plugin", "kit"].map((name) => import("bllvm-stratum-v2/" + name).catch(({ code }) => code)));
-    console.log(JSON.stringify([VERSION, configSchema.parse({}).stratum_v2.listen_addr, ...reserved]));
+    const { PLUGIN_API, z } = await import("bllvm-stratum-v2/plugin");
+    const kit = await import("bllvm-stratum-v2/kit");
+    console.log(JSON.stringify([VERSION, configSchema.parse({}).stratum_v2.listen_addr, PLUGIN_API, typeof z.object, kit.PLUGIN_API]));
   `;
   const imported = run(process.execPath, ["--input-type=module", "-e", script]);
   expect(await imported.ended, imported.err.join("\n")).toBe(0);
-  const missing = "ERR_PACKAGE_PATH_NOT_EXPORTED";
-  expect(JSON.parse(imported.out[0] ?? "")).toEqual([manifest.version, "0.0.0.0:3333", missing, missing]);
+  expect(JSON.parse(imported.out[0] ?? "")).toEqual([manifest.version, "0.0.0.0:3333", 1, "function", 1]);
+  for (const { types } of Object.values<{ types?: string }>(manifest.exports)) {
+    if (types !== undefined) expect(statSync(join(ROOT, types)).isFile()).toBe(true);
+  }
 });
 
 test("its command can be run as it is installed", () => {

@@ -9,12 +9,10 @@ import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, onHangup } from "../interrupt.ts";
 import { createLog } from "../log.ts";
-import { catchLooseEnds } from "../loose-ends.ts";
 import { authorityKeyOf, type RunningServer, startServer } from "../run.ts";
 import { parseHostPort, settingsOf } from "../settings.ts";
 import { systemRandom } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
-import { TOKENS } from "../tokens.ts";
 
 /** Words behind `start`. */
 export interface StartOptions {
@@ -26,6 +24,9 @@ export interface StartOptions {
 
 /** Without a configuration the embedded node's server is for this machine only. */
 const DEVNET_LISTEN = "127.0.0.1:3333";
+
+/** How long the process may take to end by itself after everything was stopped. */
+const LEFTOVERS_MS = 1000;
 
 /** Runs until `signal` aborts; returns the exit code. Throws `Fault` `config-*` or `start-failed`. */
 export async function start(options: StartOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
@@ -46,16 +47,15 @@ export async function start(options: StartOptions, terminal: Terminal, signal: A
     throw error;
   }
   announce(server, options, terminal, log);
-  const release = [
-    catchLooseEnds({ log, host: server.container.resolve(TOKENS.pluginHost) }),
-    // Without a file a terminal that is closed ends the server, as it ends other programs.
-    ...(loaded.file === undefined ? [] : [onHangup(() => void server.reload().catch(() => undefined))]),
-  ];
+  // Without a file a terminal that is closed ends the server, as it ends other programs.
+  const release = loaded.file === undefined ? undefined : onHangup(() => void server.reload().catch(() => undefined));
   await aborted(signal);
   log.info("stopping: no new connections; shares on their way still count");
   await server.stop();
-  for (const each of release) each();
+  release?.();
   log.info("stopped");
+  // A plugin may have left a timer or a socket open, which would keep the process from ending.
+  setTimeout(() => process.exit(EXIT.ok.code), LEFTOVERS_MS).unref();
   return EXIT.ok.code;
 }
 

@@ -1,5 +1,8 @@
 /** Writes `config.toml.example` and the reference page from the rows of the schema. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { z } from "zod";
+import { PACKAGE_FOLDER } from "../version.ts";
 import type { KeyRow, SectionRow } from "./rows.ts";
 import { SECTIONS } from "./schema.ts";
 
@@ -14,18 +17,20 @@ export function defaultOf(row: KeyRow): string | undefined {
   return parsed.success && parsed.data !== undefined ? tomlValue(parsed.data) : undefined;
 }
 
-/** Further keys of the example's chains: those of their plugins. */
-const CHAINS = `
-# Keys of the namecoin plugin.
-# payout_address = "N6..."
+/** Plugins whose own examples stand in ours. */
+const SHOWN_PLUGINS = ["namecoin", "rsk"];
 
-# [[chains.namecoin.daemons]]
-# url = "http://127.0.0.1:8336"
-`;
+/** The working configuration of a built-in plugin, commented out: nothing is mined but Bitcoin until an operator wants it. */
+function chainExample(plugin: string): string {
+  const lines = readFileSync(join(PACKAGE_FOLDER, "plugins", plugin, "config.toml"), "utf8")
+    .trimEnd()
+    .split("\n");
+  return lines.map((line) => (line === "" ? "" : `# ${line}`)).join("\n");
+}
 
-/** The line that opens a section; nothing is mined but Bitcoin until a chain's is uncommented. */
+/** The line that opens a section. */
 function headOf(name: string, row: SectionRow): string {
-  if (row.kind === "named") return `# [${name}.namecoin]`;
+  if (row.kind === "named") return `# [${name}.mychain]`;
   return row.kind === "array" ? `[[${name}]]` : `[${name}]`;
 }
 
@@ -36,7 +41,8 @@ export function renderExample(): string {
       const value = defaultOf(keyRow) ?? keyRow.example ?? '""';
       return `${comment(keyRow.doc)}\n${shown(name, key) ? "" : "# "}${key} = ${value}`;
     });
-    return `${comment(row.doc)}\n${headOf(name, row)}\n\n${keys.join("\n\n")}\n${row.kind === "named" ? CHAINS : ""}`;
+    const examples = row.kind === "named" ? SHOWN_PLUGINS.map((plugin) => `\n${chainExample(plugin)}\n`) : [];
+    return `${comment(row.doc)}\n${headOf(name, row)}\n\n${keys.join("\n\n")}\n${examples.join("")}`;
   });
   return `${HEAD}\n${blocks.join("\n")}`;
 }
@@ -51,7 +57,7 @@ export function renderReference(): string {
     const head = row.kind === "named" ? `[${name}.NAME]` : headOf(name, row);
     return `## \`${head}\`\n\n${row.doc}\n\n| key | default | what it does |\n|---|---|---|\n${rows.join("\n")}\n`;
   });
-  return `# Configuration\n\nGenerated from the schema by \`npm run docs\`. Durations end in \`_s\` and are seconds; relative paths start at the folder of the configuration file. An unknown key or a bad value stops the program before it does anything, with the file, the key and what was expected.\n\n${parts.join("\n")}`;
+  return `# Configuration\n\nGenerated from the schema by \`npm run docs\`. Durations end in \`_s\` and are seconds; relative paths start at the folder of the configuration file. An unknown key or a bad value stops the program before it does anything, with the file, the key and what was expected.\n\nA running server reads the file again at SIGHUP and at \`bllvm-stratum-v2 reload\`, and no miner is dropped for it: chains start, stop and start anew as \`[chains.*]\`, \`merge_mining_enabled\`, \`secondary_chains\` and \`plugins_dir\` say. Other keys that changed are named in the log and take a restart; a file with a mistake changes nothing. Changed code of a plugin takes a restart too.\n\n${parts.join("\n")}`;
 }
 
 /** Keys that the example sets: without them nothing can be mined. */

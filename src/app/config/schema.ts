@@ -183,11 +183,11 @@ export const SECTIONS = {
     ),
     clamp_min_difficulty: key(
       z.number().positive().default(1),
-      "A chain that is easier than a channel's difficulty makes the channel send what would win the chain, but never easier than this: on test networks a channel would drown in shares.",
+      "No channel is made harder than the easiest chain that is mined, or blocks of that chain would be lost between the shares. Chains easier than this are left out of that rule: miners would drown in shares.",
     ),
   }),
   chains: namedTables(
-    "An auxiliary chain, mined by a plugin with the same hashes. The name behind the dot is yours; one table a chain. The keys below are the same for all chains, further ones are the plugin's: plugins/NAME/README.md.",
+    "An auxiliary chain, mined by a plugin with the same hashes. The name behind the dot is yours; one table a chain. The keys below are the same for all chains, further ones are the plugin's: plugins/NAME/README.md lists them, plugins/NAME/config.toml works.",
     {
       plugin: key(
         z.string().regex(PLUGIN_NAME, CHAIN_NAME).optional(),

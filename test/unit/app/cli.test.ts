@@ -14,14 +14,26 @@ describe("command line", () => {
   test("--help names every command and every exit code", async () => {
     const { code, out } = await run("--help");
     expect(code).toBe(0);
-    for (const command of ["start", "demo", "doctor", "keygen", "mine"])
+    for (const command of ["start", "demo", "doctor", "keygen", "mine", "plugin", "chain", "reload"])
       expect(out).toMatch(new RegExp(`^  ${command} `, "m"));
     for (const row of Object.values(EXIT)) expect(out).toContain(`${row.code}`.padEnd(4) + row.doc);
     expect(out).not.toContain("docs");
   });
 
-  test.each(["start", "demo", "doctor", "keygen", "mine"])("%s --help explains itself", async (command) => {
-    const { code, out } = await run(command, "--help");
+  test.each([
+    "start",
+    "demo",
+    "doctor",
+    "keygen",
+    "mine",
+    "plugin list",
+    "chain list",
+    "chain enable",
+    "chain disable",
+    "chain restart",
+    "reload",
+  ])("%s --help explains itself", async (command) => {
+    const { code, out } = await run(...command.split(" "), "--help");
     expect(code).toBe(0);
     expect(out).toContain(`Usage: bllvm-stratum-v2 ${command}`);
   });

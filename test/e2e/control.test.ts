@@ -1,0 +1,216 @@
+/** The control API and the commands that speak to it. */
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { diskFiles } from "../../src/daemon/files.ts";
+import { ControlServer } from "../../src/host/control-server.ts";
+import { askSocket, ChainFolder, chainServer } from "../support/chain-server.ts";
+import { recordingLog } from "../support/recording-log.ts";
+import { steadily } from "../support/steady-miner.ts";
+import { until } from "../support/until.ts";
+
+const never = new AbortController().signal;
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+/** The server of the API alone, on a port with a token. */
+async function tcpControl(folder: ChainFolder, token = `${TOKEN}\n`) {
+  const tokenFile = join(folder.path, "token");
+  writeFileSync(tokenFile, token);
+  const log = recordingLog();
+  const refuse = async () => {
+    throw new Error("not in this test");
+  };
+  const server = new ControlServer(
+    {
+      log,
+      files: diskFiles,
+      port: {
+        status: () => ({ big: 12345678901234567890n, endless: Number.POSITIVE_INFINITY }),
+        chains: () => [],
+        plugins: refuse,
+        enable: refuse,
+        disable: refuse,
+        restart: refuse,
+        reload: refuse,
+      },
+    },
+    { kind: "tcp", address: { host: "127.0.0.1", port: 0 }, tokenFile },
+  );
+  await server.start(never);
+  return { server, log, address: server.address ?? "" };
+}
+
+describe("the control socket", () => {
+  test("is open to this user alone, answers with snapshots, and is gone after the stop", async () => {
+    const running = await chainServer({ chains: '[chains.fake]\nbehave = "trouble"\npassword = "hush-hush"\n' });
+    const socket = join(running.folder.path, "data/control.sock");
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    await running.until("fake", ({ mining }) => mining?.inJob === true);
+    const chains = await running.ask("GET", "/v1/chains");
+    expect(chains).toMatchObject({
+      status: 200,
+      body: [
+        { name: "fake", plugin: "fake", version: "1.0.0", state: "running", trouble: "the daemon is synchronising" },
+      ],
+    });
+    const status = await running.ask("GET", "/v1/status");
+    expect(status.body).toMatchObject({
+      connections: 0,
+      job: { chains: ["fake"] },
+      chains: [{ name: "fake", mining: { inJob: true, found: 0, work: { height: 5 } } }],
+    });
+    const plugins = await running.ask<{ name: string }[]>("GET", "/v1/plugins");
+    expect(plugins.body.find(({ name }) => name === "fake")).toMatchObject({ origin: "plugins_dir", chains: ["fake"] });
+    expect(JSON.stringify([chains, status, plugins]) + running.server.err.join("")).not.toContain("hush-hush");
+    expect(await running.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  test("unknown requests and chains are told as such", async () => {
+    const running = await chainServer();
+    expect(await running.ask("GET", "/v2/chains")).toMatchObject({
+      status: 404,
+      body: { error: { code: "control-request" } },
+    });
+    expect(await running.ask("POST", "/v1/chains/nmc/enable")).toMatchObject({
+      status: 404,
+      body: { error: { code: "chain-unknown", message: expect.stringContaining("chain nmc") } },
+    });
+    expect(await running.stop()).toBe(0);
+  });
+
+  test("a second server on the same data folder goes on without the API; a dead socket is replaced", async () => {
+    const running = await chainServer();
+    const second = running.folder.run("start", "--devnet", "--json");
+    await second.line((line) => line.includes('"listening"'));
+    await until("it says so", () => second.err.some((line) => line.includes("another server listens there")));
+    second.kill("SIGTERM");
+    expect(await second.ended).toBe(0);
+    expect((await running.ask("GET", "/v1/chains")).status).toBe(200);
+    running.server.kill("SIGKILL");
+    await running.server.ended;
+    expect(existsSync(join(running.folder.path, "data/control.sock"))).toBe(true);
+    const third = running.folder.run("start", "--devnet", "--json");
+    await third.line((line) => line.includes('"listening"'));
+    expect((await running.ask("GET", "/v1/chains")).status).toBe(200);
+    third.kill("SIGTERM");
+    expect(await third.ended).toBe(0);
+  });
+});
+
+describe("the control port", () => {
+  test("asks for its token, and takes no other", async () => {
+    const { server, address } = await tcpControl(new ChainFolder([]));
+    const as = (authorization: string | undefined) =>
+      askSocket(address, "GET", "/v1/status", { headers: authorization === undefined ? {} : { authorization } });
+    expect(await as(`Bearer ${TOKEN}`)).toMatchObject({
+      status: 200,
+      body: { big: "12345678901234567890", endless: null },
+    });
+    for (const wrong of [undefined, "Bearer", `Bearer ${TOKEN}x`, `Basic ${TOKEN}`, "Bearer "]) {
+      expect((await as(wrong)).status, wrong).toBe(401);
+    }
+    await server.stop();
+  });
+
+  test.each(["", "short\n", "a blank in the middle of it\n"])("the token %j is none", async (token) => {
+    await expect(tcpControl(new ChainFolder([]), token)).rejects.toMatchObject({ code: "control-token" });
+  });
+
+  test("a failure inside is told without its stack, and logged", async () => {
+    const { server, address, log } = await tcpControl(new ChainFolder([]));
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const answer = await askSocket(address, "GET", "/v1/plugins", { headers });
+    expect(answer).toEqual({ status: 500, body: { error: { message: "not in this test" } } });
+    expect(log.lines.at(-1)).toMatchObject({
+      level: "error",
+      message: "a request to the control API failed: not in this test",
+    });
+    await server.stop();
+  });
+
+  test("at its bounds: bodies, connections and slow requests", async () => {
+    const { server, address } = await tcpControl(new ChainFolder([]));
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const ask = (body: string) => askSocket(address, "POST", "/v1/reload", { headers, body });
+    expect((await ask("x".repeat(4096))).status).toBe(500);
+    expect((await ask("x".repeat(4097))).status).toBe(413);
+
+    const port = Number(address.split(":")[1]);
+    let closed = 0;
+    const sockets = Array.from({ length: 20 }, () => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        closed += 1;
+      });
+      socket.resume();
+      // Never ends its request.
+      socket.write("GET /v1/status HTTP/1.1\r\nx: ");
+      return socket;
+    });
+    await until("those beyond 16 are closed", () => closed >= 4);
+    await until("the rest after their time", () => closed === 20, 15_000);
+    for (const socket of sockets) socket.destroy();
+    expect((await askSocket(address, "GET", "/v1/status", { headers })).status).toBe(200);
+    await server.stop();
+  });
+});
+
+describe("commands", () => {
+  test("chains are disabled, enabled and restarted while a miner mines, and no miner is dropped", async () => {
+    const running = await chainServer({
+      plugins: ["fake", "other"],
+      chains: "[chains.fake]\n[chains.other]\nchain_id = 1\n",
+    });
+    const command = async (...words: string[]): Promise<string> => {
+      const run = running.folder.run(...words);
+      expect(await run.ended, run.err.join("\n")).toBe(0);
+      return run.out.join("\n");
+    };
+    const miner = await running.miner();
+    await steadily(miner, async () => {
+      await running.until("fake", ({ mining }) => mining?.inJob === true);
+      expect(await command("chain", "list")).toMatch(/fake {2}running {2}height 5, in the job/);
+      expect(await command("chain", "disable", "fake")).toMatch(/fake: disabled\n.*until the server starts anew/);
+      expect(JSON.parse(await command("chain", "list", "--json"))).toMatchObject([
+        { name: "fake", state: "disabled" },
+        { name: "other", state: "running" },
+      ]);
+      expect(await command("plugin", "list")).toMatch(/chain fake: disabled/);
+      await command("chain", "enable", "fake", "--json");
+      await running.until("fake", ({ mining }) => mining?.inJob === true);
+      await command("chain", "restart", "fake");
+      await running.until("fake", ({ state }) => state === "running");
+    });
+    expect((await running.chain("other")).restarts).toBe(0);
+    const unknown = running.folder.run("chain", "enable", "nmc");
+    expect(await unknown.ended).toBe(1);
+    expect(unknown.err.join("\n")).toContain("no chain of that name is configured (chain nmc, configured fake, other)");
+    expect(await running.stop()).toBe(0);
+  });
+
+  test("without a server they say that none answers, where, and what to do", async () => {
+    const folder = new ChainFolder();
+    folder.write();
+    const list = folder.run("chain", "list");
+    expect(await list.ended).toBe(1);
+    expect(list.err.join("\n")).toMatch(/no running server answers on the control API \(at .*control\.sock\)/);
+    expect(list.err.join("\n")).toContain("what to do: Start the server");
+  });
+
+  test("plugin list names a folder that cannot be used, and why", async () => {
+    const folder = new ChainFolder();
+    folder.plugin("future", { manifest: { "bllvm-stratum-v2": { plugin: "future", api: 9 } } });
+    folder.write("[chains.fake]\n[chains.gone]\n");
+    const list = folder.run("plugin", "list");
+    expect(await list.ended).toBe(0);
+    const text = list.out.join("\n");
+    expect(text).toMatch(/future {2}unusable/);
+    expect(text).toContain("another version of the plugin contract");
+    expect(text).toContain("writtenFor 9, programHas 1");
+    expect(text).toContain("chain fake: enabled");
+    expect(text).toContain("chain gone: there is no plugin gone");
+  });
+});
