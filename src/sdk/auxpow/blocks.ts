@@ -70,9 +70,14 @@ export class BlockFollower {
     return { state: isKnown ? "orphaned" : "unknown", confirmations: 0, reward: undefined };
   }
 
-  /** Whether `daemon` has the block, in its best chain or not. */
+  /** Whether `daemon` has the block, in its best chain or not; no, when it has no call for that. */
   async knows(daemon: Daemon, name: string, signal: AbortSignal): Promise<boolean> {
-    return (await this.#placeAt(daemon, name, signal)) !== undefined;
+    try {
+      return (await this.#placeAt(daemon, name, signal)) !== undefined;
+    } catch (error) {
+      if (isFault(error, "node-method-unknown")) return false;
+      throw error;
+    }
   }
 
   async #inChain({ daemon, confirmations }: Place, name: string, signal: AbortSignal): Promise<BlockStatus> {

@@ -315,12 +315,16 @@ class AuxPowChain implements Chain {
     return { ...outcome, blockHash: blockName(work.id, profile) };
   }
 
-  /** Finds out what a vague answer means: the block is there, or its place was taken, or it was no good. */
+  /**
+   * Finds out what a vague answer means: the block is there, or its place was taken, or it was no good. Also an unknown hash may be that of
+   * a block that is there: a daemon forgets its templates at the next block, its own ones included, and with a restart.
+   */
   async #settled(reading: Reading, daemon: Daemon, work: AuxWork, signal: AbortSignal): Promise<Outcome> {
     const { verdict, reason } = reading;
-    if (verdict !== "vague") return { verdict, reason };
+    if (verdict !== "vague" && verdict !== "stale") return { verdict, reason };
     const profile = this.#profile;
     if (await this.#blocks.knows(daemon, blockName(work.id, profile), signal)) return { verdict: "duplicate", reason };
+    if (verdict === "stale") return { verdict, reason };
     const tip = await daemon.rpc.call("getbestblockhash", this.#none, blockHash, { signal });
     const isStale = blockName(tip, profile) !== work.parent;
     return { verdict: isStale ? "stale" : "rejected", reason };

@@ -30,6 +30,8 @@ class FakeNamecoind extends FakeDaemon {
   template: { n: number; value: number } = { n: 1, value: 5_000_000_000 };
   /** Hashes whose templates are in the cache. */
   readonly cache = new Set<string>();
+  /** Hashes of solved blocks that it has. */
+  readonly solved = new Set<string>();
 
   constructor() {
     super();
@@ -51,6 +53,10 @@ class FakeNamecoind extends FakeDaemon {
       return true;
     };
     this.table.getblockchaininfo = () => ({ chain: "regtest" });
+    this.table.getblockheader = ([hash]: [string]) => {
+      if (!this.solved.has(hash)) throw new Refusal(-5, "Block not found");
+      return { confirmations: 1, height: this.height };
+    };
   }
 
   /** Another block, and a template on it. */
@@ -140,6 +146,32 @@ describe("work", () => {
     await pass(clock, 2000, 100);
     expect(latest()?.id).toBe(hashOf(4));
     expect(offers).not.toContain(undefined);
+    await chain.stop();
+  });
+
+  test("another tip at the same height has another parent: its template is taken, whatever it pays", async () => {
+    const nmc = new FakeNamecoind();
+    const { latest, clock, chain } = await opened([nmc]);
+    const { createauxblock } = nmc.table;
+    nmc.table.createauxblock = () => ({ ...(createauxblock?.([] as never) as object), previousblockhash: hashOf("f") });
+    nmc.template = { n: 2, value: 1 };
+    await pass(clock, 2000, 100);
+    expect(latest()).toMatchObject({ id: hashOf(2), parent: hashOf("f"), height: 116 });
+    await chain.stop();
+  });
+
+  test("after a failure another daemon may answer at the same address: its network is checked again", async () => {
+    const nmc = new FakeNamecoind();
+    const { latest, clock, chain, troubles } = await opened([nmc], { table: { network: "regtest" } });
+    await pass(clock, 10_000, 500);
+    expect(nmc.count("getblockchaininfo")).toBe(1);
+    nmc.mood = { error: "ECONNREFUSED" };
+    await pass(clock, 2100, 100);
+    nmc.mood = "serve";
+    nmc.table.getblockchaininfo = () => ({ chain: "main" });
+    await pass(clock, 2100, 100);
+    expect(latest()).toBeUndefined();
+    expect(troubles.at(-1)).toContain("another network");
     await chain.stop();
   });
 
@@ -495,6 +527,22 @@ describe("submissions", () => {
     await chain.stop();
   });
 
+  test("a hash that the daemon forgot is no stale one when its block is there: the first answer was lost", async () => {
+    const nmc = new FakeNamecoind();
+    const { chain, latest } = await opened([nmc]);
+    const work = latest() as AuxWork;
+    nmc.solved.add(work.id);
+    nmc.newBlock(2);
+    expect(await submit(chain, work)).toEqual({ verdict: "duplicate", reason: "block hash unknown" });
+    // A daemon that has no such call is taken at its word; one that falls silent just then has given none.
+    nmc.moods.set("getblockheader", { error: "ECONNRESET" });
+    await expect(submit(chain, work)).rejects.toMatchObject({ code: "node-disconnected" });
+    nmc.moods.clear();
+    delete nmc.table.getblockheader;
+    expect(await submit(chain, work)).toEqual({ verdict: "stale", reason: "block hash unknown" });
+    await chain.stop();
+  });
+
   test("another daemon that has the template may take it while the maker is away", async () => {
     const [a, b] = [new FakeNamecoind(), new FakeNamecoind()];
     const { chain, latest } = await opened([a, b]);
@@ -617,6 +665,7 @@ describe("status", () => {
 
   test("old daemons: no getblockheader, and txids only", async () => {
     const uno = new FakeNamecoind();
+    delete uno.table.getblockheader;
     uno.table.getblock = (params: unknown[]) => {
       if (params.length > 1) throw new Refusal(-1, "JSON value is not a boolean as expected");
       return { confirmations: 2, height: 116, tx: [hashOf(500), hashOf(501)] };
