@@ -170,6 +170,13 @@ describe("a block beside the best chain", () => {
     expect(await follow(ask, block(ours), MATURITY)).toEqual({ state: "mature", confirmations: 0, reward: 142n });
   });
 
+  test("is not taken for the other solution of its work that won", async () => {
+    const { ask } = node(105);
+    const { work } = block("");
+    const second = { ...block(ours), work: { ...work, id: `0x${"9".repeat(60)}0064` } };
+    expect(await follow(ask, second, MATURITY)).toMatchObject({ state: "orphaned", confirmations: 0 });
+  });
+
   test("is orphaned when none names it", async () => {
     const { ask } = node(130);
     expect(await follow(ask, block(ours), MATURITY)).toEqual({

@@ -92,13 +92,14 @@ async function blockAt(ask: Ask, number: number): Promise<Block | null> {
   return await ask("eth_getBlockByNumber", [toQuantity(number), false], block);
 }
 
-/** By the hash that the node told when it took the block, or by the one that was mined. */
+/**
+ * By the hash that the node told when it took the block; by the one that was mined only when that answer was lost, since two solutions of
+ * one work are two blocks.
+ */
 function isOurs(found: Pick<Block, "hash" | "hashForMergedMining">, ours: SubmittedBlock): boolean {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
-  return (
-    same(found.hash, ours.blockHash) ||
-    (found.hashForMergedMining != null && same(found.hashForMergedMining, ours.work.id))
-  );
+  if (!same(ours.blockHash, ours.work.id)) return same(found.hash, ours.blockHash);
+  return found.hashForMergedMining != null && same(found.hashForMergedMining, ours.work.id);
 }
 
 function toQuantity(number: number): string {
