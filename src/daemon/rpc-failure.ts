@@ -78,7 +78,7 @@ const BY_RPC_CODE: Readonly<Record<number, FaultCode>> = {
   [-9]: "node-no-peers",
   [-32601]: "node-method-unknown",
   // Elastos: "requesting method if out of service level".
-  [42001]: "node-method-unknown",
+  42001: "node-method-unknown",
 };
 
 /** The fault of an `error` member; `rpcCode` and `says` in its data are the node's. */
