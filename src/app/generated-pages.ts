@@ -5,6 +5,7 @@ import type { FaultRow } from "../kernel/faults/row.ts";
 import { METRICS, type MetricRow } from "../kernel/meter.ts";
 import { REFERENCE, renderReference as renderMessages } from "../sv2/reference.ts";
 import { renderReference as renderConfiguration, renderExample } from "./config/example.ts";
+import { renderContract } from "./contract-page.ts";
 
 /** Each generated file: its path from the package's folder and the function that writes its text. */
 export const GENERATED_PAGES: readonly { readonly path: string; readonly render: () => string }[] = [
@@ -13,6 +14,7 @@ export const GENERATED_PAGES: readonly { readonly path: string; readonly render:
   { path: "docs/control-api.md", render: renderControlApi },
   { path: "docs/faults.md", render: renderFaults },
   { path: "docs/metrics.md", render: renderMetrics },
+  { path: "docs/plugin-contract.md", render: renderContract },
   { path: "docs/sv2-messages.md", render: () => renderMessages(REFERENCE) },
 ];
 

@@ -115,15 +115,22 @@ export class Footprint {
   }
 }
 
-/** The innermost line outside Node and this package's own HTTP client; "fetch" when Node's own client made it. */
+/** Folder of this package's own modules, `src` or `dist/src`, as it stands in stacks: as a URL or as a path. */
+const OWN = new URL("..", import.meta.url);
+const OWN_FRAMES: readonly string[] = [OWN.href, OWN.pathname];
+
+/**
+ * The innermost line outside Node and, if there is one, outside this package: the author's own. "fetch" when the global `fetch` is on
+ * the stack.
+ */
 function placeOfCall(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = STACK_FRAMES;
   const lines = (new Error().stack ?? "").split("\n").slice(1);
   Error.stackTraceLimit = limit;
-  const frames = lines.filter((line) => !/footprint\.[jt]s|node:internal\/(async_hooks|timers)|node:timers/.test(line));
-  if (frames.some((line) => line.includes("node:internal/deps/undici"))) return "fetch";
-  const own = frames.find((line) => !/\(?node:/.test(line));
-  const match = /([^/\\(\s]+:\d+:\d+)\)?$/.exec(own ?? "");
+  if (lines.some((line) => line.includes("node:internal/deps/undici"))) return "fetch";
+  const frames = lines.filter((line) => /:\d+:\d+\)?$/.test(line) && !/footprint\.[jt]s|\(?node:/.test(line));
+  const authors = frames.find((line) => !OWN_FRAMES.some((own) => line.includes(own)));
+  const match = /([^/\\(\s]+:\d+:\d+)\)?$/.exec(authors ?? frames[0] ?? "");
   return match?.[1] ?? "";
 }

@@ -62,7 +62,9 @@ export interface Host {
   readonly signal: AbortSignal;
   /** Lines carry the chain's name. Never log a password or a token. */
   readonly log: Log;
+  /** Counts and gauges, shown as metrics with the chain's name. */
   readonly meter: ChainMeter;
+  /** Time and timers. Timers that are set with it end with the chain, and what they throw isolates nothing but the chain. */
   readonly clock: Clock;
   /**
    * Offers work, or withdraws it with `undefined` (no daemon, not synchronised). Offer on every poll, also unchanged work: work
@@ -78,7 +80,9 @@ export interface Host {
 
 /** Counts and gauges of a plugin, labelled with its chain. At most 32 names of up to 40 characters `a-z 0-9 _`. */
 export interface ChainMeter {
+  /** Adds `value`, 1 when left out, to a count (metric `aux_plugin_total`). */
   count(name: string, value?: number): void;
+  /** Sets a gauge (metric `aux_plugin_value`). */
   gauge(name: string, value: number): void;
   /** Whether one of the chain's daemons answers (metric `aux_daemon_up`); its name as configured, without credentials. */
   daemon(name: string, up: boolean): void;
@@ -115,6 +119,7 @@ export type Commitment = AuxPowCommitment | OutputCommitment;
 
 /** A leaf in the one tree of all AuxPoW chains, whose root the core puts into the scriptSig. */
 export interface AuxPowCommitment {
+  /** Tells it from an output. */
   readonly kind: "auxpow";
   /** The chain's ID, 0 to 65535. Two chains with the same ID cannot be mined together. The same for every work. */
   readonly chainId: number;
@@ -126,6 +131,7 @@ export interface AuxPowCommitment {
 
 /** An output of value 0 in the coinbase. The core orders all outputs so that every rule of every chain holds, or drops a chain. */
 export interface OutputCommitment {
+  /** Tells it from a leaf of the tree. */
   readonly kind: "output";
   /** The whole script, e.g. OP_RETURN and a push; 1 to 100 bytes. */
   readonly script: Uint8Array;
@@ -141,6 +147,7 @@ export interface OutputCommitment {
 
 /** Everything that shows that a parent header solves a work. Plain data: it is written to disk before it is submitted. */
 export interface Proof {
+  /** The work that is solved, as it was offered. */
   readonly work: AuxWork;
   /** The parent header as hashed, 80 bytes. */
   readonly header: Uint8Array;
@@ -173,6 +180,7 @@ export interface Outcome {
 
 /** A block that a daemon accepted. */
 export interface SubmittedBlock {
+  /** The work that it solves, as it was offered. */
   readonly work: AuxWork;
   /** `Outcome.blockHash`, or `work.id`. */
   readonly blockHash: string;
