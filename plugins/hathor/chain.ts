@@ -31,6 +31,12 @@ import { type HathorConfig, payee } from "./config.ts";
 import { bestHeight, findBlock, getTemplate, saidError, submitBlock } from "./node.ts";
 import { readParent } from "./notice.ts";
 
+/** Sent to all nodes. */
+interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** What the chain needs. */
 export interface HathorDeps {
   readonly host: Host;
@@ -69,7 +75,7 @@ export class HathorChain implements Chain {
       (url) => new HttpApi({ clock, http }, { url, login, timeoutMs: timeout_s * 1000, maxBytes: MAX_ANSWER }),
     );
     this.#polling = new Polling({ clock }, { everyMs: poll_s * 1000, run: (signal) => this.#poll(signal) });
-    this.#feeds = push ? urls.map((url, i) => this.#feed(this.#nodes[i]?.name ?? "", url, clock, connect)) : [];
+    this.#feeds = push ? this.#nodes.map((node, i) => this.#feed(node.name, urls[i] ?? "", login, connect)) : [];
   }
 
   async start(): Promise<void> {
@@ -215,12 +221,13 @@ export class HathorChain implements Chain {
     return [...this.#nodes.filter((node) => !rests(node)), ...this.#nodes.filter(rests)];
   }
 
-  #feed(node: string, api: string, clock: Clock, connect: ConnectWebSocket): WebSocketFeed {
-    const { log, meter } = this.#host;
+  #feed(node: string, api: string, login: Login | undefined, connect: ConnectWebSocket): WebSocketFeed {
+    const { clock, log, meter } = this.#host;
     return new WebSocketFeed(
       { clock, connect },
       {
         url: `${api.replace(/^http/i, "ws").replace(/\/+$/, "")}/mining_ws`,
+        login,
         greeting: [],
         onMessage: (text) => {
           const parent = readParent(text);

@@ -20,7 +20,7 @@ export const hathorConfig = z.strictObject({
     )
     .min(1)
     .max(8),
-  /** For nodes behind a proxy that asks for them; with `push` it has to let WebSockets through without. */
+  /** For nodes behind a proxy that asks for them. */
   user: z.string().max(200).optional(),
   password: z.string().max(200).optional(),
   /** Where blocks pay to. */

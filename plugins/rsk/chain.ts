@@ -20,6 +20,7 @@ import {
   type Timer,
   verifyRsk,
   WebSocketFeed,
+  type WebSocketFeedOptions,
   z,
 } from "bllvm-stratum-v2/plugin";
 import type { RskConfig, RskDaemonSettings } from "./config.ts";
@@ -73,8 +74,9 @@ export class RskChain implements Chain {
     this.#polling = new Polling({ clock }, { everyMs: config.poll_s * 1000, run: (signal) => this.#poll(signal) });
     this.#pace = new Pace({ clock }, { intervalMs: config.submit_interval_ms });
     this.#feeds = nodes.flatMap((node) => {
-      const { ws } = node.settings;
-      return ws === undefined ? [] : [this.#feed(node.name, ws, clock, connect)];
+      const { ws, user, password } = node.settings;
+      const login = password === undefined ? undefined : { user: user ?? "", password };
+      return ws === undefined ? [] : [this.#feed(node.name, { url: ws, login }, connect)];
     });
   }
 
@@ -166,13 +168,13 @@ export class RskChain implements Chain {
     return Number(await node.rpc.call("eth_blockNumber", [], quantity, { signal })) + 1;
   }
 
-  #feed(node: string, url: string, clock: Clock, connect: ConnectWebSocket): WebSocketFeed {
-    const { log, meter } = this.#host;
+  #feed(node: string, at: Pick<WebSocketFeedOptions, "url" | "login">, connect: ConnectWebSocket): WebSocketFeed {
+    const { clock, log, meter } = this.#host;
     let wasOpen = false;
     return new WebSocketFeed(
       { clock, connect },
       {
-        url,
+        ...at,
         greeting: [SUBSCRIBE],
         onMessage: (text) => {
           const hash = readHead(text);

@@ -15,6 +15,8 @@ export interface WebSocketFeedDeps {
 export interface WebSocketFeedOptions {
   /** `ws:` or `wss:` URL. */
   readonly url: string;
+  /** For a daemon behind a proxy that asks for it (HTTP basic authentication). */
+  readonly login?: { readonly user: string; readonly password: string } | undefined;
   /** Texts that are sent as soon as a connection is open. */
   readonly greeting: readonly string[];
   /** A message of the daemon. May throw: that ends the connection, as what it says is not what was asked for. */
@@ -61,8 +63,9 @@ export class WebSocketFeed {
   }
 
   #connect(): void {
-    const limits = { maxBytes: MAX_BYTES, handshakeMs: HANDSHAKE_MS };
-    const socket = this.#deps.connect(this.#options.url, limits, {
+    const { url, login } = this.#options;
+    const limits = { headers: headersOf(login), maxBytes: MAX_BYTES, handshakeMs: HANDSHAKE_MS };
+    const socket = this.#deps.connect(url, limits, {
       onOpen: () => {
         if (this.#stopped) return;
         for (const text of this.#options.greeting) socket.send(text);
@@ -110,4 +113,9 @@ export class WebSocketFeed {
     this.#told = trouble;
     this.#options.onState?.(trouble);
   }
+}
+
+function headersOf(login: WebSocketFeedOptions["login"]): Readonly<Record<string, string>> {
+  if (login === undefined) return {};
+  return { authorization: `Basic ${Buffer.from(`${login.user}:${login.password}`, "utf8").toString("base64")}` };
 }

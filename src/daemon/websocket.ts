@@ -25,8 +25,10 @@ export interface ClientWebSocket {
   close(): void;
 }
 
-/** Limits of a connection. */
+/** How a connection is opened, and its limits. */
 export interface WebSocketLimits {
+  /** Sent with the opening handshake. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Bytes of a message; a longer one closes the connection. */
   readonly maxBytes: number;
   /** Ms from the first packet to the end of the opening handshake. */
@@ -41,6 +43,7 @@ export const connectWebSocket: ConnectWebSocket = (url, limits, events) => {
   let socket: WebSocket;
   try {
     socket = new WebSocket(url, {
+      headers: { ...limits.headers },
       handshakeTimeout: limits.handshakeMs,
       maxPayload: limits.maxBytes,
       perMessageDeflate: false,

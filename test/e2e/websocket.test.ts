@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { connectWebSocket, type WebSocketLimits } from "../../src/daemon/websocket.ts";
 
-const LIMITS: WebSocketLimits = { maxBytes: 1000, handshakeMs: 500 };
+const LIMITS: WebSocketLimits = { headers: { authorization: "Basic dTpw" }, maxBytes: 1000, handshakeMs: 500 };
 const toClose: (() => void)[] = [];
 afterEach(() => {
   for (const close of toClose.splice(0)) close();
@@ -46,7 +46,8 @@ function connect(url: string, onOpen: (socket: ReturnType<typeof connectWebSocke
 describe("connectWebSocket", () => {
   test("sends text, hears text and pongs, and says that the daemon closed", async () => {
     const { url, server: at } = await server();
-    at.on("connection", (peer) => {
+    at.on("connection", (peer, request) => {
+      expect(request.headers.authorization).toBe("Basic dTpw");
       peer.on("ping", () => setImmediate(() => peer.close(1001)));
       peer.on("message", (data) => peer.send(`echo ${String(data)}`));
     });

@@ -67,7 +67,19 @@ describe("WebSocketFeed", () => {
   test("bounds messages to 1 MiB and the handshake to 10 s", () => {
     const { feed, last } = setUp();
     feed.start();
-    expect(last().limits).toEqual({ maxBytes: 1 << 20, handshakeMs: 10_000 });
+    expect(last().limits).toEqual({ headers: {}, maxBytes: 1 << 20, handshakeMs: 10_000 });
+  });
+
+  test("sends a login with the handshake, and never in the address", () => {
+    const limits: WebSocketLimits[] = [];
+    const connect: ConnectWebSocket = (url, given) => {
+      expect(url).toBe("ws://127.0.0.1/");
+      limits.push(given);
+      return { send() {}, ping() {}, close() {} };
+    };
+    const options = { url: "ws://127.0.0.1/", login: { user: "u", password: "p:q" }, greeting: [], onMessage() {} };
+    new WebSocketFeed({ clock: new FakeClock(), connect }, options).start();
+    expect(limits[0]?.headers).toEqual({ authorization: `Basic ${Buffer.from("u:p:q").toString("base64")}` });
   });
 
   test("connects again after 1, 2, 4 … at most 30 s, and after 1 s once the daemon spoke", () => {
