@@ -9,7 +9,6 @@ import { diskFiles } from "../daemon/files.ts";
 import { connectTcp } from "../daemon/socket.ts";
 import type { ControlPort } from "../host/control-api.ts";
 import { ControlServer } from "../host/control-server.ts";
-import { importWith, PluginLoader } from "../host/loader.ts";
 import { diskPlugins } from "../host/plugin-files.ts";
 import { PluginHost } from "../host/plugin-host.ts";
 import { Bus } from "../kernel/events.ts";
@@ -39,13 +38,12 @@ import { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { chainScopes } from "./chain-scope.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { rpcClient } from "./parts.ts";
+import { pluginLoader, rpcClient } from "./parts.ts";
 import { Reloader } from "./reload.ts";
 import type { Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
-import { OWN_MODULES, PACKAGE_FOLDER } from "./version.ts";
 
 /** Finished blocks whose journal files are kept; a full block takes 8 MB as hex. */
 const JOURNAL_KEEP = 100;
@@ -280,14 +278,6 @@ export function compose(world: World): DependencyContainer {
       ),
   );
   return c;
-}
-
-/** Loads plugins, and hands them this program's own modules. */
-export function pluginLoader(): PluginLoader {
-  return new PluginLoader({
-    clock: systemClock,
-    importModule: importWith({ modules: OWN_MODULES, packageFolder: PACKAGE_FOLDER }),
-  });
 }
 
 function authoriser({ access, bitcoin }: Config): Authoriser {

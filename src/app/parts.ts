@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { diskFiles } from "../daemon/files.ts";
 import { nodeHttpPost } from "../daemon/http.ts";
 import { RpcClient } from "../daemon/rpc.ts";
+import { importWith, PluginLoader } from "../host/loader.ts";
 import type { Config } from "./config/schema.ts";
 import type { NodeSettings } from "./settings.ts";
 import { systemClock } from "./system.ts";
+import { OWN_MODULES, PACKAGE_FOLDER } from "./version.ts";
 
 /** Where the authority key of a data folder is. */
 export function authorityKeyPath(dataDir: string): string {
@@ -23,4 +25,12 @@ export function rpcClient(node: NodeSettings, config: Config): RpcClient {
       timeoutMs: config.templates.rpc_timeout_s * 1000,
     },
   );
+}
+
+/** Loads plugins, and hands them this program's own modules. */
+export function pluginLoader(): PluginLoader {
+  return new PluginLoader({
+    clock: systemClock,
+    importModule: importWith({ modules: OWN_MODULES, packageFolder: PACKAGE_FOLDER }),
+  });
 }

@@ -1,7 +1,8 @@
 /** The requests of the control API as a table: the server routes by it, and docs/control-api.md is written from it. */
 import { Fault } from "../kernel/fault.ts";
 import { PLUGIN_NAME } from "../merge/plugin-manifest.ts";
-import type { AppliedChains, ChainHealth, PluginInfo } from "./plugin-host.ts";
+import type { AppliedChains, ChainHealth } from "./plugin-host.ts";
+import type { PluginInfo } from "./plugin-info.ts";
 
 /** What taking over the configuration file changed. */
 export interface ReloadedConfig extends AppliedChains {

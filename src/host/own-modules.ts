@@ -36,9 +36,10 @@ export function shareOwnModules(modules: Readonly<Record<string, string>>): void
     return;
   }
   const source = `const modules = ${JSON.stringify(modules)};
-export async function resolve(specifier, context, next) {
+const resolve = async (specifier, context, next) => {
   const url = Object.hasOwn(modules, specifier) ? modules[specifier] : undefined;
   return url === undefined ? next(specifier, context) : { url, format: "module", shortCircuit: true };
-}`;
+};
+export { resolve };`;
   nodeModule.register(`data:text/javascript,${encodeURIComponent(source)}`);
 }

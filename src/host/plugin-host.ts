@@ -18,6 +18,7 @@ import { CHAIN_DEADLINES, type ChainDeadlines, type ChainScopes } from "./chain-
 import type { ChainSettings, PluginPlaces } from "./chain-settings.ts";
 import { type Discovery, discover, type FoundPlugin, pluginOf } from "./discovery.ts";
 import type { PluginFiles } from "./plugin-files.ts";
+import { type PluginInfo, pluginInfos } from "./plugin-info.ts";
 import { ChainSupervisor, type SupervisedHealth } from "./supervisor.ts";
 
 /** Everything that the host is configured with. */
@@ -68,19 +69,6 @@ export interface ChainHealth extends SupervisedHealth {
   readonly plugin: string;
   /** `undefined` while the plugin was not loaded. */
   readonly version: string | undefined;
-}
-
-/** A plugin as the API tells it. */
-export interface PluginInfo {
-  readonly name: string;
-  readonly version: string | undefined;
-  readonly origin: FoundPlugin["origin"] | undefined;
-  readonly folder: string;
-  readonly description: string;
-  /** Names of the configured chains that it is the plugin of. */
-  readonly chains: readonly string[];
-  /** Why it cannot be used. */
-  readonly problem: string | undefined;
 }
 
 /** What taking over a configuration changed, by names of chains. */
@@ -348,35 +336,6 @@ export class PluginHost implements Part {
     }
     for (const { fault } of problems) log.warn(`a plugin is passed over: ${describe(fault)}`, { error: fault });
   }
-}
-
-/** What was found, for people. */
-export function pluginInfos(
-  { plugins, problems }: Discovery,
-  chains: readonly { readonly name: string; readonly plugin: string }[],
-): PluginInfo[] {
-  const chainsOf = (name: string): string[] =>
-    chains.filter(({ plugin }) => plugin === name).map((chain) => chain.name);
-  const good = [...plugins.values()].map(({ name, version, origin, folder, description }) => {
-    const problem = problems.find((each) => each.name === name);
-    return { name, version, origin, folder, description, chains: chainsOf(name), problem: sentence(problem?.fault) };
-  });
-  const bad = problems
-    .filter(({ name }) => !plugins.has(name))
-    .map(({ name, folder, fault }) => ({
-      name,
-      version: undefined,
-      origin: undefined,
-      folder,
-      description: "",
-      chains: chainsOf(name),
-      problem: sentence(fault),
-    }));
-  return [...good, ...bad].sort((a, b) => a.name.localeCompare(b.name));
-}
-
-function sentence(fault: Fault | undefined): string | undefined {
-  return fault === undefined ? undefined : describe(fault);
 }
 
 /** Both come from a TOML file or a program's literals: plain data with the same order of keys when nothing was changed. */

@@ -84,7 +84,9 @@ describe("the control socket", () => {
     const running = await chainServer();
     const second = running.folder.run("start", "--devnet", "--json");
     await second.line((line) => line.includes('"listening"'));
-    await until("it says so", () => second.err.some((line) => line.includes("another server listens there")));
+    await until("it says so", () =>
+      second.err.some((line) => /the control API cannot listen.*another server listens there/.test(line)),
+    );
     second.kill("SIGTERM");
     expect(await second.ended).toBe(0);
     expect((await running.ask("GET", "/v1/chains")).status).toBe(200);
@@ -187,6 +189,7 @@ describe("commands", () => {
     expect((await running.chain("other")).restarts).toBe(0);
     const unknown = running.folder.run("chain", "enable", "nmc");
     expect(await unknown.ended).toBe(1);
+    expect(unknown.err.join("\n")).toContain("the running server refused the request");
     expect(unknown.err.join("\n")).toContain("no chain of that name is configured (chain nmc, configured fake, other)");
     expect(await running.stop()).toBe(0);
   });

@@ -98,6 +98,36 @@ describe("a mistake in the configuration ends the program with code 2 before any
   });
 });
 
+describe("doctor", () => {
+  test("starts each chain and says whether it has work, or what keeps it from having any", async () => {
+    const folder = new ChainFolder(["fake", "silent"]);
+    folder.plugin("silent", {
+      source: `export const plugin = {
+        name: "silent", api: 1, coin: { symbol: "S", decimals: 8 }, config: { safeParse: (data) => ({ success: true, data }) },
+        open: (_, host) => ({
+          start: async () => host.trouble("no daemon answers at 127.0.0.1:8336"),
+          stop: async () => {}, commit: () => {}, submit: async () => {}, status: async () => {},
+        }),
+      };`,
+    });
+    folder.write(
+      '[chains.fake]\n[chains.silent]\n[chains.wrong]\nplugin = "fake"\ntipp = 1\n[chains.rests]\nenabled = false\n',
+    );
+    const doctor = folder.run("doctor", "--json");
+    expect(await doctor.ended).toBe(3);
+    const { findings } = JSON.parse(doctor.out[0] ?? "");
+    const of = (name: string) => findings.find(({ check }: { check: string }) => check === `chain ${name}`);
+    expect(of("fake")).toMatchObject({
+      result: "ok",
+      detail: expect.stringMatching(/work at height 5, difficulty \d/),
+    });
+    expect(of("silent")).toMatchObject({ result: "failed", detail: "no daemon answers at 127.0.0.1:8336" });
+    expect(of("wrong")).toMatchObject({ result: "failed", detail: expect.stringContaining('did you mean "tip"?') });
+    expect(of("rests")).toBeUndefined();
+    expect(findings.find(({ check }: { check: string }) => check === "coinbase").detail).toContain("commitment");
+  });
+});
+
 describe("while a miner mines,", () => {
   test.each([
     ["hang-in-start", "starting"],

@@ -4,7 +4,9 @@ import { access, constants } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { addressOfScript } from "../../bitcoin/address.ts";
+import { diskFiles } from "../../daemon/files.ts";
 import { connectTcp } from "../../daemon/socket.ts";
+import { readToken } from "../../host/control-server.ts";
 import { toHex, utf8 } from "../../kernel/bytes.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
@@ -15,19 +17,10 @@ import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/au
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
 import { authorityKeyPath, rpcClient } from "../parts.ts";
-import { absolute, nodesOf, parseHostPort, payoutScriptOf } from "../settings.ts";
+import { absolute, controlOf, mergeSettingsOf, nodesOf, parseHostPort, payoutScriptOf } from "../settings.ts";
 import { systemClock } from "../system.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly check: string;
-  readonly result: "ok" | "warning" | "failed";
-  /** What was seen. */
-  readonly detail: string;
-  /** What to do; only for warnings and failures. */
-  readonly fix?: string;
-}
+import { checkChains, type Finding } from "./doctor-chains.ts";
 
 /** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
 const CLOCK_TOLERANCE_MS = 10_000;
@@ -73,10 +66,14 @@ function checksOf(loaded: LoadedConfig): Check[] {
     guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
     guarded("payout", async () => checkPayoutScript(loaded)),
     guarded("coinbase", async () => {
-      checkCoinbaseFits({ tag: utf8(config.bitcoin.pool_tag) });
-      return [ok("coinbase", `height, tag ${JSON.stringify(config.bitcoin.pool_tag)} and extranonce fit 100 bytes`)];
+      const mergeMining = mergeSettingsOf(loaded).chains.length > 0;
+      checkCoinbaseFits({ tag: utf8(config.bitcoin.pool_tag), mergeMining });
+      const fits = `height, ${mergeMining ? "commitment, " : ""}tag ${JSON.stringify(config.bitcoin.pool_tag)} and extranonce`;
+      return [ok("coinbase", `${fits} fit 100 bytes`)];
     }),
+    guarded("control API", () => checkControl(loaded)),
     guarded("Bitcoin nodes", () => checkNodes(loaded)),
+    guarded("chains", () => checkChains(loaded, failed)),
   ];
 }
 
@@ -142,6 +139,14 @@ function checkListen(address: string): Promise<Finding[]> {
     );
     server.listen({ host, port }, () => server.close(() => resolve([ok("listening address", `${address} is free`)])));
   });
+}
+
+/** Its socket is made by the start; a token must be there before. */
+async function checkControl(loaded: LoadedConfig): Promise<Finding[]> {
+  const control = controlOf(loaded);
+  if (control?.kind !== "tcp") return [];
+  await readToken(diskFiles, control.tokenFile);
+  return [ok("control API", `a token for ${loaded.config.control.listen} is there`)];
 }
 
 function checkPayoutScript(loaded: LoadedConfig): Finding[] {

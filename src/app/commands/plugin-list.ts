@@ -1,7 +1,8 @@
 /** `plugin list`: which plugins there are, which chains use them, and how those are. */
 import { type Discovery, discover } from "../../host/discovery.ts";
 import { diskPlugins } from "../../host/plugin-files.ts";
-import { type ChainHealth, type PluginInfo, pluginInfos } from "../../host/plugin-host.ts";
+import type { ChainHealth } from "../../host/plugin-host.ts";
+import { type PluginInfo, pluginInfos } from "../../host/plugin-info.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { askServer } from "../control-client.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { configSchema } from "../../../src/app/config/schema.ts";
 import { startServer } from "../../../src/app/run.ts";
-import { parseHostPort } from "../../../src/app/settings.ts";
+import { mergeSettingsOf, parseHostPort } from "../../../src/app/settings.ts";
 import { systemClock, systemRandom } from "../../../src/app/system.ts";
 import { TOKENS } from "../../../src/app/tokens.ts";
 import { scriptOfAddress } from "../../../src/bitcoin/address.ts";
@@ -76,7 +76,9 @@ export async function startPool(node: DevnetNode, options: PoolOptions = {}): Pr
   const log = recordingLog();
   const dataDir = mkdtempSync(join(tmpdir(), "interop-pool-"));
   const settings = {
+    ...mergeSettingsOf({ config, file: undefined, folder: dataDir }),
     config,
+    control: undefined,
     network: "regtest",
     listen: parseHostPort(options.listen ?? "127.0.0.1:0"),
     dataDir,
