@@ -53,6 +53,6 @@ function byNumber({ chain }: RskContext, args: readonly unknown[]): RskBlock | u
   const which = textArgument(args, 0);
   if (which === "latest" || which === "pending") return chain.tip;
   if (which === "earliest") return chain.at(0);
-  if (!/^0x[0-9a-f]+$/i.test(which)) throw new RpcError(RSK_RPC.INVALID_PARAMS, `invalid blocknumber ${which}`);
+  if (!/^0x[0-9a-f]+$/i.test(which)) throw new RpcError(RSK_RPC.INVALID_PARAMS, `Invalid block identifier '${which}'`);
   return chain.at(Number(which));
 }

@@ -43,15 +43,9 @@ export function lastIndexOf(haystack: Uint8Array, needle: Uint8Array): number {
   return -1;
 }
 
-/**
- * The coinbase with whole blocks of 64 bytes before its last tag replaced by their count and the state of SHA-256 behind them.
- * Throws `RangeError` when too much follows the tag, as rskj does before it looks at the proof at all.
- */
+/** The coinbase with whole blocks of 64 bytes before its last tag replaced by their count and the state of SHA-256 behind them. */
 export function compress(coinbase: Uint8Array): Uint8Array {
   const tagAt = lastIndexOf(coinbase, TAG);
-  if (coinbase.length - tagAt - TAG.length - HASH_SIZE > MAX_BYTES_AFTER) {
-    throw new RangeError("More than 128 bytes after ROOTSTOCK tag");
-  }
   const hashed = Math.floor(Math.max(0, tagAt) / SHA256_BLOCK) * SHA256_BLOCK;
   const state = newState();
   for (let at = 0; at < hashed; at += SHA256_BLOCK) absorbBlock(state, coinbase, at);

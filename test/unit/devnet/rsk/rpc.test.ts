@@ -17,10 +17,10 @@ const ofRsk = (recorded.exchanges as unknown as readonly Exchange[]).filter(({ d
 type Net = ReturnType<typeof rsk>;
 type Json = Readonly<Record<string, unknown>>;
 
-const ask = async (net: Net, request: unknown): Promise<Json> => {
+const ask = async (net: Net, request: unknown, expected = 200): Promise<Json> => {
   const text = typeof request === "string" ? request : JSON.stringify(request);
   const { status, body } = await answerRskj(text, (method, params) => net.daemon.call(method, params), never);
-  expect(status).toBe(200);
+  expect(status).toBe(expected);
   return JSON.parse(body) as Json;
 };
 const block = async (net: Net, which: string): Promise<Json> =>
@@ -66,17 +66,29 @@ describe("recorded answers", () => {
   });
 
   test.each([
-    ["no JSON", "{", { code: -32700, message: "JSON parse error" }],
-    ["no method", "{}", { code: -32602, message: "method parameters invalid" }],
+    ["no JSON", "{", 400, { id: "null", error: { code: -32700, message: "JSON parse error" } }],
+    ["no object", "5", 400, { id: "null", error: { code: -32600, message: "invalid request" } }],
+    ["no method", "{}", 200, { error: { code: -32601, message: "method not found" } }],
     [
       "named parameters",
       '{"method":"eth_chainId","params":{}}',
-      { code: -32602, message: "method parameters invalid" },
+      400,
+      { error: { code: -32602, message: "method parameters invalid" } },
     ],
-    ["too few", '{"method":"eth_getBlockByHash"}', { code: -32602, message: "method parameters invalid" }],
-    ["a height in words", '{"method":"eth_getBlockByNumber","params":["one"]}', { code: -32602 }],
-  ])("%s is an error", async (_what, request, error) => {
-    expect(await ask(rsk(), request)).toMatchObject({ error });
+    [
+      "too few",
+      '{"method":"eth_getBlockByHash"}',
+      400,
+      { error: { code: -32602, message: "method parameters invalid" } },
+    ],
+    [
+      "a height in words",
+      '{"method":"eth_getBlockByNumber","params":["one"]}',
+      400,
+      { error: { code: -32602, message: "Invalid block identifier 'one'" } },
+    ],
+  ])("%s is an error", async (_what, request, status, answer) => {
+    expect(await ask(rsk(), request, status)).toMatchObject(answer);
   });
 
   test("a batch is answered in its order", async () => {
@@ -246,7 +258,7 @@ describe("submissions", () => {
       expect(await ask(net, request)).toMatchObject({ error: { code: -32603, message: "Internal server error" } });
     };
     const outputs = [tagScript(work.blockHashForMergedMining), Buffer.alloc(116)];
-    await internalError(partialMerkle(taggedParent(work, { outputs })));
+    await refused(partialMerkle(taggedParent(work, { outputs })), -33000, /^Invalid block/);
     await internalError(withParam(1, "00"));
     await internalError(withParam(1, `0x${params[1]}`));
     await internalError(withParam(2, "zz"));
