@@ -55,7 +55,12 @@ test("a folder may be reached through a link", async () => {
 
 test.each([
   ["no folder", (folder: string) => rmSync(folder, { recursive: true }), "there is no such file", "package.json"],
-  ["no rehearsal", (folder: string) => rmSync(join(folder, "kit.js")), "has no rehearsal", "plugins/template has one"],
+  [
+    "no rehearsal",
+    (folder: string) => rmSync(join(folder, "kit.js")),
+    "the folder of a plugin has no rehearsal",
+    "plugins/template has one",
+  ],
   [
     "a rehearsal that is none",
     (folder: string) => writeFileSync(join(folder, "kit.js"), "export const rehearsal = {};"),

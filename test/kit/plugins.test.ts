@@ -38,8 +38,10 @@ test("every plugin has a rehearsal", () => {
   expect(without).toEqual([]);
 });
 
-describe.each(plugins)("plugin $plugin.name", ({ plugin, rehearsal, packageJson, folder }) => {
+// Side by side, since they mostly wait; the checks of one plugin one after the other.
+describe.concurrent.each(plugins)("plugin $plugin.name", ({ plugin, rehearsal, packageJson, folder }) => {
   for (const check of checks(plugin, rehearsal, { packageJson, folder })) {
-    test.skipIf(check.leftOut !== undefined)(`${check.rule}: ${check.says}`, { timeout: 30_000 }, check.run);
+    const options = { sequential: true, timeout: 60_000, skip: check.leftOut !== undefined } as const;
+    test(`${check.rule}: ${check.says}`, options, check.run);
   }
 });

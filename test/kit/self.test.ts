@@ -5,7 +5,7 @@ import type { Rehearsal } from "../../src/kit/rehearsal.ts";
 import { type ChainPlugin, concat, Fault, fromHex, opReturn, toHex, utf8, z } from "../../src/plugin.ts";
 import { config, goodWays, packageJson, pretendCoin, pretendRehearsal, withChain } from "./pretend-coin.ts";
 
-const WITHIN_MS = 1200;
+const WITHIN_MS = 2000;
 
 /** A plugin, its rehearsal and its package.json with one thing wrong. */
 interface Broken {
@@ -125,7 +125,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   "commit-fast": {
     plugin: withChain((chain) => ({
       commit: (work) => {
-        busy(2);
+        busy(1.5);
         return chain.commit(work);
       },
     })),
