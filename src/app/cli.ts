@@ -66,8 +66,10 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
     });
   cli
     .command("demo")
-    .description("watch a miner find Bitcoin blocks: embedded node, this server and a CPU miner in one process")
-    .option("--once", "end as soon as a block was found and accepted", false)
+    .description(
+      "watch a miner find Bitcoin, Namecoin and RSK blocks with the same hashes: embedded daemons, this server and a CPU miner in one process",
+    )
+    .option("--once", "end as soon as each of the three chains accepted a block", false)
     .addOption(json("print JSON lines; the last one sums up"))
     .action(async (options) => {
       const { demo } = await import("./commands/demo.ts");

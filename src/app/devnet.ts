@@ -1,22 +1,36 @@
-/** The embedded default: a regtest node in this process, and the settings of a server that mines on it. */
+/**
+ * The embedded default: a regtest Bitcoin node, a Namecoin daemon and an RSK node in this process, and the settings of a
+ * server that mines on all three.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scriptOfAddress } from "../bitcoin/address.ts";
 import { compactFromTarget, targetOfDifficulty } from "../bitcoin/target.ts";
+import { NamecoinDaemon } from "../devnet/namecoin/daemon.ts";
 import { DevnetNode } from "../devnet/node/node.ts";
+import { RskDaemon } from "../devnet/rsk/daemon.ts";
+import { HOST_KEYS } from "../host/chain-settings.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { LoadedConfig } from "./config/load.ts";
-import { configSchema } from "./config/schema.ts";
+import { type Config, configSchema } from "./config/schema.ts";
 import { controlOf, mergeSettingsOf, parseHostPort, type Settings, tagOf } from "./settings.ts";
 import { systemClock, systemRandom } from "./system.ts";
 
-/** About 6 million hashes a block: some seconds for one thread of the CPU miner. */
-export const DEVNET_DIFFICULTY = 6e6 / 2 ** 32;
+/** Hashes that a block takes on average. One thread of the CPU miner does about 1.5 million a second. */
+const HASHES = { rsk: 2e6, namecoin: 4e6, bitcoin: 8e6 };
+/** Mean time between blocks that others find on the auxiliary chains, ms. */
+const OTHERS_EVERY_MS = { rsk: 12_000, namecoin: 25_000 };
+/** Difficulty below which a chain binds no channel: far below these chains', which miners that are CPUs would miss otherwise. */
+const CLAMP_MIN_DIFFICULTY = 1e-6;
 
 /** BIP173's example key on regtest: nobody needs these coins. */
-const DEVNET_PAYOUT = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+const BITCOIN_PAYOUT = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+/** The same key as an address of Namecoin's regtest. */
+const NAMECOIN_PAYOUT = "mrCDrCybB6J1vRfbwM5hemdJz73FwDBC8r";
+/** Blocks until RSK pays on regtest. */
+const RSK_MATURITY = 10;
 
 /** Configuration for miners that are CPUs watched by people: a share a second, told at once. */
 export function devnetConfig(): LoadedConfig {
@@ -24,17 +38,22 @@ export function devnetConfig(): LoadedConfig {
   return { config, file: undefined, folder: process.cwd() };
 }
 
-/** A started node and what a server on it is configured with. */
+/** Started daemons and what a server on them is configured with. */
 export interface Devnet {
   readonly node: DevnetNode;
+  readonly namecoin: NamecoinDaemon;
+  readonly rsk: RskDaemon;
   readonly settings: Settings;
-  /** Stops the node and removes the folder; to be stopped after the server. */
+  /** A configuration with its chains `namecoin` and `rsk` on the embedded daemons. */
+  adapt(loaded: LoadedConfig): LoadedConfig;
+  /** Stops the daemons and removes the folder; to be stopped after the server. */
   readonly part: Part;
 }
 
 /**
- * Starts the node. Everything but its nodes, network and payout is taken from `loaded`; found blocks are journalled in a
- * temporary folder. Throws `Fault` `config-*` or `devnet-*`; nothing is left running then.
+ * Starts the daemons. Everything but the Bitcoin nodes, network and payout, and the daemons of `namecoin` and `rsk`, is taken from
+ * `loaded`; found blocks are journalled in a temporary folder. Throws `Fault` `config-*` or `devnet-*`; nothing is left
+ * running then.
  */
 export async function startDevnet(
   loaded: LoadedConfig,
@@ -42,38 +61,38 @@ export async function startDevnet(
   log: Log,
   signal: AbortSignal,
 ): Promise<Devnet> {
-  const { config } = loaded;
   const address = parseHostPort(listen);
-  const merge = mergeSettingsOf(loaded);
-  const tag = tagOf(config.bitcoin, merge.chains);
+  // Before the daemons, whose sockets keep the process alive: nothing may fail once they run.
+  const tag = tagOf(loaded.config.bitcoin, mergeSettingsOf(adapted(loaded, { namecoin: {}, rsk: {} })).chains);
   // Without a file nobody knows where the socket would be.
   const control = loaded.file === undefined ? undefined : controlOf(loaded);
-  const node = new DevnetNode(
-    { clock: systemClock, random: systemRandom(), log },
-    {
-      nBits: compactFromTarget(targetOfDifficulty(DEVNET_DIFFICULTY)),
-      transactions: { atLeast: 12, perSecond: 2, atMost: 200 },
-    },
-  );
-  // Before the node, whose sockets keep the process alive: nothing may fail once it runs.
+  const { node, namecoin, rsk } = daemons(log);
   const dataDir = await mkdtemp(join(tmpdir(), "bllvm-stratum-v2-devnet-"));
-  const removeDataDir = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
+  const stop = async (): Promise<void> => {
+    for (const each of [rsk, namecoin, node]) await each.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
   try {
-    await node.start(signal);
+    for (const each of [node, namecoin, rsk]) await each.start(signal);
   } catch (error) {
-    await removeDataDir();
+    await stop();
     throw error;
   }
+  const adapt = (config: LoadedConfig): LoadedConfig => adapted(config, tablesOf(namecoin, rsk));
+  const { config } = adapt(loaded);
   return {
     node,
+    namecoin,
+    rsk,
+    adapt,
     settings: {
-      ...merge,
+      ...mergeSettingsOf({ ...loaded, config }),
       config,
       control,
       network: "regtest",
       listen: address,
       dataDir,
-      payoutScript: scriptOfAddress(DEVNET_PAYOUT, "regtest"),
+      payoutScript: scriptOfAddress(BITCOIN_PAYOUT, "regtest"),
       tag,
       versionRollingMask: Number(config.jobs.version_rolling_mask),
       nodes: [
@@ -85,13 +104,63 @@ export async function startDevnet(
         },
       ],
     },
-    part: {
-      name: "devnet",
-      start: async () => undefined,
-      async stop() {
-        await node.stop();
-        await removeDataDir();
-      },
+    part: { name: "devnet", start: async () => undefined, stop },
+  };
+}
+
+function daemons(log: Log): Pick<Devnet, "node" | "namecoin" | "rsk"> {
+  const deps = { clock: systemClock, random: systemRandom(), log };
+  return {
+    node: new DevnetNode(deps, {
+      nBits: nBitsOf(HASHES.bitcoin),
+      transactions: { atLeast: 12, perSecond: 2, atMost: 200 },
+    }),
+    namecoin: new NamecoinDaemon(deps, {
+      nBits: nBitsOf(HASHES.namecoin),
+      zmqPort: 0,
+      blockEveryMs: OTHERS_EVERY_MS.namecoin,
+      transactionEveryMs: 10_000,
+    }),
+    rsk: new RskDaemon(deps, {
+      difficulty: HASHES.rsk,
+      wsPort: 0,
+      blockEveryMs: OTHERS_EVERY_MS.rsk,
+      transactionEveryMs: 250,
+    }),
+  };
+}
+
+function nBitsOf(hashes: number): number {
+  return compactFromTarget(targetOfDifficulty(hashes / 2 ** 32));
+}
+
+type Tables = Readonly<Record<"namecoin" | "rsk", Readonly<Record<string, unknown>>>>;
+
+/** The keys of the plugins. */
+function tablesOf(namecoin: NamecoinDaemon, rsk: RskDaemon): Tables {
+  const { url, user, password, zmqAddress } = namecoin;
+  return {
+    namecoin: {
+      payout: NAMECOIN_PAYOUT,
+      network: "regtest",
+      daemons: [{ name: "devnet", url, user, password, zmq_hashblock: zmqAddress }],
     },
+    rsk: { maturity: RSK_MATURITY, daemons: [{ name: "devnet", url: rsk.url, ws: rsk.wsUrl }] },
+  };
+}
+
+/** `loaded` with these chains; what it says of when they are mined stays. */
+function adapted(loaded: LoadedConfig, tables: Tables): LoadedConfig {
+  const chains: Config["chains"] = { ...loaded.config.chains };
+  for (const [name, table] of Object.entries(tables)) {
+    const ours: readonly string[] = HOST_KEYS;
+    const kept = Object.entries(chains[name] ?? {}).filter(([key]) => ours.includes(key));
+    chains[name] = { enabled: true, ...Object.fromEntries(kept), plugin: name, ...table };
+  }
+  const { merge_mining } = loaded.config;
+  const clamp = Math.min(merge_mining.clamp_min_difficulty, CLAMP_MIN_DIFFICULTY);
+  return {
+    ...loaded,
+    config: { ...loaded.config, chains, merge_mining: { ...merge_mining, clamp_min_difficulty: clamp } },
   };
 }

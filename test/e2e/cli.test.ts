@@ -14,16 +14,30 @@ async function devnetServer(): Promise<{ server: Program; listening: string; aut
 }
 
 describe("demo", () => {
-  test("--once --json ends when a block was found and accepted, and sums up in its last line", async () => {
+  test("--once --json ends when each of the three chains accepted a block, and sums up in its last line", async () => {
     const demo = program(["demo", "--once", "--json"], { cwd: folder });
-    expect(await demo.ended).toBe(0);
+    expect(await demo.ended, demo.err.join("\n")).toBe(0);
     const lines = demo.out.map((line) => JSON.parse(line));
     const last = lines.at(-1);
+    expect(last.event).toBe("summary");
     expect(last.bitcoin.blocksAccepted).toBeGreaterThanOrEqual(1);
+    expect(last.bitcoin.blocksRejected).toBe(0);
+    for (const chain of ["namecoin", "rsk"]) {
+      expect(last.chains[chain].blocksAccepted).toBeGreaterThanOrEqual(1);
+      expect(last.chains[chain].blocksFound).toBeGreaterThanOrEqual(last.chains[chain].blocksAccepted);
+      expect(last.chains[chain].blocksRejected).toBe(0);
+      const accepted = lines.filter(({ event, chain: of }) => event === "auxBlockAccepted" && of === chain);
+      expect(accepted).toHaveLength(last.chains[chain].blocksAccepted);
+      expect(lines.some(({ event, chain: of }) => event === "chain" && of === chain)).toBe(true);
+    }
     expect(last.shares.accepted).toBeGreaterThanOrEqual(1);
     expect(last.shares.rejected).toBeLessThanOrEqual(1);
     expect(last.elapsedMs).toBeGreaterThan(0);
     expect(lines.some(({ event }) => event === "blockAccepted")).toBe(true);
+    // A header that is a Bitcoin block meets the easier targets of the others too.
+    const headers = lines.filter(({ event }) => event === "blockAccepted" || event === "auxBlockFound");
+    const { hash } = headers.find(({ event }) => event === "blockAccepted");
+    expect(headers.some(({ event, header }) => event === "auxBlockFound" && header === hash)).toBe(true);
   });
 });
 
@@ -41,6 +55,27 @@ describe("start --devnet and mine", () => {
     }
     server.kill("SIGTERM");
     expect(await server.ended).toBe(0);
+  });
+
+  test("its miner's blocks are Namecoin's and RSK's too, as a configuration allows, which can be read again", async () => {
+    const file = join(folder, "devnet.toml");
+    const write = (more: string): void =>
+      writeFileSync(file, `[stratum_v2]\ndata_dir = "devnet-data"\n[vardiff]\nshares_per_minute = 120\n${more}`);
+    write('[chains.namecoin]\nenabled = false\npayout = "not for the devnet"\n');
+    const server = program(["start", "--devnet", "-c", file, "--listen", "127.0.0.1:0", "--json"], { cwd: folder });
+    const { url } = JSON.parse(await server.line((line) => line.includes('"listening"')));
+    const miner = program(["mine", url, "--json"], { cwd: folder });
+    const isLogged = (text: RegExp): boolean => server.err.some((line) => text.test(line));
+    await expect.poll(() => isLogged(/rsk block .* was accepted/), { timeout: 30_000 }).toBe(true);
+    expect(isLogged(/namecoin block/)).toBe(false);
+    write("");
+    server.kill("SIGHUP");
+    await expect.poll(() => isLogged(/namecoin block .* was accepted/), { timeout: 30_000 }).toBe(true);
+    miner.kill("SIGINT");
+    await miner.ended;
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+    expect(server.err.filter((line) => /"level":(50|"error")/.test(line))).toEqual([]);
   });
 
   test("a miner that expects another authority key does not mine", async () => {

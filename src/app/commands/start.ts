@@ -66,16 +66,17 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<{ world: World; before: readonly Part[] }> {
   const { config, file } = loaded;
-  const reload = file === undefined ? {} : { reload: () => loadConfig(options.config) };
   const listen =
     options.listen ?? (options.devnet && file === undefined ? DEVNET_LISTEN : config.stratum_v2.listen_addr);
   if (options.devnet) {
-    const { settings, part } = await startDevnet(loaded, listen, log, signal);
+    const { settings, part, adapt } = await startDevnet(loaded, listen, log, signal);
     const authoritySecretKey = generateAuthoritySecretKey(systemRandom());
-    return { world: { settings, authoritySecretKey, log, ...reload }, before: [part] };
+    const adapted = file === undefined ? {} : { reload: () => adapt(loadConfig(options.config)) };
+    return { world: { settings, authoritySecretKey, log, ...adapted }, before: [part] };
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
   const authoritySecretKey = await authorityKeyOf(settings.dataDir, log);
+  const reload = file === undefined ? {} : { reload: () => loadConfig(options.config) };
   return { world: { settings, authoritySecretKey, log, ...reload }, before: [] };
 }
 
