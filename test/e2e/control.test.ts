@@ -82,7 +82,7 @@ describe("the control socket", () => {
 
   test("a second server on the same data folder goes on without the API; a dead socket is replaced", async () => {
     const running = await chainServer();
-    const second = running.folder.run("start", "--devnet", "--json");
+    const second = running.folder.run("start", "--json");
     await second.line((line) => line.includes('"listening"'));
     await until("it says so", () =>
       second.err.some((line) => /the control API cannot listen.*another server listens there/.test(line)),
@@ -93,7 +93,7 @@ describe("the control socket", () => {
     running.server.kill("SIGKILL");
     await running.server.ended;
     expect(existsSync(join(running.folder.path, "data/control.sock"))).toBe(true);
-    const third = running.folder.run("start", "--devnet", "--json");
+    const third = running.folder.run("start", "--json");
     await third.line((line) => line.includes('"listening"'));
     expect((await running.ask("GET", "/v1/chains")).status).toBe(200);
     third.kill("SIGTERM");

@@ -26,7 +26,7 @@ describe("a plugin's folder", () => {
     );
     writeFileSync(join(decoy, "x.js"), 'throw new Error("the decoy was loaded");');
     folder.write("[chains.mine]\n");
-    const server = folder.run("start", "--devnet");
+    const server = folder.run("start");
     expect(await server.ended).toBe(2);
     expect(server.err.join("\n")).toMatch(/exports .*PLUGIN_API.*RpcStage/);
   });
@@ -90,7 +90,7 @@ describe("a mistake in the configuration ends the program with code 2 before any
     folder.plugin("twice", { folder: "plugins/one" });
     folder.plugin("twice", { folder: "plugins/two" });
     folder.write(chains, seed);
-    const server = folder.run("start", "--devnet");
+    const server = folder.run("start");
     expect(await server.ended).toBe(2);
     expect(server.err.join("\n")).toMatch(says);
     expect(server.err.join("\n")).toContain("what to do: ");

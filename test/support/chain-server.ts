@@ -1,10 +1,12 @@
-/** The built program on its embedded node, with throwaway plugin folders outside the checkout and its control socket at hand. */
+/** The built program on a devnet node, with throwaway plugin folders outside the checkout and its control socket at hand. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
+import { compactFromTarget, targetOfDifficulty } from "../../src/bitcoin/target.ts";
+import { DevnetNode } from "../../src/devnet/node/node.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
 import { decodeAuthorityPublicKey } from "../../src/sv2/noise/authority-key.ts";
@@ -24,6 +26,12 @@ min_difficulty = ${2 ** -26}
 max_difficulty = ${2 ** -26}
 [merge_mining]
 plugins_dir = "plugins"
+[bitcoin]
+network = "regtest"
+payout = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+[[bitcoind]]
+url = "NODE"
+cookie_file = ".cookie"
 `;
 
 /** A plugin that does as its table says: the ways in which plugins go wrong, by name. */
@@ -93,14 +101,14 @@ export interface ChainServerOptions {
   readonly seed?: string;
   /** Names of plugin folders. */
   readonly plugins?: readonly string[];
-  /** Left out, the server must start. */
-  readonly fails?: boolean;
 }
 
 /** A folder with a configuration and plugins, and what a test does with them. */
 export class ChainFolder {
   readonly path = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-chains-"));
   readonly config = join(this.path, "config.toml");
+  /** The Bitcoin node's URL; nothing listens there unless a test sees to it. */
+  node = "http://127.0.0.1:1";
 
   constructor(plugins: readonly string[] = ["fake"]) {
     onTestFinished(() => rmSync(this.path, { recursive: true, force: true }));
@@ -129,7 +137,7 @@ export class ChainFolder {
 
   /** Writes the configuration: the base and what is given. */
   write(chains = "", seed = ""): void {
-    writeFileSync(this.config, `${BASE.replace("SEED", seed)}${chains}`);
+    writeFileSync(this.config, `${BASE.replace("SEED", seed).replace("NODE", this.node)}${chains}`);
   }
 
   /** Runs a command of the program with this configuration. */
@@ -165,11 +173,18 @@ export interface ChainServer {
   stop(): Promise<number>;
 }
 
-/** Starts `start --devnet -c config.toml --json` and resolves once miners can connect. */
+/** Starts `start -c config.toml --json` on a node of its own, and resolves once miners can connect. */
 export async function chainServer(options: ChainServerOptions = {}): Promise<ChainServer> {
   const folder = new ChainFolder(options.plugins);
+  const node = new DevnetNode(
+    { clock: systemClock, random: systemRandom(), log: silentLog },
+    { cookieDirectory: folder.path, nBits: compactFromTarget(targetOfDifficulty(1)) },
+  );
+  await node.start(new AbortController().signal);
+  onTestFinished(() => node.stop());
+  folder.node = node.url;
   folder.write(options.chains, options.seed);
-  const server = folder.run("start", "--devnet", "--json");
+  const server = folder.run("start", "--json");
   const { listening, authorityPublicKey } = JSON.parse(await server.line((line) => line.includes('"listening"')));
   const ask: ChainServer["ask"] = (method, path) => askSocket(join(folder.path, "data/control.sock"), method, path);
   const chain = async (name: string): Promise<ToldChain> => {
