@@ -1,9 +1,11 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { mergeBenches, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
@@ -21,14 +23,43 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   async vardiff() {
     for (const { name, ours, sri } of vardiffLines()) line(name, ours, `SRI: ${sri}`);
   },
+  async merge() {
+    await rows(mergeBenches);
+    const { medianMs, worstMs } = await shareToProof();
+    line("winning share to proof handed to the plugin, on disk before", ms(medianMs), `worst ${ms(worstMs)}`);
+    for (const scenario of ["10000:extended:zmq", "10000:extended:wait", "10000:standard:zmq"])
+      apart(`tip=${scenario}`);
+  },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
     for (const scenario of ["1000:standard", "1000:extended", "10000:standard", "10000:extended"]) {
-      const args = ["--expose-gc", fileURLToPath(import.meta.url), `server=${scenario}`];
-      process.stdout.write(execFileSync(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }));
+      apart(`server=${scenario}`);
     }
   },
 };
+
+/** Runs one scenario in a process of its own. */
+function apart(scenario: string): void {
+  const args = ["--expose-gc", fileURLToPath(import.meta.url), scenario];
+  process.stdout.write(execFileSync(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }));
+}
+
+/** One scenario of the merge group, `count:channel:notice`. */
+async function tip(scenario: string): Promise<void> {
+  const [count, channel, notice] = scenario.split(":");
+  const kind = channel === "standard" ? "standard" : "extended";
+  for (const { name, medianMs, worstMs } of await measureAuxTip(
+    Number(count),
+    kind,
+    notice === "zmq" ? "zmq" : "wait",
+  )) {
+    line(name, ms(medianMs), `worst ${ms(worstMs)}`);
+  }
+}
+
+function ms(value: number): string {
+  return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ms`;
+}
 
 /** One scenario of the server group, `count:channel`. */
 async function server(scenario: string): Promise<void> {
@@ -56,6 +87,10 @@ async function main(wanted: readonly string[]): Promise<number> {
   const [scenario] = wanted;
   if (scenario?.startsWith("server=")) {
     await server(scenario.slice("server=".length));
+    return 0;
+  }
+  if (scenario?.startsWith("tip=")) {
+    await tip(scenario.slice("tip=".length));
     return 0;
   }
   const unknown = wanted.filter((name) => !(name in GROUPS));

@@ -20,6 +20,7 @@ import type { ChainPolicy, Proof } from "../../src/merge/plugin.ts";
 import type { AuxWork } from "../../src/mining/aux.ts";
 import type { HashedShare } from "../../src/mining/downstream-deps.ts";
 import { type Job, jobMerkleRoot } from "../../src/mining/job.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { type Bench, repeated } from "./bench.ts";
 import { median } from "./clients.ts";
 import { benchTemplate } from "./shares.ts";
@@ -110,16 +111,19 @@ function hashedShare(job: Job, nonce: number): HashedShare {
   };
 }
 
+/** Offered work expires by a timer, which would keep the process alive. */
+const standing = (count: number): MergeMining => benchMerge(count, undefined, undefined, new FakeClock(0));
+
 /** The look of merge mining at one share, and the composition of one job. */
 export const mergeBenches: readonly Bench[] = [
   ...[0, 1, 4, 8].map((count) => {
-    const merge = benchMerge(count);
+    const merge = standing(count);
     offerAll(merge, 1);
     const share = hashedShare(benchMergeJob(merge, 1), 1);
     return repeated(`look at a share for ${count} chains`, 20_000, () => merge.hashed(share));
   }),
   ...[0, 1, 4, 8].map((count) => {
-    const merge = benchMerge(count);
+    const merge = standing(count);
     offerAll(merge, 1);
     return repeated(`compose and verify a job with ${count} chains`, 20, (n) => benchMergeJob(merge, n + 1));
   }),
