@@ -64,7 +64,7 @@ export interface MergeMiningOptions {
 
 /** Values for every network. */
 export const MERGE_MINING_DEFAULTS: MergeMiningOptions = {
-  coalesceMs: 50,
+  coalesceMs: 20,
   clampMinDifficulty: 1,
   sizeLimitBytes: undefined,
   queueSize: 64,
