@@ -19,7 +19,7 @@ import { controlOf, mergeSettingsOf, parseHostPort, type Settings, tagOf } from 
 import { systemClock, systemRandom } from "./system.ts";
 
 /** Hashes that a block takes on average. One thread of the CPU miner does about 1.5 million a second. */
-const HASHES = { rsk: 2e6, namecoin: 4e6, bitcoin: 8e6 };
+const HASHES = { rsk: 1.5e6, namecoin: 3e6, bitcoin: 6e6 };
 /** Mean time between blocks that others find on the auxiliary chains, ms. */
 const OTHERS_EVERY_MS = { rsk: 12_000, namecoin: 25_000 };
 /** Difficulty below which a chain binds no channel: far below these chains', which miners that are CPUs would miss otherwise. */
@@ -32,9 +32,13 @@ const NAMECOIN_PAYOUT = "mrCDrCybB6J1vRfbwM5hemdJz73FwDBC8r";
 /** Blocks until RSK pays on regtest. */
 const RSK_MATURITY = 10;
 
-/** Configuration for miners that are CPUs watched by people: a share a second, told at once. */
+/** Least share difficulty: seven shares a second of that CPU, so that a slow moment of it does not fill the screen. */
+const MIN_DIFFICULTY = 5e-5;
+
+/** Configuration for miners that are CPUs watched by people: two shares a second, told at once. */
 export function devnetConfig(): LoadedConfig {
-  const config = configSchema.parse({ vardiff: { shares_per_minute: 60 }, jobs: { ack_s: 1 } });
+  const vardiff = { shares_per_minute: 120, min_difficulty: MIN_DIFFICULTY };
+  const config = configSchema.parse({ vardiff, jobs: { ack_s: 1 } });
   return { config, file: undefined, folder: process.cwd() };
 }
 

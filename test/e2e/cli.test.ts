@@ -38,7 +38,7 @@ describe("demo", () => {
     const headers = lines.filter(({ event }) => event === "blockAccepted" || event === "auxBlockFound");
     const { hash } = headers.find(({ event }) => event === "blockAccepted");
     expect(headers.some(({ event, header }) => event === "auxBlockFound" && header === hash)).toBe(true);
-  });
+  }, 180_000);
 });
 
 describe("start --devnet and mine", () => {
@@ -66,17 +66,17 @@ describe("start --devnet and mine", () => {
     const { url } = JSON.parse(await server.line((line) => line.includes('"listening"')));
     const miner = program(["mine", url, "--json"], { cwd: folder });
     const isLogged = (text: RegExp): boolean => server.err.some((line) => text.test(line));
-    await expect.poll(() => isLogged(/rsk block .* was accepted/), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => isLogged(/rsk block .* was accepted/), { timeout: 60_000 }).toBe(true);
     expect(isLogged(/namecoin block/)).toBe(false);
     write("");
     server.kill("SIGHUP");
-    await expect.poll(() => isLogged(/namecoin block .* was accepted/), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => isLogged(/namecoin block .* was accepted/), { timeout: 60_000 }).toBe(true);
     miner.kill("SIGINT");
     await miner.ended;
     server.kill("SIGTERM");
     expect(await server.ended).toBe(0);
     expect(server.err.filter((line) => /"level":(50|"error")/.test(line))).toEqual([]);
-  });
+  }, 180_000);
 
   test("a miner that expects another authority key does not mine", async () => {
     const { server, listening } = await devnetServer();
