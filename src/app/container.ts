@@ -151,6 +151,7 @@ export function compose(world: World): DependencyContainer {
           ...MERGE_MINING_DEFAULTS,
           clampMinDifficulty: config.merge_mining.clamp_min_difficulty,
           sizeLimitBytes: config.merge_mining.coinbase_max_bytes,
+          giveUpMs: config.merge_mining.give_up_s * 1000,
         },
       ),
   );

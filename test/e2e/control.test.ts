@@ -1,6 +1,8 @@
 /** The control API and the commands that speak to it. */
+
+import { once } from "node:events";
 import { existsSync, statSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { diskFiles } from "../../src/daemon/files.ts";
@@ -192,6 +194,30 @@ describe("commands", () => {
     expect(unknown.err.join("\n")).toContain("the running server refused the request");
     expect(unknown.err.join("\n")).toContain("no chain of that name is configured (chain nmc, configured fake, other)");
     expect(await running.stop()).toBe(0);
+  });
+
+  test("they speak to a port with the token of the configuration, and a wrong one is refused", async () => {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    const folder = new ChainFolder();
+    folder.write(`[chains.fake]\nenabled = false\n[control]\nlisten = "127.0.0.1:${port}"\ntoken_file = "token"\n`);
+    const token = join(folder.path, "token");
+    writeFileSync(token, `${TOKEN}\n`);
+    const server = folder.run("start", "--devnet", "--json");
+    await server.line((line) => line.includes('"listening"'));
+    const list = folder.run("chain", "list");
+    expect(await list.ended, list.err.join("\n")).toBe(0);
+    expect(list.out.join("\n")).toMatch(/^fake {2}disabled$/m);
+    writeFileSync(token, `${TOKEN.toUpperCase()}\n`);
+    const refused = folder.run("chain", "list");
+    expect(await refused.ended).toBe(1);
+    expect(refused.err.join("\n")).toContain("the token is missing or wrong");
+    server.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+    const output = [server, list, refused].flatMap(({ out, err }) => [...out, ...err]).join("\n");
+    expect(output.toLowerCase()).not.toContain(TOKEN);
   });
 
   test("without a server they say that none answers, where, and what to do", async () => {

@@ -181,6 +181,10 @@ export const SECTIONS = {
       "Chains whose commitments would make the coinbase longer than this are left out of the job. Some firmware cuts long ones off: SparkMiner beyond 256 bytes, older ESP-Miner (Bitaxe) 384, NerdMiner 512, Canaan 6144. Left out, only the 8 KiB of a job's message bound it.",
       "384",
     ),
+    give_up_s: key(
+      seconds(60, 7 * 86_400).default(3600),
+      "A found block of a chain that no daemon gave a final answer on is submitted again and again for this long; over a restart too.",
+    ),
     clamp_min_difficulty: key(
       z.number().positive().default(1),
       "No channel is made harder than the easiest chain that is mined, or blocks of that chain would be lost between the shares. Chains easier than this are left out of that rule: miners would drown in shares.",

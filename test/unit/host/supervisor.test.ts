@@ -278,6 +278,25 @@ describe("a chain's supervisor", () => {
     }
   });
 
+  test("a plugin may have a thousand timers at once; one more isolates its chain, and all are cancelled", async () => {
+    const { supervisor, plugin, clock } = await running();
+    const [host] = plugin.hosts;
+    for (let i = 0; i < 2000; i++) {
+      host?.clock.after(1, () => undefined);
+      clock.advance(1);
+    }
+    const timers = Array.from({ length: 1000 }, () => host?.clock.every(1000, () => undefined));
+    expect(supervisor.health().state).toBe("running");
+    timers[0]?.cancel();
+    host?.clock.after(10, () => undefined);
+    expect(supervisor.health().state).toBe("running");
+    host?.clock.after(10, () => undefined);
+    expect(supervisor.health()).toMatchObject({ state: "isolated", trouble: expect.stringContaining("1000 timers") });
+    await settle();
+    // The start of the chain is all that is left.
+    expect(clock.pending).toBe(1);
+  });
+
   test("a stop that hangs is left behind after its deadline, with a line", async () => {
     const { supervisor, clock, log } = await running({ stop: hang });
     const stopping = supervisor.stop("stopped");
