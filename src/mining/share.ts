@@ -64,9 +64,9 @@ export class ShareJudge {
   };
 
   /**
-   * `maxFutureS`: how far header times may be ahead of our clock. Nodes refuse blocks more than 2 hours ahead, so
-   * shares beyond that prove work on nothing. The spec's bound, seconds since SetNewPrevHash (5.3.11), is not enforced,
-   * as SRI's is not: its own CPU miner is a minute ahead.
+   * `maxFutureS`: how far header times may be ahead of our clock, or of their job's own time where that is later. Nodes
+   * refuse blocks more than 2 hours ahead, so shares beyond that prove work on nothing. The spec's bound, seconds since
+   * SetNewPrevHash (5.3.11), is not enforced, as SRI's is not: its own CPU miner is a minute ahead.
    */
   constructor(_deps: object, options: { readonly maxFutureS: number }) {
     this.#maxFutureS = options.maxFutureS;
@@ -109,10 +109,10 @@ export class ShareJudge {
 
   #judgeHeader(job: ChannelJob, share: Share, nowMs: number): SubmitSharesErrorCode | undefined {
     if (job.stale) return SUBMIT_SHARES_ERROR.staleShare;
-    if (share.ntime < job.minTime || share.ntime > nowMs / 1000 + this.#maxFutureS) {
-      return SUBMIT_SHARES_ERROR.invalidShare;
-    }
-    const { version, versionRollingMask } = job.prepared.job;
+    const { version, versionRollingMask, minTime } = job.prepared.job;
+    // The job's own time is the node's: when our clock is set back, miners still mine what they were given.
+    const nowS = Math.max(nowMs / 1000, minTime);
+    if (share.ntime < job.minTime || share.ntime > nowS + this.#maxFutureS) return SUBMIT_SHARES_ERROR.invalidShare;
     if (((share.version ^ version) & ~versionRollingMask) !== 0) {
       return versionRollingMask === 0
         ? SUBMIT_SHARES_ERROR.versionRollingNotAllowed

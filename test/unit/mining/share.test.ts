@@ -210,6 +210,17 @@ describe("the order of the checks", () => {
     expect(judge(easy, { ntime: ahead + 1 }).errorCode).toBe("invalid-share");
   });
 
+  test("a clock that was set back refuses nobody: the job's own time passes, and what miners add to it", () => {
+    const { channel, job } = setUp(vector);
+    job.target.set(easiest);
+    const judging = new ShareJudge({}, { maxFutureS: 7200 });
+    const { minTime } = job.prepared.job;
+    const at = (ntime: number) => judging.judge(channel, { ...good, ntime }, nowMs - 2 * 86_400_000).errorCode;
+    expect(at(minTime)).toBeUndefined();
+    expect(at(minTime + 7200)).toBeUndefined();
+    expect(at(minTime + 7201)).toBe("invalid-share");
+  });
+
   /** A block target that the share meets. */
   const block = (job: ChannelJob): void => {
     job.prepared.bitcoinTarget.set(easiest);
