@@ -3,10 +3,11 @@
  * deaf, its signal aborted and its timers gone, so that a plugin that goes on regardless reaches nobody.
  */
 import type { Clock, Timer } from "../kernel/clock.ts";
-import type { Log, LogFields } from "../kernel/log.ts";
+import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { ChainMeter, Host } from "../merge/plugin.ts";
 import type { AuxWork } from "../mining/aux.ts";
+import { limitedLog } from "./limited-log.ts";
 
 /** Names that a plugin may count and measure, and daemons that it may tell of. */
 const MAX_NAMES = 32;
@@ -46,7 +47,7 @@ export function chainHost(
     chain,
     folder,
     signal: abort.signal,
-    log: guardedLog(deps.log, alive),
+    log: limitedLog({ clock: deps.clock, log: deps.log, alive }),
     meter: chainMeter(deps, chain, alive),
     clock,
     offer: (work: AuxWork | undefined) => {
@@ -130,22 +131,6 @@ class ChainClock implements Clock {
       this.#deps.onError(error);
     }
   }
-}
-
-function guardedLog(log: Log, alive: () => boolean): Log {
-  const write =
-    (level: "trace" | "debug" | "info" | "warn" | "error") =>
-    (message: string, fields?: LogFields): void => {
-      if (alive()) log[level](String(message), fields);
-    };
-  return {
-    trace: write("trace"),
-    debug: write("debug"),
-    info: write("info"),
-    warn: write("warn"),
-    error: write("error"),
-    child: (fields) => guardedLog(log.child(fields), alive),
-  };
 }
 
 /** Measures under the chain's name; what has no valid name or number is passed over with one line in the log. */

@@ -14,6 +14,7 @@ import type { BlockStatus, ChainPlugin, SubmittedBlock } from "../merge/plugin.t
 import type { AuxWork } from "../mining/aux.ts";
 import { type BackoffOptions, backoffMs } from "./backoff.ts";
 import { type ChainDeadlines, ChainRun, type ChainScopes } from "./chain-run.ts";
+import { limitedLog } from "./limited-log.ts";
 
 /**
  * What a chain does: `starting` its plugin was asked to start, `running` it was, `isolated` it failed and is started again by itself,
@@ -62,6 +63,8 @@ export interface SupervisorOptions {
 export class ChainSupervisor {
   readonly #deps: SupervisorDeps;
   readonly #options: SupervisorOptions;
+  /** For what the plugin says of itself. */
+  readonly #pluginLog: Log;
   #run: ChainRun | undefined;
   #state: ChainState = "stopped";
   #sinceMs: number;
@@ -78,6 +81,7 @@ export class ChainSupervisor {
   constructor(deps: SupervisorDeps, options: SupervisorOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#pluginLog = limitedLog({ clock: deps.clock, log: deps.log, alive: () => true });
     this.#sinceMs = deps.clock.nowMs();
   }
 
@@ -221,11 +225,10 @@ export class ChainSupervisor {
 
   #onTrouble(sentence: string | undefined): void {
     if (sentence === this.#trouble) return;
-    const { log } = this.#deps;
     const { chain } = this.#options;
     this.#trouble = sentence;
-    if (sentence === undefined) log.info(`${chain}: all is well again`);
-    else log.warn(`${chain}: ${sentence}`);
+    if (sentence === undefined) this.#pluginLog.info(`${chain}: all is well again`);
+    else this.#pluginLog.warn(`${chain}: ${sentence}`);
     this.#tell();
   }
 

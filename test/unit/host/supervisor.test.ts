@@ -358,6 +358,13 @@ describe("a chain's supervisor", () => {
     ]);
   });
 
+  test("a plugin that has another trouble each time fills no log, and its newest is shown", async () => {
+    const { supervisor, plugin, log } = await running();
+    for (let i = 0; i < 10_000; i++) plugin.hosts[0]?.trouble(`trouble ${i}`);
+    expect(log.lines.length).toBeLessThan(300);
+    expect(supervisor.health().trouble).toBe("trouble 9999");
+  });
+
   test("every call is timed under the chain's name", async () => {
     const { supervisor, plugin, meter } = await running();
     plugin.hosts[0]?.offer(makeWork());
