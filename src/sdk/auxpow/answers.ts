@@ -35,7 +35,10 @@ export const blockHash = hash;
 /** `getblockcount`. */
 export const blockCount = z.int().min(0).max(0x7fff_ffff);
 /** `getblockchaininfo`, `getmininginfo`. */
-export const networkName = z.object({ chain: z.string().max(100) });
+export const networkState = z.object({
+  chain: z.string().max(100).optional(),
+  initialblockdownload: z.boolean().optional(),
+});
 
 /** What `getblockheader` and `getblock` say of a block's place. */
 export const blockPlace = z.object({

@@ -19,7 +19,7 @@ import {
   blockCount,
   blockHash,
   blockName,
-  networkName,
+  networkState,
   readWork,
   type WorkContext,
 } from "./answers.ts";
@@ -32,6 +32,8 @@ import { type Reading, readError, readResult } from "./submission.ts";
 const SUBMIT_MS = 30_000;
 /** Ms without work after which a chain that is not merge-mined at every height is said to be in trouble. */
 const NO_WORK_MS = 600_000;
+/** What a daemon says of its network that cannot be asked. */
+const EMPTY_STATE = { chain: undefined, initialblockdownload: undefined };
 /** Attempts to get work and tip from a daemon that tells them in separate calls, without a block between. */
 const MAX_TIP_READS = 3;
 
@@ -290,13 +292,25 @@ class AuxPowChain implements Chain {
     return this.#profile.noWork.includes(Number(rpcCode)) ? new Fault("aux-no-work", data, { cause: error }) : error;
   }
 
-  /** Checks the daemon's network, where one is configured. */
+  /**
+   * Checks the daemon's network, where one is configured, and that it is not downloading the chain: then it has nothing to mine,
+   * and on regtest, where it says no such thing, createauxblock would hang and hold up the download (and a reindex) for good.
+   */
   async #identify(daemon: Daemon, signal: AbortSignal): Promise<void> {
     const { network } = this.#settings;
-    if (network === undefined) return;
-    const { chain } = await daemon.rpc.call(this.#profile.networkCall, this.#none, networkName, { signal });
-    if (chain !== network)
-      throw new Fault("aux-network-differs", { node: daemon.name, network: chain, wanted: network });
+    const { networkCall } = this.#profile;
+    if (network === undefined && networkCall !== "getblockchaininfo") return;
+    const { rpc, name } = daemon;
+    const { chain, initialblockdownload } = await rpc
+      .call(networkCall, this.#none, networkState, { signal })
+      .catch((error: unknown) => {
+        if (network === undefined && isFault(error, "node-method-unknown")) return EMPTY_STATE;
+        throw error;
+      });
+    if (network !== undefined && chain !== network) {
+      throw new Fault("aux-network-differs", { node: name, network: chain, wanted: network });
+    }
+    if (initialblockdownload === true) throw new Fault("node-syncing", { node: name, address: rpc.address });
   }
 
   async #submitTo(daemon: Daemon, work: AuxWork, auxpow: string, signal: AbortSignal): Promise<Outcome> {

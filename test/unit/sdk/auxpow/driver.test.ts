@@ -175,6 +175,24 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("a daemon that is downloading the chain is not asked for work: namecoind on regtest would hang for good", async () => {
+    const nmc = new FakeNamecoind();
+    const { latest, clock, chain, troubles } = await opened([nmc]);
+    nmc.mood = { error: "ECONNREFUSED" };
+    await pass(clock, 2100, 100);
+    nmc.mood = "serve";
+    nmc.table.getblockchaininfo = () => ({ chain: "regtest", initialblockdownload: true });
+    const asked = nmc.count("createauxblock");
+    await pass(clock, 6000, 100);
+    expect(nmc.count("createauxblock")).toBe(asked);
+    expect(latest()).toBeUndefined();
+    expect(troubles.at(-1)).toContain("still downloading the chain");
+    nmc.table.getblockchaininfo = () => ({ chain: "regtest", initialblockdownload: false });
+    await pass(clock, 2100, 100);
+    expect(latest()).toMatchObject({ id: hashOf(1) });
+    await chain.stop();
+  });
+
   test("a daemon that was started anew has lost its templates: the better one is given up", async () => {
     const nmc = new FakeNamecoind();
     nmc.template = { n: 2, value: 5_000_100_000 };
@@ -324,7 +342,7 @@ describe("profiles", () => {
       params.length === 0 ? trc.table.createauxblock?.(params as never) : trc.table.submitauxblock?.(params as never);
     const profile: AuxPowProfile = { ...NAMECOIN, method: "getauxblock" };
     const { latest, chain } = await opened([trc], { profile });
-    expect(trc.calls[0]).toEqual({ method: "getauxblock", params: [] });
+    expect(trc.last("getauxblock")).toEqual([]);
     expect(await submit(chain, latest(), "ab")).toMatchObject({ verdict: "accepted" });
     expect(trc.last("getauxblock")).toEqual([hashOf(1), "ab"]);
     await chain.stop();
