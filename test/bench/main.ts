@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
-import { mergeBenches, shareToProof } from "./merge.ts";
+import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
@@ -25,6 +25,8 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   },
   async merge() {
     await rows(mergeBenches);
+    for (const { name, perSecond } of sharesWithChains())
+      line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, "12 branches");
     const { medianMs, worstMs } = await shareToProof();
     line("winning share to proof handed to the plugin, on disk before", ms(medianMs), `worst ${ms(worstMs)}`);
     for (const scenario of ["10000:extended:zmq", "10000:extended:wait", "10000:standard:zmq"])

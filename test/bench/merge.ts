@@ -23,7 +23,7 @@ import { type Job, jobMerkleRoot } from "../../src/mining/job.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { type Bench, repeated } from "./bench.ts";
 import { median } from "./clients.ts";
-import { benchTemplate } from "./shares.ts";
+import { benchTemplate, intake } from "./shares.ts";
 
 /** Namecoin, Syscoin, Elastos, Fractal, Unobtanium, Terracoin, Emercoin by chain ID; RSK is the eighth. */
 const CHAIN_IDS = [1, 16, 1224, 8228, 117, 50, 666];
@@ -128,6 +128,18 @@ export const mergeBenches: readonly Bench[] = [
     return repeated(`compose and verify a job with ${count} chains`, 20, (n) => benchMergeJob(merge, n + 1));
   }),
 ];
+
+/** Whole shares a second with chains beside Bitcoin, 12 branches, encoded message to answer. */
+export function sharesWithChains(): { readonly name: string; readonly perSecond: number }[] {
+  return (["standard", "extended"] as const).flatMap((kind) =>
+    [0, 1, 4, 8].map((count) => {
+      const merge = standing(count);
+      offerAll(merge, 1);
+      const perSecond = intake(kind, 12, (jobId) => benchMergeJob(merge, jobId), merge.hashed);
+      return { name: `${kind} share, encode + decode + intake, ${count} chains`, perSecond };
+    }),
+  );
+}
 
 /** Ms from a winning share to its proof handed to the plugin: proof built and checked, record flushed to the disk in between. */
 export async function shareToProof(rounds = 60): Promise<{ readonly medianMs: number; readonly worstMs: number }> {

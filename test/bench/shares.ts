@@ -7,7 +7,7 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { silentMeter } from "../../src/kernel/meter.ts";
 import { Channel } from "../../src/mining/channel.ts";
 import { Downstream } from "../../src/mining/downstream.ts";
-import { MINING_DEFAULTS } from "../../src/mining/downstream-deps.ts";
+import { type HashedShare, MINING_DEFAULTS } from "../../src/mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
 import { buildJob, type Job, JobIds } from "../../src/mining/job.ts";
 import { prepared } from "../../src/mining/prepared-job.ts";
@@ -115,10 +115,19 @@ function judging(kind: "standard" | "extended", branches: number): number {
   return perSecond;
 }
 
-function intake(kind: "standard" | "extended", branches: number): number {
+/**
+ * Shares a second from encoded message to answer. `jobOf` makes the jobs and `hashed` is told of every share, for a server that
+ * merge-mines.
+ */
+export function intake(
+  kind: "standard" | "extended",
+  branches: number,
+  jobOf: (jobId: number) => Job = (jobId) => benchJob(branches, jobId),
+  hashed?: (share: HashedShare) => void,
+): number {
   const clock = new FakeClock(NOW_S * 1000);
   const jobIds = new JobIds();
-  let job = benchJob(branches, jobIds.next());
+  let job = jobOf(jobIds.next());
   let accepted = 0;
   const downstream = new Downstream(
     {
@@ -136,6 +145,7 @@ function intake(kind: "standard" | "extended", branches: number): number {
       meter: silentMeter,
       currentJob: () => job,
       nextJobId: () => jobIds.next(),
+      ...(hashed === undefined ? {} : { events: { hashed } }),
     },
     {
       ...MINING_DEFAULTS,
@@ -158,7 +168,7 @@ function intake(kind: "standard" | "extended", branches: number): number {
   const perSecond = rate((i) => {
     if (i % 60_000 === 59_999) {
       const random = seededRandom(i);
-      job = Object.freeze({ ...benchJob(branches, jobIds.next()), prevHash: random.bytes(32) });
+      job = Object.freeze({ ...jobOf(jobIds.next()), prevHash: random.bytes(32) });
       downstream.newJob(job);
     }
     view.setUint32(0, i);
