@@ -31,6 +31,6 @@ export function rpcClient(node: NodeSettings, config: Config): RpcClient {
 export function pluginLoader(): PluginLoader {
   return new PluginLoader({
     clock: systemClock,
-    importModule: importWith({ modules: OWN_MODULES, packageFolder: PACKAGE_FOLDER }),
+    importModule: importWith({ modules: OWN_MODULES, packageFolder: join(PACKAGE_FOLDER, "dist") }),
   });
 }

@@ -1,4 +1,5 @@
 /** Loads the modules of plugins and looks at what they export before anything of it is called. */
+import { sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Clock } from "../kernel/clock.ts";
 import { Fault } from "../kernel/fault.ts";
@@ -21,14 +22,18 @@ export interface PluginLoaderDeps {
 export interface OwnModules {
   /** URLs of our own modules by the names under which plugins import them. */
   readonly modules: Readonly<Record<string, string>>;
-  /** Folder of the package, absolute: modules below it find ours by themselves. */
+  /**
+   * Folder of our compiled modules, absolute: those below it find the others by themselves, as a package imports itself. A plugin's
+   * folder with a `package.json` of its own is another package, wherever it lies.
+   */
   readonly packageFolder: string;
 }
 
 /** Imports modules with Node's own `import`, our modules at hand. */
 export function importWith({ modules, packageFolder }: OwnModules): PluginLoaderDeps["importModule"] {
   return async (file) => {
-    if (!file.startsWith(packageFolder)) shareOwnModules(modules);
+    // An installed plugin lies beside us, and its folder's name begins with ours.
+    if (!file.startsWith(`${packageFolder}${sep}`)) shareOwnModules(modules);
     return await import(pathToFileURL(file).href);
   };
 }
