@@ -6,7 +6,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { withSignals } from "../../kernel/abort.ts";
 import { fromUtf8 } from "../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -56,7 +55,8 @@ export class RpcServer {
   readonly #deps: RpcServerDeps;
   readonly #options: RpcServerOptions;
   readonly #expected: Buffer | undefined;
-  readonly #stopping = new AbortController();
+  /** One for each request at work: a signal of the whole server would gather as many listeners. */
+  readonly #requests = new Set<AbortController>();
   #server: Server | undefined;
   #working = 0;
 
@@ -85,7 +85,7 @@ export class RpcServer {
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
-    this.#stopping.abort();
+    this.#endRequests();
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeIdleConnections();
@@ -98,11 +98,15 @@ export class RpcServer {
   async kill(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
-    this.#stopping.abort();
+    this.#endRequests();
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+  }
+
+  #endRequests(): void {
+    for (const each of this.#requests) each.abort();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -111,7 +115,13 @@ export class RpcServer {
     if (request.method !== "POST") return send(response, 405, "JSONRPC server handles only POST requests");
     const refusal = this.#deps.refuse?.(request);
     if (refusal !== undefined) return send(response, refusal.status, refusal.body);
-    if (!(await this.#authorised(request))) {
+    const ending = new AbortController();
+    this.#requests.add(ending);
+    response.on("close", () => {
+      this.#requests.delete(ending);
+      ending.abort();
+    });
+    if (!(await this.#authorised(request, ending.signal))) {
       response.setHeader("WWW-Authenticate", 'Basic realm="jsonrpc"');
       return send(response, 401, "");
     }
@@ -124,7 +134,7 @@ export class RpcServer {
         response.setHeader("Connection", "close");
         return send(response, 413, "");
       }
-      await this.#answer(body, response);
+      await this.#answer(body, response, ending.signal);
     } catch (error) {
       // The client went away while sending, or the call cannot be answered.
       this.#deps.log.debug(`RPC request ended: ${describe(error)}`);
@@ -134,14 +144,10 @@ export class RpcServer {
     }
   }
 
-  async #answer(body: string, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.on("close", () => gone.abort());
+  async #answer(body: string, response: ServerResponse, signal: AbortSignal): Promise<void> {
     const speak = this.#deps.answer ?? answer;
     try {
-      const { status, body: text } = await withSignals([gone.signal, this.#stopping.signal], (signal) =>
-        speak(body, (...call) => this.#call(...call), signal),
-      );
+      const { status, body: text } = await speak(body, (...call) => this.#call(...call), signal);
       if (text !== "") response.setHeader("Content-Type", "application/json");
       send(response, status, text);
     } catch (thrown) {
@@ -165,14 +171,14 @@ export class RpcServer {
     return this.#deps.handle(method, params, signal);
   }
 
-  async #authorised(request: IncomingMessage): Promise<boolean> {
+  async #authorised(request: IncomingMessage, ending: AbortSignal): Promise<boolean> {
     if (this.#expected === undefined) return true;
     const header = request.headers.authorization;
     if (header === undefined) return false;
     const [scheme, credentials = ""] = header.split(" ");
     const given = digest(fromUtf8(Buffer.from(credentials, "base64")));
     if (scheme === "Basic" && timingSafeEqual(given, this.#expected)) return true;
-    await sleep(this.#deps.clock, WRONG_PASSWORD_DELAY_MS, this.#stopping.signal).catch(() => undefined);
+    await sleep(this.#deps.clock, WRONG_PASSWORD_DELAY_MS, ending).catch(() => undefined);
     return false;
   }
 }
