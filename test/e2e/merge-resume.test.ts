@@ -1,4 +1,6 @@
 /** The server is killed between a find and its answer: the next start submits it, and it counts once. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { bits, MergeWorld, namecoinTable, rskTable } from "../support/merge-world.ts";
 import { MockChannel } from "../support/mock-channel.ts";
@@ -102,5 +104,41 @@ test("a daemon that is down when a block is found, and only comes back after the
   await until("it is settled", () => world.auxFiles()[0]?.answer != null, 30_000);
   // A node that was started anew has lost its works, so this block cannot win any more; it must not be tried for ever.
   expect(["accepted", "stale"]).toContain(world.auxFiles()[0]?.answer?.verdict);
+  expect(await world.end()).toBe(0);
+});
+
+test("an orderly stop waits for an answer that is on its way", async () => {
+  const world = await MergeWorld.open();
+  const namecoin = await world.namecoin(249);
+  world.write(namecoinTable(namecoin));
+  await world.start();
+  await world.mined("namecoin");
+  const channel = await MockChannel.extended(await world.miner());
+  const { height } = namecoin.chain.tip;
+  namecoin.disturbances.set("submitauxblock", { kind: "delay", ms: 1500 });
+  channel.submit(channel.find({ atMost: bits(249) }));
+  await channel.miner.next("SubmitSharesSuccess");
+  expect(await world.end("SIGTERM")).toBe(0);
+  expect(namecoin.chain.tip.height).toBe(height + 1);
+  expect(world.auxFiles()).toMatchObject([{ answer: { verdict: "accepted" } }]);
+});
+
+test("a disk that takes no records costs no block", async () => {
+  const world = await MergeWorld.open();
+  const namecoin = await world.namecoin(249);
+  world.write(namecoinTable(namecoin));
+  mkdirSync(dirname(world.auxFolder), { recursive: true });
+  writeFileSync(world.auxFolder, "this is no folder");
+  await world.start();
+  expect(
+    world.log().some(({ level, msg }) => level === 50 && msg.includes("found aux blocks will not survive a crash")),
+  ).toBe(true);
+  await world.mined("namecoin");
+  const channel = await MockChannel.extended(await world.miner());
+  const { height } = namecoin.chain.tip;
+  channel.submit(channel.find({ atMost: bits(249) }));
+  await channel.miner.next("SubmitSharesSuccess");
+  await until("the daemon has it", () => namecoin.chain.tip.height === height + 1);
+  await world.until("its answer counts", "namecoin", ({ mining }) => mining?.answers.accepted === 1);
   expect(await world.end()).toBe(0);
 });

@@ -203,7 +203,10 @@ ${chains.join("\n")}
       if (ready(now)) return now;
       if (performance.now() > deadline) {
         throw new Error(
-          `waited in vain until ${what}: ${JSON.stringify(now)}\n${this.server.err.slice(-40).join("\n")}`,
+          `waited in vain until ${what}: ${JSON.stringify(now)}\n${this.server.err
+            .slice(-20)
+            .map((line) => line.slice(0, 300))
+            .join("\n")}`,
         );
       }
       await pause(20);

@@ -58,6 +58,16 @@ export const plugin = {
             if (left === 0) timer.cancel();
           });
         }
+        if (fault === "has another trouble each time") {
+          let said = 0;
+          host.clock.every(5, () => { for (let i = 0; i < 500; i++) host.trouble("trouble " + said++); });
+        }
+        if (fault.startsWith("turns the wall clock")) {
+          const { now } = Date;
+          const days = fault.endsWith("back") ? -2 : 2;
+          Date.now = () => now() + days * 86_400_000;
+          host.signal.addEventListener("abort", () => { Date.now = now; }, { once: true });
+        }
         if (fault === "withdraws and offers") host.clock.every(5, () => { host.offer(undefined); tip(); });
         tip();
         host.clock.every(tip_ms, tip);
