@@ -60,7 +60,10 @@ export interface Host {
   readonly folder: string;
   /** Aborts when the chain is stopped or isolated: nothing may be offered, no timer may be left after that. */
   readonly signal: AbortSignal;
-  /** Lines carry the chain's name. Never log a password or a token. */
+  /**
+   * Lines carry the chain's name. Never log a password or a token. 20 lines a second are written, 200 at once, and 4000 characters of
+   * each; what is beyond that is left out with a word about it.
+   */
   readonly log: Log;
   /** Counts and gauges, shown as metrics with the chain's name. */
   readonly meter: ChainMeter;
@@ -95,8 +98,8 @@ export interface Chain {
   /** Lets go of every connection, timer and subscription. Called once, also after a `start` that failed. */
   stop(): Promise<void>;
   /**
-   * What must stand in the coinbase for `work`. Pure and fast, no I/O: called for each new work, not for each job, and what it
-   * returns is copied. An `auxpow` commitment's hash is the work's. One `auxpow` commitment at most and
+   * What must stand in the coinbase for `work`. Pure and fast, no I/O: every share waits while it runs, and after a second the chain is
+   * isolated. Called for each new work, not for each job, and what it returns is copied. An `auxpow` commitment's hash is the work's. One `auxpow` commitment at most and
    * 4 outputs at most.
    */
   commit(work: AuxWork): Commitment | readonly Commitment[];
