@@ -104,7 +104,7 @@ export class MergeMining implements Part {
     this.#options = options;
     this.#board = new Board({ clock, log, meter }, options);
     this.#spares = new Spares(
-      { onForgotten: (chain, spares) => this.#unneeded(chain, spares, "the room is needed for newer blocks") },
+      { clock, onForgotten: (chain, spares) => this.#unneeded(chain, spares, "the room is needed for newer blocks") },
       options,
     );
     this.#finds = new Finds({ clock, log, meter, spares: this.#spares, take: (find) => this.#prove(find) }, options);
@@ -180,6 +180,11 @@ export class MergeMining implements Part {
    */
   offer(name: string, work: AuxWork | undefined): void {
     this.#board.offer(name, work);
+    if (work === undefined || !this.#spares.offered(name, work)) return;
+    this.#deps.log.warn(
+      `${name}: its daemon builds on the parent of our block at height ${work.height} again, so that height is mined once more`,
+      { chain: name, height: work.height, parent: work.parent },
+    );
   }
 
   /** Calls `listener` when new work is worth a job; a burst of changes makes one call. */

@@ -5,7 +5,11 @@
  * What counts as "the same block" is a round. On an AuxPoW chain that is a height on a parent, whatever template it was: a
  * second block there competes with our own first one and is worth nothing, though daemons answer `true` to it. On a chain
  * that is found by an output (RSK) it is the work itself: another block at that height becomes an uncle and is paid in part.
+ *
+ * A decided round comes back when a daemon goes on offering work on that parent: it has lost our block, in a crash, or another
+ * daemon took over that never got it.
  */
+import type { Clock } from "../kernel/clock.ts";
 import type { AuxWork } from "../mining/aux.ts";
 import type { AuxAnswer, FoundAux } from "./found-aux.ts";
 
@@ -19,6 +23,7 @@ export interface SparesOptions {
 
 /** What `Spares` tells. */
 export interface SparesDeps {
+  readonly clock: Clock;
   /** Spares of `chain` are forgotten together with their round, because too many newer ones are under way. */
   readonly onForgotten: (chain: string, spares: number) => void;
 }
@@ -26,9 +31,14 @@ export interface SparesDeps {
 /** What becomes of a solution before its proof is built: `known` the same header again, `late` its round is decided or has spares enough. */
 export type Reservation = "reserved" | "known" | "late";
 
+/** An offer that comes this long after our block was taken was not under way meanwhile, ms. */
+const RETURN_MS = 10_000;
+
 /** The solutions for one height of a chain, or for one work. */
 interface Round {
   state: "open" | "submitting" | "over";
+  /** Monotonic ms of the answer that decided it. */
+  decidedMs: number | undefined;
   current: FoundAux | undefined;
   readonly held: FoundAux[];
   /** Solutions whose proof is being built. */
@@ -89,6 +99,20 @@ export class Spares {
     this.#endIfTried(round);
   }
 
+  /**
+   * The chain offers `work`. Returns whether that takes up an AuxPoW chain's round anew that was decided: a daemon with our block
+   * would build on it.
+   */
+  offered(chain: string, work: AuxWork): boolean {
+    const round = this.#chains.get(chain)?.get(roundOf(work, true));
+    if (round?.decidedMs === undefined || this.#deps.clock.monotonicMs() - round.decidedMs < RETURN_MS) return false;
+    round.state = "open";
+    round.decidedMs = undefined;
+    round.attempts = 0;
+    round.stale.clear();
+    return true;
+  }
+
   /** A solution of an earlier run is submitted again. */
   resume(found: FoundAux): void {
     const round = this.#round(found.chain, roundOf(found.work, isAuxPow(found)));
@@ -112,6 +136,7 @@ export class Spares {
     const before = round.held.length;
     if (decided || round.attempts > this.#options.maxSpares) {
       round.state = "over";
+      if (decided) round.decidedMs = this.#deps.clock.monotonicMs();
       round.current = undefined;
       round.held.length = 0;
       return { next: undefined, lost: before };
@@ -161,6 +186,7 @@ export class Spares {
     }
     const round: Round = {
       state: "open",
+      decidedMs: undefined,
       current: undefined,
       held: [],
       reserved: 0,

@@ -55,6 +55,27 @@ function setting(options: Partial<MergeMiningOptions> = {}) {
   return { clock, log, meter, steps, store, events, merge, parts, job, chain, errors, status, names };
 }
 
+test("a daemon that lost our block, or another one that never got it, is mined on again", async () => {
+  const { merge, chain, job, clock, log } = setting();
+  const { submitted } = chain("namecoin");
+  const solve = async (nonce: number): Promise<void> => {
+    merge.hashed(hashedShare(job(), { nonce }));
+    await pass(clock, 100, 10);
+  };
+  merge.offer("namecoin", easy("n1"));
+  await solve(1);
+  expect(submitted).toHaveLength(1);
+  // It crashed before the block was on its disk, and makes another template of the same height.
+  merge.offer("namecoin", easy("n2", { value: 5_000_000_001n }));
+  await solve(2);
+  expect(submitted).toHaveLength(1);
+  clock.advance(10_000);
+  merge.offer("namecoin", easy("n2", { value: 5_000_000_001n }));
+  expect(log.lines.at(-1)).toMatchObject({ level: "warn", message: expect.stringContaining("is mined once more") });
+  await solve(3);
+  expect(submitted.map(({ work }) => work.id)).toEqual(["n1", "n2"]);
+});
+
 describe("jobs", () => {
   test("without chains, and without work, are what buildJob makes", () => {
     const { merge, parts, chain } = setting();

@@ -3,6 +3,7 @@ import type { AuxAnswer, FoundAux } from "../../../src/merge/found-aux.ts";
 import { Spares } from "../../../src/merge/spares.ts";
 import type { AuxWork } from "../../../src/mining/aux.ts";
 import { auxWork } from "../../support/aux-work.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 import { foundAux } from "../../support/found-aux.ts";
 
 const W1 = auxWork({ id: "w1" });
@@ -12,7 +13,9 @@ let hashes = 0;
 
 function spares(options = { maxSpares: 3, maxRounds: 2 }) {
   const forgotten: [string, number][] = [];
-  const it = new Spares({ onForgotten: (chain, spares) => void forgotten.push([chain, spares]) }, options);
+  const clock = new FakeClock();
+  const onForgotten = (chain: string, spares: number) => void forgotten.push([chain, spares]);
+  const it = new Spares({ clock, onForgotten }, options);
   /** A solution whose proof is good. */
   const solve = (work: AuxWork, auxPow = true): { claim: string; found: FoundAux } => {
     const found = foundAux({ work, auxPow });
@@ -20,7 +23,7 @@ function spares(options = { maxSpares: 3, maxRounds: 2 }) {
     return { found, claim: reservation === "reserved" ? it.claim(found) : reservation };
   };
   const answer = (found: FoundAux, verdict: AuxAnswer["verdict"]) => it.answered(found, verdict);
-  return { it, solve, answer, forgotten };
+  return { it, solve, answer, forgotten, clock };
 }
 
 describe("solutions of one aux block", () => {
@@ -139,6 +142,56 @@ describe("another template on the same parent", () => {
     answer(found, "accepted");
     expect(solve(W1, false).claim).toBe("late");
     expect(solve(W2, false).claim).toBe("held");
+  });
+});
+
+describe("a decided round", () => {
+  const decided = (verdict: AuxAnswer["verdict"], auxPow = true) => {
+    const world = spares();
+    world.answer(world.solve(W1, auxPow).found, verdict);
+    return world;
+  };
+
+  test.each(["accepted", "duplicate", "failed"] as const)(
+    "by %s, is open again when its parent is still built on ten seconds later: that daemon lacks our block",
+    async (verdict) => {
+      const { it, solve, clock } = decided(verdict);
+      // An answer that was under way when our block was taken says nothing.
+      await clock.advance(9_999);
+      expect(it.offered("namecoin", W2)).toBe(false);
+      expect(solve(W2).claim).toBe("late");
+      await clock.advance(1);
+      expect(it.offered("namecoin", auxWork({ id: "w3", height: 22 }))).toBe(false);
+      expect(it.offered("namecoin", W2)).toBe(true);
+      expect(it.offered("namecoin", W2)).toBe(false);
+      const { claim, found } = solve(W2);
+      expect(claim).toBe("submit");
+      it.answered(found, "accepted");
+      expect(solve(W2).claim).toBe("late");
+    },
+  );
+
+  test("a header of before is still known", async () => {
+    const { it, clock } = spares();
+    it.reserve("namecoin", W1, true, "h");
+    it.answered(foundAux({ work: W1 }), "accepted");
+    await clock.advance(10_000);
+    expect(it.offered("namecoin", W1)).toBe(true);
+    expect(it.reserve("namecoin", W1, true, "h")).toBe("known");
+  });
+
+  test("stays decided on a chain found by its output, and when all attempts were refused", async () => {
+    const rsk = decided("accepted", false);
+    await rsk.clock.advance(60_000);
+    expect(rsk.it.offered("namecoin", W1)).toBe(false);
+    const { it, solve, answer, clock } = spares();
+    for (let i = 0; i < 9; i++) {
+      const { claim, found } = solve(W1);
+      if (claim === "submit") answer(found, "rejected");
+    }
+    await clock.advance(60_000);
+    expect(it.offered("namecoin", W1)).toBe(false);
+    expect(solve(W1).claim).toBe("late");
   });
 });
 
