@@ -159,6 +159,10 @@ class AuxPowChain implements Chain {
         const outcome = await this.#submitTo(daemon, work, toHex(auxpow), signal);
         if (outcome.verdict === "accepted" || outcome.verdict === "duplicate") return outcome;
         if (outcome.verdict === "rejected" && isHeard) return outcome;
+        // Started anew without a poll that failed between: the template is gone, however much it paid.
+        if (outcome.verdict === "stale" && this.#kept?.daemon === daemon && this.#kept.work.id === work.id) {
+          this.#kept = undefined;
+        }
         if (isHeard) word ??= outcome;
       } catch (error) {
         signal.throwIfAborted();

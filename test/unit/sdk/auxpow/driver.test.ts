@@ -208,6 +208,20 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("and that it was is also seen by a solution that it does not know, when no poll failed between", async () => {
+    const nmc = new FakeNamecoind();
+    nmc.template = { n: 2, value: 5_000_100_000 };
+    const { latest, clock, chain } = await opened([nmc]);
+    const work = latest();
+    nmc.restart(5);
+    await pass(clock, 2100, 100);
+    expect(latest()?.id).toBe(work?.id);
+    expect(await submit(chain, work)).toMatchObject({ verdict: "stale" });
+    await pass(clock, 2100, 100);
+    expect(latest()).toMatchObject({ id: hashOf(5), value: 5_000_000_000n });
+    await chain.stop();
+  });
+
   test("a hung createauxblock costs a deadline, one call at a time, and work stays until it expires", async () => {
     const nmc = new FakeNamecoind();
     const { latest, clock, chain, troubles } = await opened([nmc]);
