@@ -36,10 +36,12 @@ export class Authorization {
     return this.#header;
   }
 
-  /** Reads the file again; returns whether that brought another value than the one that was refused. */
-  async renew(): Promise<boolean> {
-    const refused = this.#header;
-    this.#header = undefined;
+  /**
+   * Reads the file again unless another call did since; returns whether there is another value now than the one that was `refused`, so that it is worth
+   * a try. Several calls may be refused at a time.
+   */
+  async renew(refused: string | undefined): Promise<boolean> {
+    if (this.#header === refused) this.#header = undefined;
     return (await this.header()) !== refused;
   }
 

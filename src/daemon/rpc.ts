@@ -108,9 +108,12 @@ export class RpcClient implements Rpc {
       const id = ++this.#lastId;
       const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
       const limits = { signal, maxBytes: options.maxBytes ?? MAX_ANSWER_BYTES };
-      let answer = await this.#post(body, limits, facts);
+      const sent = await this.#authorization.header();
+      let answer = await this.#post(body, sent, limits, facts);
       // A restarted node has a new cookie; what is in the file now may be right.
-      if (answer.status === 401 && (await this.#authorization.renew())) answer = await this.#post(body, limits, facts);
+      if (answer.status === 401 && (await this.#authorization.renew(sent))) {
+        answer = await this.#post(body, await this.#authorization.header(), limits, facts);
+      }
       return resultOf(answer, id, facts);
     });
     const checked = schema.safeParse(result);
@@ -124,8 +127,12 @@ export class RpcClient implements Rpc {
     this.#http.close();
   }
 
-  async #post(body: string, limits: { signal: AbortSignal; maxBytes: number }, facts: CallFacts): Promise<HttpAnswer> {
-    const authorization = await this.#authorization.header();
+  async #post(
+    body: string,
+    authorization: string | undefined,
+    limits: { readonly signal: AbortSignal; readonly maxBytes: number },
+    facts: CallFacts,
+  ): Promise<HttpAnswer> {
     const headers: Record<string, string> = { "content-type": "application/json", accept: "application/json" };
     if (authorization !== undefined) headers.authorization = authorization;
     let answer: HttpAnswer;

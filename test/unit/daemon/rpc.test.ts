@@ -99,6 +99,24 @@ describe("a call", () => {
     expect(files.steps.filter((step) => step.startsWith("read")).length).toBe(2);
   });
 
+  test("calls that were refused together all come through with the new cookie", async () => {
+    const held: (() => void)[] = [];
+    const refusedLater: Reply = async () => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      return { status: 401 };
+    };
+    const { call, files, sent } = client([result(1), refusedLater, refusedLater, result(2), result(3)]);
+    await call();
+    const [first, second] = [call(), call()];
+    await settle();
+    files.texts.set("/node/.cookie", "__cookie__:decaf");
+    held[0]?.();
+    expect(await first).toBe(2);
+    held[1]?.();
+    expect(await second).toBe(3);
+    expect(sent).toHaveLength(5);
+  });
+
   test("does not try the same refused cookie twice", async () => {
     const { fault, sent } = client([{ status: 401 }]);
     expect((await fault()).code).toBe("node-unauthorized");
