@@ -98,7 +98,6 @@ export const plugin = {
         return outcome;
       },
       async status() {
-        if (fault === "status hangs") return await never();
         return { state: "confirmed", confirmations: 1, reward: undefined };
       },
     };

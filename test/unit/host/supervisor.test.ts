@@ -232,6 +232,11 @@ describe("a chain's supervisor", () => {
     const bad = await running({ status: async () => ({ state: "sold" }) as never });
     await expect(bad.supervisor.status(block)).rejects.toMatchObject({ code: "chain-answer" });
     expect(bad.supervisor.health().state).toBe("isolated");
+    const hung = await running({ status: hang });
+    const late = expect(hung.supervisor.status(block)).rejects.toMatchObject({ code: "chain-call-timeout" });
+    hung.clock.advance(CHAIN_DEADLINES.statusMs + CHAIN_DEADLINES.graceMs);
+    await late;
+    expect(hung.supervisor.health().state).toBe("isolated");
     const worse = await running({ verify: () => true as never });
     expect(() => worse.supervisor.guarded.verify(makeProof())).toThrow(/what the plugin contract does not allow/);
     await settle();
