@@ -1,7 +1,7 @@
 /**
  * From a share to a proof. The share path only compares bytes; what it finds is queued, and proofs are built afterwards, one a
  * turn of the event loop, so that no share and no Bitcoin block waits for them. The queue is bounded: on a network without
- * difficulty every share solves every chain.
+ * difficulty every share solves every chain. When it is full, spares make room for the first solution of another block.
  *
  * Chains refuse some parent headers whatever their hash (reference: Namecoin `CheckProofOfWork`): those with version bit 8, the AuxPoW
  * flag, set, and strict chains those whose version carries their own chain ID in its upper half. Miners roll version bits, so
@@ -24,6 +24,8 @@ const AUXPOW_FLAG = 0x100;
 /** Least time between two warnings about the same loss of a chain. */
 const WARN_EVERY_MS = 600_000;
 
+const DROPPED = "a solution was dropped: too many wait for their proof";
+
 /** A share that solves a chain's work, copied from the share path. */
 export interface Find {
   readonly job: Job;
@@ -37,6 +39,8 @@ export interface Find {
   readonly userIdentity: string;
   /** Wall time, ms since the Unix epoch. */
   readonly foundMs: number;
+  /** Whether another solution of the same block was on its way already. */
+  readonly isSpare: boolean;
 }
 
 /** Why a solution was not submitted: labels of `aux_lost_total`. */
@@ -130,22 +134,36 @@ export class Finds {
       return;
     }
     const headerHash = toDisplayHex(share.hash);
-    if (this.#queue.length >= this.#options.queueSize) {
-      this.#count(chain);
-      this.lost(chain, "overflow", "a solution was dropped: too many wait for their proof");
-      return;
-    }
-    const reservation = spares.reserve(chain, work, slot !== undefined, headerHash);
+    const isAuxPow = slot !== undefined;
+    const isSpare = !spares.isUntried(chain, work, isAuxPow);
+    const reservation = spares.reserve(chain, work, isAuxPow, headerHash);
     if (reservation === "known") return;
     this.#count(chain);
     if (reservation === "late") {
       this.lost(chain, "spare", "a solution more than needed");
       return;
     }
+    const isFull = this.#queue.length >= this.#options.queueSize;
+    if (isFull && (isSpare || !this.#dropSpare())) {
+      spares.drop(chain, work, isAuxPow);
+      this.lost(chain, isSpare ? "spare" : "overflow", DROPPED);
+      return;
+    }
     const extranonce = share.extranonce().slice();
     const foundMs = clock.nowMs();
-    this.#queue.push({ job, entry, header: header.slice(), headerHash, extranonce, userIdentity, foundMs });
+    this.#queue.push({ job, entry, header: header.slice(), headerHash, extranonce, userIdentity, foundMs, isSpare });
     this.#timer ??= clock.after(0, () => this.#turn());
+  }
+
+  /** Makes room at the expense of the newest spare: one easy chain's must not cost another chain its block. */
+  #dropSpare(): boolean {
+    const at = this.#queue.findLastIndex(({ isSpare }) => isSpare);
+    const [spare] = at === -1 ? [] : this.#queue.splice(at, 1);
+    if (spare === undefined) return false;
+    const { chain, work, slot } = spare.entry;
+    this.#deps.spares.drop(chain, work, slot !== undefined);
+    this.lost(chain, "spare", DROPPED);
+    return true;
   }
 
   #count(chain: string): void {

@@ -77,6 +77,18 @@ export class Spares {
     return "reserved";
   }
 
+  /** Whether nothing is under way for `work` and its block is not decided: then another solution of it is no spare. */
+  isUntried(chain: string, work: AuxWork, isAuxPow: boolean): boolean {
+    const round = this.#chains.get(chain)?.get(roundOf(work, isAuxPow));
+    return round === undefined || (round.state === "open" && round.reserved === 0);
+  }
+
+  /** Gives back the place of a solution that is dropped before its proof is built. */
+  drop(chain: string, work: AuxWork, isAuxPow: boolean): void {
+    const round = this.#chains.get(chain)?.get(roundOf(work, isAuxPow));
+    if (round !== undefined) round.reserved = Math.max(0, round.reserved - 1);
+  }
+
   /** Takes the place of a solution whose proof is good: `submit` it now, `held` as a spare, or `late` after all. */
   claim(found: FoundAux): "submit" | "held" | "late" {
     const round = this.#round(found.chain, roundOf(found.work, isAuxPow(found)));
@@ -130,7 +142,11 @@ export class Spares {
   ): { readonly next: FoundAux | undefined; readonly lost: number } {
     const round = this.#chains.get(found.chain)?.get(roundOf(found.work, isAuxPow(found)));
     if (round === undefined) return { next: undefined, lost: 0 };
-    if (verdict === "stale") round.stale.add(found.work.id);
+    if (verdict === "stale") {
+      round.stale.add(found.work.id);
+      // That work is not tried again, so nothing is to be bounded: however often a daemon forgets its templates, the next one counts.
+      if (round.current === found) round.attempts -= 1;
+    }
     const decided = verdict === "accepted" || verdict === "duplicate" || verdict === "failed";
     if (round.current !== found && !decided) return { next: undefined, lost: 0 };
     const before = round.held.length;

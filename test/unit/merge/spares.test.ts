@@ -145,6 +145,16 @@ describe("another template on the same parent", () => {
   });
 });
 
+test("a daemon that forgets its templates time and again does not close the round", () => {
+  const { solve, answer } = spares();
+  for (let i = 0; i < 20; i++) {
+    const { claim, found } = solve(auxWork({ id: `forgotten ${i}` }));
+    expect(claim).toBe("submit");
+    answer(found, "stale");
+  }
+  expect(solve(W1).claim).toBe("submit");
+});
+
 describe("a decided round", () => {
   const decided = (verdict: AuxAnswer["verdict"], auxPow = true) => {
     const world = spares();
