@@ -16,9 +16,13 @@ function listening(keys: object, prepare: (fake: FakeDaemon) => void = () => und
   const onNews = (): void => {
     news += 1;
   };
-  const deps = { clock: told.clock, log: told.log, connect: ports.connect, onNews };
+  let breaks = 0;
+  const onBreak = (): void => {
+    breaks += 1;
+  };
+  const deps = { clock: told.clock, log: told.log, connect: ports.connect, onNews, onBreak };
   const over = listenForBlocks(deps, daemon, told.stop.signal);
-  return { ...told, fake, sockets, over, news: () => news };
+  return { ...told, fake, sockets, over, news: () => news, breaks: () => breaks };
 }
 
 /** A daemon whose `waitfornewblock` is answered when the test says so. */
@@ -75,6 +79,36 @@ describe("waitfornewblock", () => {
     await over;
   });
 
+  test("a daemon that has another block each time it is asked is not asked in a circle either", async () => {
+    let n = 0;
+    const { fake, clock, stop, over, news } = listening({}, (daemon) => {
+      daemon.table.waitfornewblock = () => ({ hash: hashOf(++n), height: n });
+    });
+    await pass(clock, 5000, 50);
+    expect(fake.count("waitfornewblock")).toBeLessThan(110);
+    expect(news()).toBeGreaterThan(20);
+    expect(news()).toBeLessThan(35);
+    stop.abort();
+    await over;
+    expect([clock.pending, fake.open]).toEqual([0, 0]);
+  });
+
+  test("a daemon that goes away while it is waited for may come back as another: that is told", async () => {
+    let waits: ((answer: unknown) => void)[] = [];
+    const { fake, breaks, stop, over } = listening({}, (daemon) => {
+      waits = waiting(daemon);
+    });
+    await settle();
+    expect([waits.length, breaks()]).toEqual([1, 0]);
+    fake.mood = { error: "ECONNRESET" };
+    waits[0]?.({ hash: hashOf(1), height: 1 });
+    await settle();
+    expect(breaks()).toBe(1);
+    stop.abort();
+    await over;
+    expect(breaks()).toBe(1);
+  });
+
   test("a daemon that is away is tried ever more seldom, without a line in the log", async () => {
     const { fake, clock, stop, over, said } = listening({}, (daemon) => {
       daemon.mood = { error: "ECONNREFUSED" };
@@ -122,13 +156,60 @@ describe("ZMQ", () => {
     await over;
   });
 
+  test("a publisher that catches up with its chain is no reason for a question at each block", async () => {
+    const { sockets, news, clock, stop, over } = listening(keys);
+    sockets[0]?.events.onOpen();
+    sockets[0]?.events.onData(concat(greeting, ready));
+    for (let n = 1; n <= 1000; n++) sockets[0]?.events.onData(notice(n));
+    expect(news()).toBe(5);
+    await pass(clock, 1000, 100);
+    expect(news()).toBe(6);
+    sockets[0]?.events.onData(notice(1001));
+    expect(news()).toBe(7);
+    stop.abort();
+    await over;
+    expect(clock.pending).toBe(0);
+  });
+
+  test("what takes the connection and never says a word is told, and tried again", async () => {
+    const { sockets, clock, said, stop, over, breaks } = listening(keys);
+    sockets[0]?.events.onOpen();
+    await pass(clock, 11_000, 500);
+    expect(sockets).toHaveLength(2);
+    expect(said("warn")).toEqual([expect.stringMatching(/no ZMQ publisher answers within 10 s/)]);
+    expect(breaks()).toBe(1);
+    // Silence of one that shook hands is a chain without blocks.
+    sockets[1]?.events.onOpen();
+    sockets[1]?.events.onData(concat(greeting, ready));
+    await pass(clock, 60_000, 1000);
+    expect(sockets).toHaveLength(2);
+    stop.abort();
+    await over;
+    expect(clock.pending).toBe(0);
+  });
+
+  test("a connection that broke after it was well for long is told again", async () => {
+    const { sockets, clock, said, stop, over } = listening(keys);
+    const lost = Object.assign(new Error("x"), { code: "ECONNRESET" });
+    for (let days = 1; days <= 2; days++) {
+      sockets.at(-1)?.events.onOpen();
+      sockets.at(-1)?.events.onData(concat(greeting, ready));
+      await pass(clock, 700_000, 10_000);
+      sockets.at(-1)?.events.onClose(lost);
+      await pass(clock, 1000, 100);
+      expect(said("warn")).toHaveLength(days);
+    }
+    stop.abort();
+    await over;
+  });
+
   test("a broken connection is told once and made anew; both ways can be asked for", async () => {
     const { sockets, clock, said, stop, over, fake } = listening({ ...keys, notice: "wait" }, waiting);
     await settle();
     expect(fake.count("waitfornewblock")).toBe(1);
     for (let i = 0; i < 4; i++) {
       sockets.at(-1)?.events.onClose(Object.assign(new Error("x"), { code: "ECONNREFUSED" }));
-      await pass(clock, 16_000, 500);
+      await pass(clock, 9000, 500);
     }
     expect(sockets).toHaveLength(5);
     expect(said("warn")).toHaveLength(1);
