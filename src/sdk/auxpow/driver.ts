@@ -100,14 +100,15 @@ class AuxPowChain implements Chain {
     const host = this.#host;
     host.signal.throwIfAborted();
     host.signal.addEventListener("abort", () => void this.stop(), { once: true });
-    const deps = {
-      clock: host.clock,
-      log: host.log,
-      connect: this.#ports.connect,
-      onNews: () => this.#polling.poke(),
-    };
     const { signal } = this.#stop;
     const listened = this.#daemons.all.map((daemon) => {
+      const deps = {
+        clock: host.clock,
+        log: host.log,
+        connect: this.#ports.connect,
+        onNews: () => this.#polling.poke(),
+        onBreak: () => this.#broke(daemon),
+      };
       const heard = this.#profile.waits
         ? daemon
         : { ...daemon, settings: { ...daemon.settings, notice: "poll" as const } };
@@ -171,6 +172,14 @@ class AuxPowChain implements Chain {
     }
     if (word === undefined || failure !== undefined) throw failure;
     return word;
+  }
+
+  /** A daemon that is started anew between two polls is met with an empty cache: what it says next is all that it has. */
+  #broke(daemon: Daemon): void {
+    this.#identified.delete(daemon);
+    if (this.#kept?.daemon !== daemon) return;
+    this.#kept = undefined;
+    this.#polling.poke();
   }
 
   async #poll(signal: AbortSignal): Promise<void> {

@@ -222,6 +222,20 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("a restart between two polls shows at the broken notice: the better template is given up at once", async () => {
+    const nmc = new FakeNamecoind();
+    nmc.template = { n: 2, value: 5_000_100_000 };
+    let drop = (_: unknown): void => undefined;
+    nmc.table.waitfornewblock = () => new Promise((_, reject) => (drop = reject));
+    const { latest, chain } = await opened([nmc], { daemon: { notice: "wait" }, table: { poll_s: 60 } });
+    expect(latest()?.id).toBe(hashOf(2));
+    nmc.restart(5);
+    drop(new Refusal(-9, "Shutting down"));
+    await settle();
+    expect(latest()).toMatchObject({ id: hashOf(5), value: 5_000_000_000n });
+    await chain.stop();
+  });
+
   test("a hung createauxblock costs a deadline, one call at a time, and work stays until it expires", async () => {
     const nmc = new FakeNamecoind();
     const { latest, clock, chain, troubles } = await opened([nmc]);
