@@ -1,11 +1,14 @@
 /**
  * The whole program on real daemons of auxiliary chains: Bitcoin Core (BITCOIND, a binary) and, by their addresses,
  * namecoind (NAMECOIN_RPC), RSKj (RSK_RPC, RSK_WS) and Elastos (ELA_RPC), e.g. `http://user:password@127.0.0.1:18543`. All are
- * to be in regtest with no other miner; namecoind needs 17 blocks before it makes work. Those without an address are left out.
+ * to be in regtest with no other miner; namecoind needs a block before it makes work. Those without an address are left out.
+ * AUX_RESTART names a program that kills and starts the daemon of the chain in its one argument and ends when it answers again.
  */
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../../src/app/system.ts";
@@ -24,6 +27,10 @@ const CHAINS = {
     keys: 'payout = "msTHUZmDNkrQkN7igdMth9jC7LAuCtRfWs"',
     daemonKeys: process.env.NAMECOIN_ZMQ === undefined ? "" : `zmq_hashblock = "${process.env.NAMECOIN_ZMQ}"`,
     height: async (rpc: RpcClient) => await rpc.call("getblockcount", [], z.number()),
+    /** A block of somebody else's. */
+    other: async (rpc: RpcClient) => {
+      await rpc.call("generatetoaddress", [1, "mtJJfCA4T1N6SpZrh27EUgu1QFPnmNPpiZ"], z.unknown());
+    },
     /** The block at `height`, or as much of it as holds the parent header, in hex. */
     parent: async (rpc: RpcClient, height: number): Promise<string | undefined> => {
       const hash = await rpc.call("getblockhash", [height], z.string());
@@ -35,6 +42,9 @@ const CHAINS = {
     keys: "maturity = 10",
     daemonKeys: process.env.RSK_WS === undefined ? "" : `ws = "${process.env.RSK_WS}"`,
     height: async (rpc: RpcClient) => Number(await rpc.call("eth_blockNumber", [], z.string())),
+    other: async (rpc: RpcClient) => {
+      await rpc.call("evm_mine", [], z.unknown());
+    },
     parent: async (rpc: RpcClient, height: number): Promise<string | undefined> => {
       const block = await rpc.call(
         "eth_getBlockByNumber",
@@ -49,6 +59,9 @@ const CHAINS = {
     keys: 'payout = "8ZNizBf4KhhPjeJRGpox6rPcHE5Np6tFx3"',
     daemonKeys: "",
     height: async (rpc: RpcClient) => await rpc.call("getblockcount", {}, z.number()),
+    other: async (rpc: RpcClient) => {
+      await rpc.call("discretemining", { count: 1 }, z.unknown());
+    },
     parent: async (rpc: RpcClient, height: number): Promise<string | undefined> => {
       const hash = await rpc.call("getblockhash", { height: height - 1 }, z.string());
       return await rpc.call("getblock", { blockhash: hash, verbosity: 0 }, z.string());
@@ -58,6 +71,7 @@ const CHAINS = {
 type Name = keyof typeof CHAINS;
 const present = (Object.keys(CHAINS) as Name[]).filter((name) => CHAINS[name].url !== undefined);
 const ready = binary !== undefined && present.length > 0;
+const restart = process.env.AUX_RESTART;
 if (!ready) {
   console.warn(
     "SKIPPED: set BITCOIND and NAMECOIN_RPC, RSK_RPC or ELA_RPC to mine on real daemons of auxiliary chains",
@@ -184,6 +198,74 @@ ${tables.join("\n")}`,
     expect(found[0]).toHaveLength(160);
   });
 
+  /** The miner's words of one kind. */
+  const told = (event: string, from = 0) =>
+    miner.out.slice(from).flatMap((line) => {
+      const words = JSON.parse(line) as { event: string; errorCode?: string; future?: boolean };
+      return words.event === event ? [words] : [];
+    });
+  const mineWith = async (...args: readonly string[]): Promise<void> => {
+    miner.kill("SIGINT");
+    await miner.ended;
+    miner = program(["mine", url, "--json", "--extended", ...args], { cwd: folder });
+    await miner.line((line) => line.includes('"job"'));
+  };
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+  test("a block of somebody else's on any chain brings the miner a job and costs it no share", async () => {
+    // So slow that hardly a Bitcoin block comes between and makes jobs of its own.
+    await mineWith("--max-hashrate", "0.2");
+    for (const name of present) {
+      const waits: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        await pause(1500 + Math.random() * 1000);
+        const from = miner.out.length;
+        const startMs = performance.now();
+        await CHAINS[name].other(rpcOf(name));
+        await until(async () => told("job", from).length > 0, `a job for a new block of ${name}`, 10_000);
+        waits.push(performance.now() - startMs);
+      }
+      waits.sort((a, b) => a - b);
+      console.info(
+        `${name}: from the order to mine a block to the miner's job, in steps of 100 ms: ${waits.map(Math.round)}`,
+      );
+    }
+    expect(told("shareRejected")).toEqual([]);
+    expect(told("disconnected")).toEqual([]);
+  });
+
+  test.skipIf(restart === undefined)(
+    "a daemon that is killed and comes back costs no share and is mined again",
+    async () => {
+      await mineWith();
+      let whileAway = 0;
+      for (const name of present) {
+        const from = miner.out.length;
+        const startMs = performance.now();
+        await promisify(execFile)(restart as string, [name]);
+        const awayMs = performance.now() - startMs;
+        const accepted = told("shareAccepted", from).length;
+        const height = await heightOf(name);
+        await until(
+          async () => (await heightOf(name)) >= height + 2,
+          `two blocks of ${name} after its restart`,
+          60_000,
+        );
+        const backMs = performance.now() - startMs - awayMs;
+        console.info(
+          `${name} was away for ${Math.round(awayMs)} ms, in which ${accepted} answers to shares came; mined again after ${Math.round(backMs)} ms`,
+        );
+        whileAway += accepted;
+      }
+      expect(whileAway).toBeGreaterThan(0);
+      const refusals = told("shareRejected").map(({ errorCode }) => errorCode);
+      console.info(`refused shares: ${JSON.stringify(refusals)} of ${told("shareFound").length}`);
+      // Of Bitcoin's own blocks, which come by the second here.
+      expect(refusals.filter((code) => code !== "stale-share")).toEqual([]);
+      expect(told("disconnected")).toEqual([]);
+    },
+  );
+
   test("no daemon refused anything", async () => {
     miner.kill("SIGINT");
     await miner.ended;
@@ -199,4 +281,24 @@ ${tables.join("\n")}`,
     expect(verdicts.filter((line) => / (rejected|failed) /.test(line))).toEqual([]);
     for (const name of present) expect(verdicts.some((line) => line.startsWith(`${name} accepted`))).toBe(true);
   });
+
+  test.skipIf(!present.includes("namecoin"))(
+    "a block of ours that its daemon takes back is mined once more",
+    async () => {
+      // What was under way then may be refused: its parent is invalid now.
+      await mineWith();
+      const before = await heightOf("namecoin");
+      await until(async () => (await heightOf("namecoin")) > before, "a block of namecoin");
+      const height = await heightOf("namecoin");
+      const best = await rpcOf("namecoin").call("getbestblockhash", [], z.string());
+      await rpcOf("namecoin").call("invalidateblock", [best], z.unknown());
+      const startMs = performance.now();
+      await until(
+        async () => (await heightOf("namecoin")) > height + 1,
+        "a block in the place of the one taken back",
+        60_000,
+      );
+      console.info(`namecoin: two blocks past the one taken back after ${Math.round(performance.now() - startMs)} ms`);
+    },
+  );
 });
