@@ -2,6 +2,7 @@
  * A real coinbase for a chain's work, a header that solves it and the proof: made with the very code that the server mines with,
  * on a template that looks like those of today's blocks.
  */
+import { sha256d } from "../bitcoin/hash.ts";
 import { HeaderHasher, serializeHeader } from "../bitcoin/header.ts";
 import { opReturn, push, scriptNumber } from "../bitcoin/script.ts";
 import { targetFromCompact } from "../bitcoin/target.ts";
@@ -21,13 +22,16 @@ const VALUE = 312_500_000n;
 /** BIP141: OP_RETURN, then 36 bytes that begin with this. */
 const WITNESS_COMMITMENT = fromHex("aa21a9ed");
 
+/** Some hash. One of equal bytes would read the same backwards, and hide that a plugin mixed up the byte order. */
+const hashFrom = (text: string): Uint8Array => sha256d(utf8(text));
+
 /** A template of a block with five transactions. Hashes are arbitrary, sizes and places are not. */
 function template(): Template {
   const nBits = 0x1702_3a04;
   return {
     id: "kit-1",
     source: "kit",
-    prevHash: new Uint8Array(32).fill(0x11),
+    prevHash: hashFrom("previous block"),
     height: HEIGHT,
     version: 0x2000_0000,
     nBits,
@@ -40,10 +44,10 @@ function template(): Template {
       prefix: push(scriptNumber(HEIGHT)),
       sequence: 0xffff_ffff,
       lockTime: 0,
-      outputs: [{ value: 0n, script: opReturn(concat(WITNESS_COMMITMENT, new Uint8Array(32).fill(0x22))) }],
+      outputs: [{ value: 0n, script: opReturn(concat(WITNESS_COMMITMENT, hashFrom("witnesses"))) }],
       witness: [new Uint8Array(32)],
     },
-    merklePath: [0x33, 0x44, 0x55].map((byte) => new Uint8Array(32).fill(byte)),
+    merklePath: [0, 1, 2].map((level) => hashFrom(`sibling at ${level}`)),
     transactions: undefined,
     transactionCount: 5,
     coinbaseRoom: { bytes: 4000, sigops: 400 },
