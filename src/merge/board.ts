@@ -29,6 +29,11 @@ export interface BoardDeps {
 export interface BoardOptions {
   /** How long the first change of a burst waits for others, ms: one new Bitcoin tip of a pool's often moves several chains. */
   readonly coalesceMs: number;
+  /**
+   * Least time between two changes that are told, whichever chains they are of, ms. Chains have intervals of their own, but many chains
+   * together would make so many jobs that miners' shares come too late for theirs.
+   */
+  readonly minGapMs: number;
 }
 
 /** How the board treats a chain. */
@@ -78,6 +83,8 @@ export class Board {
   readonly #listeners = new Set<(change: { readonly chains: readonly string[] }) => void>();
   #timer: Timer | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
+  /** Monotonic ms of the last change that was told, of any chain. */
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: BoardDeps, options: BoardOptions) {
     this.#deps = deps;
@@ -280,6 +287,7 @@ export class Board {
   #schedule(): void {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const { dueMs } of this.#entries.values()) if (dueMs !== undefined) firstMs = Math.min(firstMs, dueMs);
+    firstMs = Math.max(firstMs, this.#toldMs + this.#options.minGapMs);
     if (firstMs === this.#timerMs) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -299,6 +307,7 @@ export class Board {
       entry.toldMs = nowMs;
       chains.push(entry.chain);
     }
+    if (chains.length > 0) this.#toldMs = nowMs;
     this.#schedule();
     if (chains.length === 0) return;
     for (const listener of this.#listeners) {

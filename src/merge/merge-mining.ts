@@ -39,6 +39,8 @@ export interface MergeMiningDeps {
 export interface MergeMiningOptions {
   /** How long a chain's new work waits for that of others before a job is made, ms. */
   readonly coalesceMs: number;
+  /** Least time between two jobs made for chains' new work, ms. Each channel keeps its last 32 jobs, so late shares have that many times longer. */
+  readonly minGapMs: number;
   /**
    * Channel targets are kept from being harder than a chain's target only if the chain's difficulty is at least this. Of an
    * easier chain (a regtest, a dead coin) blocks are lost between the shares rather than miners made to send a flood.
@@ -65,6 +67,7 @@ export interface MergeMiningOptions {
 /** Values for every network. */
 export const MERGE_MINING_DEFAULTS: MergeMiningOptions = {
   coalesceMs: 20,
+  minGapMs: 250,
   clampMinDifficulty: 1,
   sizeLimitBytes: undefined,
   queueSize: 64,

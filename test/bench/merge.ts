@@ -49,7 +49,7 @@ export function benchMerge(
 ): MergeMining {
   const merge = new MergeMining(
     { clock, log: silentLog, meter: silentMeter, bus: { emit() {} }, store },
-    { ...MERGE_MINING_DEFAULTS, coalesceMs: 0 },
+    { ...MERGE_MINING_DEFAULTS, coalesceMs: 0, minGapMs: 0 },
   );
   for (let i = 0; i < count; i++) {
     const chainId = CHAIN_IDS[i];

@@ -13,11 +13,11 @@ const COALESCE_MS = 50;
 const POLICY: ChainPolicy = { update: 1, minIntervalMs: 0, expiryMs: 60_000, prefer: "value" };
 
 /** A board with chains of output commitments, and what it tells. */
-function board(policies: Record<string, Partial<ChainPolicy>> = { a: {} }) {
+function board(policies: Record<string, Partial<ChainPolicy>> = { a: {} }, minGapMs = 0) {
   const clock = new FakeClock();
   const log = recordingLog();
   const meter = new MemoryMeter();
-  const it = new Board({ clock, log, meter }, { coalesceMs: COALESCE_MS });
+  const it = new Board({ clock, log, meter }, { coalesceMs: COALESCE_MS, minGapMs });
   const told: { atMs: number; chains: readonly string[] }[] = [];
   it.onChange(({ chains }) => void told.push({ atMs: clock.monotonicMs(), chains }));
   const commits: string[] = [];
@@ -229,7 +229,7 @@ describe("expiry", () => {
         return { cancel() {} };
       }
     })();
-    const b = new Board({ clock: late, log: recordingLog(), meter: new MemoryMeter() }, { coalesceMs: 0 });
+    const b = new Board({ clock: late, log: recordingLog(), meter: new MemoryMeter() }, { coalesceMs: 0, minGapMs: 0 });
     b.configure("a", { policy: POLICY, commit: (work) => [{ kind: "output", script: work.hash }] });
     b.offer("a", auxWork({ id: "a1" }));
     late.advance(60_000);
@@ -302,6 +302,27 @@ describe("what is worth a job", () => {
     expect(told.map(({ chains }) => chains)).toEqual([["slow"], ["fast"]]);
     clock.advance(60_000);
     expect(told.map(({ chains }) => chains)).toEqual([["slow"], ["fast"], ["slow"]]);
+  });
+
+  test("many chains with blocks all the time make no storm of jobs, and none of them waits longer than the gap", () => {
+    const names = Array.from({ length: 50 }, (_, i) => `c${i}`);
+    const gapMs = 250;
+    const {
+      board: b,
+      clock,
+      told,
+    } = board(Object.fromEntries(names.map((name) => [name, { minIntervalMs: 1000 }])), gapMs);
+    for (let ms = 0; ms < 10_000; ms += 20) {
+      const name = names[(ms / 20) % names.length] as string;
+      b.offer(name, auxWork({ id: `${name} at ${ms}`, parent: `p${ms}` }));
+      clock.advance(20);
+    }
+    clock.advance(gapMs);
+    expect(told.length).toBeLessThanOrEqual(10_000 / gapMs + 1);
+    expect(told.length).toBeGreaterThanOrEqual(10_000 / gapMs - 1);
+    told.slice(1).forEach(({ atMs }, i) => expect(atMs - (told[i]?.atMs ?? 0)).toBeGreaterThanOrEqual(gapMs));
+    for (const name of names)
+      expect(told.filter(({ chains }) => chains.includes(name)).length).toBeGreaterThanOrEqual(9);
   });
 
   test("a job made meanwhile for another reason takes the change along: no second one", () => {
