@@ -35,7 +35,7 @@ export const SDK_FAULTS = faults({
   },
   "aux-extra-output": {
     act: "retry",
-    what: "the daemon does not say which output the parent's coinbase must have",
+    what: "the daemon does not say which output the parent's coinbase must have, or names one that it cannot have",
     help: "The chain refuses blocks without it, so there is no use in mining for it. Update the daemon, and check that its chain has passed the height at which this begins.",
   },
 });

@@ -3,8 +3,9 @@
  * test/vectors/daemon-rpc.json, the differences in the profiles.
  */
 import { z } from "zod";
+import { opReturn, scriptOps } from "../../bitcoin/script.ts";
 import { targetFromBytes, targetFromCompact } from "../../bitcoin/target.ts";
-import { fromHex, reversed, toHex } from "../../kernel/bytes.ts";
+import { equal, fromHex, reversed, toHex } from "../../kernel/bytes.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { AuxWork } from "../../mining/aux.ts";
 import type { AuxPowProfile } from "./profile.ts";
@@ -80,11 +81,11 @@ export function readWork(answer: AuxBlockAnswer, context: WorkContext): AuxWork 
   const details: Record<string, string> = { daemon };
   const { extraOutput } = profile;
   if (extraOutput !== undefined) {
-    const script = answer[extraOutput.key];
-    if (typeof script !== "string" || !/^([0-9a-fA-F]{2}){1,100}$/.test(script)) {
-      throw new Fault("aux-extra-output", { node: daemon, key: extraOutput.key });
-    }
-    details[extraOutput.key] = script;
+    const { key, forbid } = extraOutput;
+    const script = answer[key];
+    const reason = scriptFlaw(script, forbid);
+    if (reason !== undefined) throw new Fault("aux-extra-output", { node: daemon, key, reason });
+    details[key] = String(script);
   }
   const { coinbasevalue } = answer;
   return {
@@ -96,6 +97,19 @@ export function readWork(answer: AuxBlockAnswer, context: WorkContext): AuxWork 
     value: coinbasevalue === undefined || coinbasevalue === null ? undefined : BigInt(coinbasevalue),
     details,
   };
+}
+
+/**
+ * Why `script` is none that Bitcoin's coinbase may have, `undefined` when it may: only OP_RETURN and pushes. Anything else might count as signature
+ * operations of the block, and a block with too many is lost.
+ */
+function scriptFlaw(script: unknown, mark: Uint8Array): string | undefined {
+  if (script === undefined) return "the key is missing";
+  if (typeof script !== "string" || !/^([0-9a-fA-F]{2}){1,100}$/.test(script)) return "no hex of 1 to 100 bytes";
+  const bytes = fromHex(script);
+  const pushes = [...scriptOps(bytes)].flatMap(({ data }) => (data === undefined ? [] : [data]));
+  if (!equal(opReturn(...pushes), bytes)) return "not OP_RETURN and pushes";
+  return Buffer.from(bytes).includes(mark) ? undefined : "the bytes are not in it that tell it from other outputs";
 }
 
 function targetOf(answer: AuxBlockAnswer, profile: AuxPowProfile, daemon: string): bigint {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { fromHex } from "../../../../src/kernel/bytes.ts";
 import type { Fault } from "../../../../src/kernel/fault.ts";
 import {
   auxBlock,
@@ -117,7 +118,7 @@ describe("other spellings", () => {
   });
 
   test("Syscoin's output is kept with the work, and missed when it is not there", () => {
-    const profile = { ...namecoin, extraOutput: { key: "coinbasescript", forbid: new Uint8Array([1]) } };
+    const profile = { ...namecoin, extraOutput: { key: "coinbasescript", forbid: fromHex("737973") } };
     const script = `6a27737973${"ab".repeat(36)}`;
     expect(read({ ...good, coinbasescript: script }, profile).details).toEqual({ daemon: "d", coinbasescript: script });
     for (const coinbasescript of [undefined, "", "6a2", "zz", "00".repeat(101), 5]) {
@@ -125,6 +126,25 @@ describe("other spellings", () => {
         expect.objectContaining({ code: "aux-extra-output" }),
       );
     }
+  });
+
+  test.each([
+    ["that anybody may spend", `51${"737973".repeat(10)}`],
+    ["with a hundred signature operations", `6a03737973${"ae".repeat(95)}`],
+    ["whose last push goes past its end", "6a28737973"],
+    ["with a length that is cut off", "6a037379734c"],
+    ["without the mark", `6a27${"ab".repeat(39)}`],
+  ])("an output %s never gets into Bitcoin's coinbase", (_name, coinbasescript) => {
+    const profile = { ...namecoin, extraOutput: { key: "coinbasescript", forbid: fromHex("737973") } };
+    expect(() => read({ ...good, coinbasescript }, profile)).toThrow(
+      expect.objectContaining({ code: "aux-extra-output" }),
+    );
+  });
+
+  test("an output with a long push is as good", () => {
+    const profile = { ...namecoin, extraOutput: { key: "coinbasescript", forbid: fromHex("737973") } };
+    const coinbasescript = `6a4c50737973${"ab".repeat(77)}`;
+    expect(read({ ...good, coinbasescript }, profile).details.coinbasescript).toBe(coinbasescript);
   });
 });
 
