@@ -66,17 +66,20 @@ export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt
   const { bytes: room } = parts.template.coinbaseRoom;
   const wanted = rules.reduce((sum, { script }) => sum + outputSize({ value: 0n, script }), 0);
   if (wanted > room) return { reason: "no_room", detail: `outputs of ${wanted} bytes, room for ${room}` };
-  const behind = serializeOutputs(parts.template.coinbase.outputs).length + 4;
-  const { order, broken } = orderOutputs(rules, behind);
   const leaves = wishes.flatMap(({ leaf }) => (leaf === undefined ? [] : [leaf]));
   const put = (scriptSig: Uint8Array | undefined, indices: readonly number[]): Commitments => ({
     ...(scriptSig === undefined ? {} : { scriptSig }),
     outputs: indices.map((i) => ({ value: 0n, script: (rules[i] as AuxRules).script })),
   });
-  // Sizes depend neither on the root nor on the order, and a large tree costs more than all the rest.
-  const sample = built({ ...parts, commitments: put(leaves.length === 0 ? undefined : ANY_COMMITMENT, order) });
+  // Sizes depend neither on the root nor on the order, and both cost more than all the rest where chains are many.
+  const sample = built({
+    ...parts,
+    commitments: put(leaves.length === 0 ? undefined : ANY_COMMITMENT, [...rules.keys()]),
+  });
   const tooLarge = "reason" in sample ? sample : judgeSize(sample, bounds.sizeLimitBytes);
   if (tooLarge !== undefined) return tooLarge;
+  const behind = serializeOutputs(parts.template.coinbase.outputs).length + 4;
+  const { order, broken } = orderOutputs(rules, behind);
   const tree = leaves.length === 0 ? undefined : auxTree(leaves, height);
   const scriptSig = tree === undefined ? undefined : auxCommitment({ root: tree.root, height });
   const best = (under: readonly Wish[]) =>
