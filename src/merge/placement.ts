@@ -3,6 +3,7 @@
  * the scriptSig for all AuxPoW chains, outputs between the payout and the template's own. Every attempt is a whole job, made
  * by the builder of jobs and judged on its bytes.
  */
+import { findWitnessCommitment } from "../bitcoin/coinbase.ts";
 import { targetToBytes } from "../bitcoin/target.ts";
 import { describe } from "../kernel/fault.ts";
 import type { AuxEntry, AuxWork } from "../mining/aux.ts";
@@ -140,8 +141,14 @@ function wishOf(wanted: ChainCommitments): Wish | string {
   }
 }
 
-/** Whether a script holds what AuxPoW's verifiers search for: then it is refused whatever the other chains are. */
+/**
+ * Whether a script holds what AuxPoW's verifiers search for, or is what Bitcoin takes for the block's witness commitment (BIP141: in a
+ * template without one it would make the block invalid): then it is refused whatever the other chains are.
+ */
 function marked({ outputs }: Wish): string | undefined {
+  if (outputs.some(({ script }) => findWitnessCommitment([{ value: 0n, script }]) !== undefined)) {
+    return "its script is a witness commitment of Bitcoin";
+  }
   const bad = outputs.some(({ script }) => occurrences(script, AUXPOW_MAGIC) > 0);
   return bad ? "its script holds the mark of AuxPoW, fabe6d6d" : undefined;
 }

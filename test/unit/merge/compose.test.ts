@@ -247,6 +247,17 @@ describe("what cannot be placed is dropped, and only that", () => {
     expect(reasons(compose([hathor(), clash]))).toEqual(["clash occurrence"]);
   });
 
+  test("a script that Bitcoin would take for the witness commitment is refused: without segwit it would spoil the block", () => {
+    const script = concat(fromHex("6a24aa21a9ed"), random.bytes(32));
+    const fake = { chain: "fake", work: workOf(), commitments: [{ kind: "output" as const, script }] };
+    const plain = { ...template, coinbase: { ...template.coinbase, outputs: [], witness: [] } };
+    for (const each of [plain, template]) {
+      const made = compose([fake, rsk()], {}, { template: each });
+      expect(reasons(made)).toEqual(["fake forbidden"]);
+      expect(chainsOf(made.job)).toEqual(["rsk"]);
+    }
+  });
+
   test("a script with AuxPoW's own mark, whoever else is there", () => {
     const evil = {
       chain: "evil",
