@@ -177,6 +177,53 @@ describe("work", () => {
     );
   });
 
+  test("of a node without the module eth says so, and does not blame the module mnr", async () => {
+    const { daemon } = pretendNode();
+    delete (daemon.methods as Record<string, unknown>).eth_getBlockByHash;
+    const { host, chain } = setUp({ "a:4444": daemon });
+    await chain.start();
+    await settle();
+    expect(host.troubles.at(-1)).toBe(
+      "a:4444 does not offer eth_getBlockByHash: enable the module eth in rpc.modules of its configuration",
+    );
+  });
+
+  test("of a node that catches up builds on an old block: it is withdrawn, or comes from the next node", async () => {
+    const [late, well] = [pretendNode(), pretendNode()];
+    let syncing: unknown = false;
+    (late.daemon.methods as Record<string, unknown>).eth_syncing = () => syncing;
+    const alone = setUp({ "a:4444": late.daemon });
+    await alone.chain.start();
+    await settle();
+    expect(alone.host.offers.at(-1)).toMatchObject({ id: hash("1") });
+    syncing = { startingBlock: "0x1", currentBlock: "0x64", highestBlock: "0x6b2f1c" };
+    await pass(alone.host, 2100);
+    expect(alone.host.offers.at(-1)).toBeUndefined();
+    expect(alone.host.troubles.at(-1)).toMatch(/still downloading the chain/);
+    well.state.work = hash("2");
+    const both = setUp({ "a:4444": late.daemon, "b:4444": well.daemon });
+    await both.chain.start();
+    await settle();
+    expect(both.host.offers.at(-1)).toMatchObject({ id: hash("2"), details: { node: "b:4444" } });
+    syncing = false;
+    await pass(alone.host, 2100);
+    expect(alone.host.offers.at(-1)).toMatchObject({ id: hash("1") });
+  });
+
+  test("with a target of 0 would never be solved, and is no work", async () => {
+    const { daemon } = pretendNode();
+    const { mnr_getWork } = daemon.methods;
+    (daemon.methods as Record<string, unknown>).mnr_getWork = () => ({
+      ...(mnr_getWork?.([]) as object),
+      target: `0x${"00".repeat(32)}`,
+    });
+    const { host, chain } = setUp({ "a:4444": daemon });
+    await chain.start();
+    await settle();
+    expect(host.offers).toEqual([]);
+    expect(host.troubles.at(-1)).toMatch(/target/);
+  });
+
   test("is no longer offered after the chain's end, though an answer was under way", async () => {
     const { daemon } = pretendNode();
     const { host, chain } = setUp({ "a:4444": daemon });

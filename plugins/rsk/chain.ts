@@ -48,6 +48,8 @@ const AFTER_HEAD_MS = [25, 50, 100, 200, 400, 800] as const;
 
 const numberedBlock = z.object({ number: z.string().regex(/^0x[0-9a-f]{1,12}$/i, "expected 0x and hex digits") });
 const quantity = numberedBlock.shape.number;
+/** `false`, or how far it has come. */
+const syncing = z.unknown().transform((answer) => typeof answer === "object" && answer !== null);
 
 /** RSK as a `Chain`. */
 export class RskChain implements Chain {
@@ -211,16 +213,26 @@ export class RskChain implements Chain {
   }
 }
 
-/** Rejects with `node-syncing` while the node has nothing to mine. */
+/**
+ * Rejects with `node-syncing` while the node has nothing to mine, or catches up: then it goes on handing out work on the block at
+ * which it noticed (rskj `MinerServerImpl.NewBlockTxListener`), and says so only when asked.
+ */
 async function getWork(node: Node, signal: AbortSignal): Promise<NodeWork> {
-  const work = await node.rpc.call("mnr_getWork", [], getWorkAnswer, { signal });
-  if (work === null) throw new Fault("node-syncing", { node: node.name, address: node.rpc.address });
+  const { name, rpc } = node;
+  const [work, isBehind] = await Promise.all([
+    rpc.call("mnr_getWork", [], getWorkAnswer, { signal }),
+    rpc.call("eth_syncing", [], syncing, { signal }).catch(() => false),
+  ]);
+  if (work === null || isBehind) throw new Fault("node-syncing", { node: name, address: rpc.address });
   return work;
 }
 
 /** What the general sentence on a failure does not know of rskj. */
 function troubleOf(error: unknown): string | undefined {
   if (!(error instanceof Fault) || error.code !== "node-method-unknown") return undefined;
-  const { node } = error.data;
+  const { node, method } = error.data;
+  if (method !== "mnr_getWork") {
+    return `${String(node)} does not offer ${String(method)}: enable the module eth in rpc.modules of its configuration`;
+  }
   return `${String(node)} does not offer mnr_getWork: enable the module mnr in rpc.modules and set miner.server.enabled = true in its configuration`;
 }

@@ -12,7 +12,7 @@ const hash32 = z.string().regex(/^0x[0-9a-f]{64}$/i, "expected 0x and 64 hex dig
 export const getWorkAnswer = z
   .object({
     blockHashForMergedMining: hash32,
-    target: hash32,
+    target: hash32.refine((text) => /[1-9a-f]/i.test(text.slice(2)), "expected a target above 0"),
     // Wei, in decimal.
     feesPaidToMiner: z.string().regex(/^\d{1,78}$/, "expected a decimal number"),
     parentBlockHash: hash32,
