@@ -484,7 +484,8 @@ async function latency(chain: RealChain, mine: () => Promise<unknown>, rounds = 
   const answers: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const { work } = chain.offers.findLast((offer) => offer.work !== undefined) ?? (await chain.offer());
-    await systemPause(150 + Math.random() * 400);
+    // At any phase of a poll each two seconds.
+    await systemPause(150 + Math.random() * 2000);
     const from = chain.offers.length;
     const startMs = performance.now();
     const mined = mine().then(() => answers.push(performance.now() - startMs));
