@@ -61,6 +61,8 @@ const PROBE_MS = 10_000;
 const FAILBACK_MS = 30_000;
 /** The same failure of the same daemon is a line of its own at most this often; a flapping daemon must not fill the log. */
 const LOG_AGAIN_MS = 60_000;
+/** Moves of work that are told at once; one more a minute. */
+const MOVES_TOLD = 4;
 
 /** What is known of one daemon. */
 interface State<D extends Daemon> {
@@ -82,6 +84,8 @@ export class Daemons<D extends Daemon = Daemon> {
   readonly #states: readonly State<D>[];
   #active: State<D>;
   #probes: Polling[] = [];
+  /** Monotonic ms until which so many moves have been told that they must last: `LOG_AGAIN_MS` for each. */
+  #movesToldMs = 0;
 
   /** Throws `TypeError` for an empty list. */
   constructor(deps: DaemonsDeps<D>, options: DaemonsOptions<D> = {}) {
@@ -272,10 +276,16 @@ export class Daemons<D extends Daemon = Daemon> {
 
   #activate(state: State<D>): void {
     if (state === this.#active) return;
-    const from = this.#active.daemon.name;
+    const { clock, log } = this.#host;
+    const before = this.#active.daemon.name;
     this.#active = state;
     const { name } = state.daemon;
-    this.#host.log.info(`work comes from daemon ${name} now, no longer from ${from}`, { daemon: name, before: from });
+    const nowMs = clock.monotonicMs();
+    const toldMs = Math.max(nowMs, this.#movesToldMs);
+    const isTold = toldMs - nowMs <= (MOVES_TOLD - 1) * LOG_AGAIN_MS;
+    if (isTold) this.#movesToldMs = toldMs + LOG_AGAIN_MS;
+    const line = `work comes from daemon ${name} now, no longer from ${before}`;
+    log[isTold ? "info" : "debug"](line, { daemon: name, before });
   }
 }
 

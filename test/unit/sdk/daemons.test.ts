@@ -173,6 +173,19 @@ describe("what is logged", () => {
     expect(said("info").length).toBeLessThanOrEqual(6);
   });
 
+  test("daemons that fail by turns write few lines, though work moves with each question", async () => {
+    const { work, fakes, down, clock, said, daemons } = chain();
+    for (let i = 0; i < 300; i++) {
+      fakes[(i % 2) as 0 | 1].mood = down;
+      fakes[(1 - (i % 2)) as 0 | 1].mood = "serve";
+      expect(await work()).toBe(i % 2 === 0 ? "b" : "a");
+      clock.advance(2000);
+    }
+    // Ten minutes: a failure and a recovery of each daemon a minute, and a move.
+    expect(said("info").length + said("warn").length).toBeLessThanOrEqual(55);
+    expect(daemons.active.name).toBe("a");
+  });
+
   test.each([
     [-28, "Loading block index…", /is starting .*Loading block index.*Wait/],
     [-10, "Namecoin is downloading blocks...", /still downloading the chain/],
