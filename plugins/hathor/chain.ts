@@ -236,9 +236,12 @@ export class HathorChain implements Chain {
           meter.count("tips_pushed");
           this.#polling.poke();
         },
-        onState: (trouble) => {
-          if (trouble === undefined) log.info(`node ${node} pushes new tips`, { daemon: node });
-          else log.warn(`node ${node} pushes no tips, it is polled only: ${trouble}`, { daemon: node });
+        onState: (trouble, isAgain) => {
+          const [level, line] =
+            trouble === undefined
+              ? (["info", `node ${node} pushes new tips`] as const)
+              : (["warn", `node ${node} pushes no tips, it is polled only: ${trouble}`] as const);
+          log[isAgain ? "debug" : level](line, { daemon: node });
         },
       },
     );

@@ -309,6 +309,20 @@ describe("pushed heads", () => {
       "node a:4444 pushes no heads, it is polled only: closed",
     ]);
   });
+
+  test("that come and go for an hour write few lines", async () => {
+    const { daemon } = pretendNode();
+    const { host, chain, sockets } = setUp({ "a:4444": daemon }, { poll_s: 60 }, "a:4444");
+    await chain.start();
+    for (let seconds = 0; seconds < 3600; seconds += 2) {
+      sockets.at(-1)?.events.onOpen();
+      sockets.at(-1)?.events.onMessage('{"jsonrpc":"2.0","id":1,"result":"0x1"}');
+      sockets.at(-1)?.events.onClose("the daemon closed the connection (1006)");
+      host.clock.advance(2000);
+    }
+    expect(host.log.lines.filter(({ level }) => level !== "debug").length).toBeLessThanOrEqual(14);
+    expect(host.gauges.get("push_connected")).toBe(0);
+  });
 });
 
 describe("the check before a submission", () => {

@@ -186,13 +186,16 @@ export class RskChain implements Chain {
           this.#soon?.cancel();
           this.#polling.poke();
         },
-        onState: (trouble) => {
+        onState: (trouble, isAgain) => {
           if (trouble === undefined) this.#pushing += 1;
           else if (wasOpen) this.#pushing -= 1;
           wasOpen = trouble === undefined;
           meter.gauge("push_connected", this.#pushing);
-          if (trouble === undefined) log.info(`node ${node} pushes new heads`, { daemon: node });
-          else log.warn(`node ${node} pushes no heads, it is polled only: ${trouble}`, { daemon: node });
+          const [level, line] =
+            trouble === undefined
+              ? (["info", `node ${node} pushes new heads`] as const)
+              : (["warn", `node ${node} pushes no heads, it is polled only: ${trouble}`] as const);
+          log[isAgain ? "debug" : level](line, { daemon: node });
         },
       },
     );

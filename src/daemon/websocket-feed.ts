@@ -21,8 +21,11 @@ export interface WebSocketFeedOptions {
   readonly greeting: readonly string[];
   /** A message of the daemon. May throw: that ends the connection, as what it says is not what was asked for. */
   onMessage(text: string): void;
-  /** `undefined` when a connection opened, else why there is none. Told at each change, not at each attempt. */
-  onState?(trouble: string | undefined): void;
+  /**
+   * `undefined` when a connection opened, else why there is none. Told at each change, not at each attempt. `isAgain`: the last one like it was less
+   * than ten minutes ago, so that it is no news for operators.
+   */
+  onState?(trouble: string | undefined, isAgain: boolean): void;
 }
 
 /** Bytes of a message: block headers and templates have a few KiB. */
@@ -32,6 +35,7 @@ const HANDSHAKE_MS = 10_000;
 const PING_MS = 20_000;
 /** First and longest pause before connecting again. */
 const PAUSE_MS = { first: 1000, longest: 30_000 } as const;
+const TELL_AGAIN_MS = 600_000;
 
 /** One feed. */
 export class WebSocketFeed {
@@ -43,6 +47,8 @@ export class WebSocketFeed {
   #stopped = false;
   #heard = false;
   #told: string | undefined | null = null;
+  /** Monotonic ms of the last state that was told as news, by whether a connection opened. */
+  readonly #newsMs = new Map<boolean, number>();
 
   constructor(deps: WebSocketFeedDeps, options: WebSocketFeedOptions) {
     this.#deps = deps;
@@ -111,7 +117,11 @@ export class WebSocketFeed {
   #tell(trouble: string | undefined): void {
     if (this.#told === trouble) return;
     this.#told = trouble;
-    this.#options.onState?.(trouble);
+    const nowMs = this.#deps.clock.monotonicMs();
+    const newsMs = this.#newsMs.get(trouble === undefined);
+    const isAgain = newsMs !== undefined && nowMs - newsMs < TELL_AGAIN_MS;
+    if (!isAgain) this.#newsMs.set(trouble === undefined, nowMs);
+    this.#options.onState?.(trouble, isAgain);
   }
 }
 

@@ -33,6 +33,7 @@ function setUp() {
   };
   const heard: string[] = [];
   const states: (string | undefined)[] = [];
+  const again: boolean[] = [];
   const feed = new WebSocketFeed(
     { clock, connect },
     {
@@ -42,11 +43,14 @@ function setUp() {
         if (text === "nonsense") throw new Error("not what was asked for");
         heard.push(text);
       },
-      onState: (trouble) => void states.push(trouble),
+      onState: (trouble, isAgain) => {
+        states.push(trouble);
+        again.push(isAgain);
+      },
     },
   );
   const last = (): Attempt => attempts.at(-1) as Attempt;
-  return { clock, attempts, heard, states, feed, last };
+  return { clock, attempts, heard, states, again, feed, last };
 }
 
 const settle = () => new Promise<void>((resolve) => queueMicrotask(resolve));
@@ -155,5 +159,19 @@ describe("WebSocketFeed", () => {
     expect(clock.pending).toBe(1);
     feed.stop();
     expect(clock.pending).toBe(0);
+  });
+
+  test("says which states are no news, for a log that a flapping connection must not fill", () => {
+    const { clock, feed, last, again } = setUp();
+    feed.start();
+    for (let i = 0; i < 300; i++) {
+      last().events.onOpen();
+      last().events.onMessage("a");
+      last().events.onClose("it closed the connection");
+      clock.advance(2000);
+    }
+    expect(again).toHaveLength(600);
+    expect(again.slice(0, 4)).toEqual([false, false, true, true]);
+    expect(again.filter((isAgain) => !isAgain).length).toBeLessThanOrEqual(4);
   });
 });
