@@ -139,6 +139,12 @@ function flawOf(daemon: DaemonSettings): readonly [string, string] | undefined {
   if (daemon.user === undefined && (daemon.password ?? daemon.password_file) !== undefined) {
     return ["user", "user is missing beside the password"];
   }
+  if (daemon.user !== undefined && ways.length === 0) {
+    return ["password", "password is missing beside user: add password or password_file, or remove user"];
+  }
+  if (daemon.user !== undefined && daemon.cookie_file !== undefined) {
+    return ["user", "user has no effect beside cookie_file, which holds its own: remove one of them"];
+  }
   if (daemon.zmq_hashblock !== undefined) {
     try {
       zmqEndpoint(daemon.zmq_hashblock);

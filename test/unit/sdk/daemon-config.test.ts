@@ -27,6 +27,12 @@ describe("the keys of a daemon", () => {
       "only one of cookie_file",
     ],
     ["a password without user", [{ url: "http://x", password: "hunter2" }], "0.user: user is missing"],
+    ["a user without password", [{ url: "http://x", user: "pool" }], "0.password: password is missing beside user"],
+    [
+      "a user beside a cookie",
+      [{ url: "http://x", user: "pool", cookie_file: "c" }],
+      "0.user: user has no effect beside cookie_file",
+    ],
     ["a ZMQ address without scheme", [{ url: "http://x", zmq_hashblock: "x:28332" }], "0.zmq_hashblock: "],
     ["the same name twice", [{ url: "http://x:1" }, { url: "http://x:1/" }], "1.name: two daemons are called x:1"],
     ["a way of notice that is none", [{ url: "http://x", notice: "push" }], "0.notice"],
