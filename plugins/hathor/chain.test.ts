@@ -359,6 +359,7 @@ test.each([
   [{ urls: ["http://a:8080/v1a"], address: `${ADDRESS.slice(0, -1)}x` }],
   [{ urls: ["ftp://a"], address: ADDRESS }],
   [{ url: "http://a:8080/v1a", address: ADDRESS }],
+  [{ urls: ["http://a:8080/v1a"], address: ADDRESS, user: "u" }],
 ])("the table %j is refused", (table) => {
   expect(setUp().plugin.config.safeParse(table).success).toBe(false);
 });

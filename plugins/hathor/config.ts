@@ -4,8 +4,7 @@ import { fromBase58check, z } from "bllvm-stratum-v2/plugin";
 /** Version bytes of addresses: to a key and to a script, on mainnet and on test networks. */
 const VERSIONS = [0x28, 0x64, 0x49, 0x87];
 
-/** The schema. */
-export const hathorConfig = z.strictObject({
+const keys = z.strictObject({
   /** Nodes in order of preference: the addresses of their APIs. */
   urls: z
     .array(
@@ -38,6 +37,12 @@ export const hathorConfig = z.strictObject({
   max_merkle_path: z.int().min(1).max(32).default(20),
   /** Blocks behind a block before its reward can be spent. */
   maturity: z.int().min(1).max(100_000).default(300),
+});
+
+/** The schema. */
+export const hathorConfig = keys.refine(({ user, password }) => user === undefined || password !== undefined, {
+  path: ["password"],
+  message: "password is missing beside user",
 });
 
 /** The checked keys. */

@@ -56,6 +56,7 @@ function sourceOf(read: z.output<typeof keys>): Source {
     if (utf8(prefix).length >= MAX_DATA)
       throw new Error(`prefix leaves no room for data: ${MAX_DATA} bytes fit in all`);
     const { user, password } = read;
+    if (user !== undefined && password === undefined) throw new Error("password is missing beside user");
     return { url, prefix, login: password === undefined ? undefined : { user: user ?? "", password } };
   }
   if (read.user !== undefined || read.password !== undefined) throw new Error("user and password go with url");

@@ -80,6 +80,7 @@ describe("a tag of the configuration", () => {
     [{ url: "ftp://x" }, "url is no address"],
     [{ url: "http://u:p@x/" }, "give user and password as keys"],
     [{ text: "x", password: "p" }, "go with url"],
+    [{ url: "http://x/", user: "u" }, "password is missing beside user"],
     [{ txt: "x" }, "txt"],
   ])("%o is refused: %s", (table, says) => {
     const checked = plugin.config.safeParse(table);
