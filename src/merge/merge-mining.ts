@@ -140,11 +140,8 @@ export class MergeMining implements Part {
     }
     for (const found of unsettled) {
       const { chain, work } = found;
-      if (!this.#submissions.resume(found)) {
-        log.error(`${chain} block ${work.id}, found before the last stop, waits for the next start: too many others`);
-        continue;
-      }
       this.#spares.resume(found);
+      this.#submissions.resume(found);
       log.warn(`${chain} block ${work.id} was found before the last stop and is submitted when ${chain} runs`);
     }
   }
@@ -329,11 +326,7 @@ export class MergeMining implements Part {
 
   #submit(found: FoundAux): void {
     const { chain, work, userIdentity } = found;
-    if (!this.#submissions.enter(found)) {
-      this.#finds.lost(chain, "overflow", `block ${work.id} is not submitted: too many others wait for an answer`);
-      this.#spares.answered(found, "failed");
-      return;
-    }
+    this.#submissions.enter(found);
     this.#deps.log.info(`${chain} block ${work.id} found at height ${work.height} by ${JSON.stringify(userIdentity)}`, {
       chain,
       height: work.height,

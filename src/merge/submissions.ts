@@ -64,7 +64,7 @@ interface Lane {
   readonly pending: Pending[];
   chain: GuardedChain | undefined;
   /** The call under way; another object for each call and each time the chain joins. */
-  call: object | undefined;
+  call: { readonly pending: Pending } | undefined;
   timer: Timer | undefined;
 }
 
@@ -122,17 +122,14 @@ export class Submissions {
     this.#checkDrained();
   }
 
-  /** Takes a block that was found now. Returns whether there is room for it. */
-  enter(found: FoundAux): boolean {
-    const pending = this.#enter(found, false);
-    if (pending === undefined) return false;
-    this.#run(this.#persist(pending));
-    return true;
+  /** Takes a block that was found now. Where too many wait already, the oldest is given up: its chain is furthest past it. */
+  enter(found: FoundAux): void {
+    this.#run(this.#persist(this.#enter(found, false)));
   }
 
-  /** Takes a block that is on disk since an earlier run. Returns whether there is room for it. */
-  resume(found: FoundAux): boolean {
-    return this.#enter(found, true) !== undefined;
+  /** Takes a block that is on disk since an earlier run; otherwise as `enter`. To be called for the oldest first. */
+  resume(found: FoundAux): void {
+    this.#enter(found, true);
   }
 
   /** Keeps a block on disk as failed, without submitting it. */
@@ -189,9 +186,9 @@ export class Submissions {
     return lane;
   }
 
-  #enter(found: FoundAux, stored: boolean): Pending | undefined {
+  #enter(found: FoundAux, stored: boolean): Pending {
     const lane = this.#lane(found.chain);
-    if (lane.pending.length >= this.#options.maxPending) return undefined;
+    this.#makeRoom(lane);
     const nowMs = this.#deps.clock.monotonicMs();
     const pending: Pending = {
       found,
@@ -209,6 +206,16 @@ export class Submissions {
     return pending;
   }
 
+  /** A block whose answer may come at any moment is given up last. */
+  #makeRoom(lane: Lane): void {
+    const { maxPending } = this.#options;
+    if (lane.pending.length < maxPending) return;
+    const oldest = lane.pending.find((pending) => pending !== lane.call?.pending) ?? lane.pending[0];
+    if (oldest === undefined) return;
+    const reason = `${maxPending} newer blocks wait for an answer`;
+    this.#settle(lane, oldest, this.#answer(oldest.found, "failed", reason, this.#deps.clock.nowMs()));
+  }
+
   /** Resolves when the block is on disk or was waited for in vain; then it is submitted. Writing goes on behind it. */
   async #persist(pending: Pending): Promise<void> {
     const { clock, log, onReady } = this.#deps;
@@ -218,7 +225,7 @@ export class Submissions {
     const patience = new AbortController();
     await Promise.race([writing, sleep(clock, this.#options.storeWaitMs, patience.signal).catch(() => undefined)]);
     patience.abort();
-    if (!pending.stored && this.#stop.signal.aborted) return;
+    if (pending.over || (!pending.stored && this.#stop.signal.aborted)) return;
     if (!pending.stored) {
       log.error(`${found.chain} block ${found.work.id}: it cannot be written down and is submitted all the same`, {
         chain: found.chain,
@@ -275,7 +282,7 @@ export class Submissions {
 
   #call(name: string, lane: Lane, chain: GuardedChain, pending: Pending): void {
     const { clock } = this.#deps;
-    const call = {};
+    const call = { pending };
     lane.call = call;
     pending.attempts += 1;
     const timer = clock.after(this.#options.submitTimeoutMs, () =>

@@ -431,9 +431,10 @@ describe("several solutions", () => {
     expect(meter.byLabel("aux_blocks_found_total")).toEqual({ a: 2, b: 2, c: 2, d: 2 });
   });
 
-  test("more blocks than may wait for a daemon are dropped, counted and told", async () => {
-    const { merge, chain, job, clock, meter, errors } = setting({ maxPending: 2 });
-    chain("namecoin").answer = async () => {
+  test("when more blocks than may wait for a daemon are found, the oldest are given up, counted and told", async () => {
+    const { merge, chain, job, clock, meter, errors, status } = setting({ maxPending: 2 });
+    const namecoin = chain("namecoin");
+    namecoin.answer = async () => {
       throw new Error("down");
     };
     for (let height = 1; height <= 3; height++) {
@@ -441,8 +442,25 @@ describe("several solutions", () => {
       merge.hashed(hashedShare(job()));
       await pass(clock, 10);
     }
-    expect(meter.byLabel("aux_lost_total")).toEqual({ "namecoin,overflow": 1 });
-    expect(errors()).toEqual(["namecoin: block n3 is not submitted: too many others wait for an answer"]);
+    expect(meter.byLabel("aux_blocks_submitted_total")).toEqual({ "namecoin,failed": 1 });
+    expect(errors()).toEqual(["namecoin block n1 at height 1 is given up: 2 newer blocks wait for an answer"]);
+    expect(status("namecoin")).toMatchObject({ pending: 2, answers: { failed: 1 } });
+    namecoin.answer = async () => says("accepted");
+    await pass(clock, 60_000, 500);
+    expect(status("namecoin")).toMatchObject({ pending: 0, answers: { failed: 1, accepted: 2 } });
+  });
+
+  test("of more blocks left on disk than may wait, the newest are submitted", async () => {
+    const { merge, chain, store, clock } = setting({ maxPending: 2 });
+    for (let height = 1; height <= 3; height++) {
+      const found = foundAux({ work: easy(`n${height}`, { height }) });
+      store.open.set(found.key, found);
+    }
+    await merge.start(new AbortController().signal);
+    const namecoin = chain("namecoin");
+    await pass(clock, 10);
+    expect(namecoin.submitted.map(({ work }) => work.id)).toEqual(["n2", "n3"]);
+    expect(store.open.size).toBe(0);
   });
 });
 

@@ -50,7 +50,7 @@ describe("a found aux block", () => {
     const disk = later<void>();
     store.before = (step) => (step.startsWith("add") ? disk.promise : Promise.resolve());
     it.connect("namecoin", chain);
-    expect(it.enter(found("w1"))).toBe(true);
+    it.enter(found("w1"));
     await pass(clock, 900);
     expect(steps).toEqual([]);
     disk.resolve();
@@ -304,14 +304,41 @@ describe("several blocks", () => {
     expect(verdicts()).toEqual(["w1 accepted", "w2 accepted"]);
   });
 
-  test("no more than the bound wait for one chain; another chain has its own places", async () => {
-    const { it, chain } = submissions();
-    chain.answer = never;
+  test("no more than the bound wait for one chain: the oldest goes, but not the one that is being submitted", async () => {
+    const { it, chain, answers, verdicts, store } = submissions();
+    const first = later<Outcome>();
+    chain.answer = () => first.promise;
     it.connect("namecoin", chain);
-    expect([1, 2, 3, 4, 5].map((n) => it.enter(found(`w${n}`)))).toEqual([true, true, true, true, false]);
-    expect(it.resume(found("w6"))).toBe(false);
-    expect(it.enter(found("r1", "rsk"))).toBe(true);
+    for (const n of [1, 2, 3, 4]) it.enter(found(`w${n}`));
+    it.enter(found("r1", "rsk"));
+    await settle();
+    expect(verdicts()).toEqual([]);
+    it.enter(found("w5"));
+    it.resume(found("w6"));
     expect(it.pending("namecoin")).toBe(4);
+    expect(verdicts()).toEqual(["w2 failed", "w3 failed"]);
+    expect(answers[0]?.answer.reason).toBe("4 newer blocks wait for an answer");
+    await settle();
+    chain.answer = async () => says("accepted");
+    first.resolve(says("accepted"));
+    await settle();
+    expect(verdicts().slice(2)).toEqual(["w1 accepted", "w4 accepted", "w5 accepted", "w6 accepted"]);
+    // All but the other chain's, which does not run, have their answer on disk.
+    expect([...store.open.values()].map(({ work }) => work.id)).toEqual(["r1"]);
+  });
+
+  test("one that is given up before it is on disk is told once and not submitted", async () => {
+    const { it, chain, store, ready, verdicts } = submissions({ maxPending: 1 });
+    const disk = later<void>();
+    store.before = (step) => (step === "add w1" ? disk.promise : Promise.resolve());
+    it.connect("namecoin", chain);
+    it.enter(found("w1"));
+    it.enter(found("w2"));
+    disk.resolve();
+    await settle();
+    expect(verdicts()).toEqual(["w1 failed", "w2 accepted"]);
+    expect(ready.map(({ work }) => work.id)).toEqual(["w2"]);
+    expect(chain.submitted.map(({ work }) => work.id)).toEqual(["w2"]);
   });
 });
 
