@@ -13,29 +13,17 @@ import type { AuxWork } from "../../mining/aux.ts";
 import { type Daemon, type DaemonPorts, daemonsOf, systemPorts } from "../daemon-config.ts";
 import { Daemons } from "../daemons.ts";
 import { listenForBlocks } from "../notices.ts";
-import {
-  type AuxBlockAnswer,
-  auxBlock,
-  blockCount,
-  blockHash,
-  blockName,
-  networkState,
-  readWork,
-  type WorkContext,
-} from "./answers.ts";
+import { blockHash, blockName } from "./answers.ts";
 import { BlockFollower } from "./blocks.ts";
 import { type AuxPowSettings, payoutFlaw } from "./config.ts";
-import type { AuxPowProfile } from "./profile.ts";
+import { type AuxPowProfile, noParams } from "./profile.ts";
 import { type Reading, readError, readResult } from "./submission.ts";
+import { WorkSource } from "./work-source.ts";
 
 /** Least ms that a submission may take: the daemon checks the whole block before it answers. */
 const SUBMIT_MS = 30_000;
 /** Ms without work after which a chain that is not merge-mined at every height is said to be in trouble. */
 const NO_WORK_MS = 600_000;
-/** What a daemon says of its network that cannot be asked. */
-const EMPTY_STATE = { chain: undefined, initialblockdownload: undefined };
-/** Attempts to get work and tip from a daemon that tells them in separate calls, without a block between. */
-const MAX_TIP_READS = 3;
 
 /**
  * Opens a chain with `profile`. Throws an `Error` with a sentence when `settings` cannot work. `ports` are the machine's own unless a
@@ -57,20 +45,16 @@ class AuxPowChain implements Chain {
   readonly #host: Host;
   readonly #ports: DaemonPorts;
   readonly #profile: AuxPowProfile;
-  readonly #settings: AuxPowSettings;
   readonly #chainId: number;
   readonly #strictChainId: boolean;
+  readonly #source: WorkSource;
   readonly #daemons: Daemons;
   readonly #blocks: BlockFollower;
   readonly #polling: Polling;
   readonly #stop = new AbortController();
-  /** Daemons whose network was checked since they last failed. */
-  readonly #identified = new Set<Daemon>();
   #notices: Promise<unknown> = Promise.resolve();
   /** The best work of the current tip, and who gave it. */
   #kept: { readonly daemon: Daemon; readonly work: AuxWork } | undefined;
-  /** Whether the daemon leaves out the tip with its work. */
-  #asksTip = false;
   #noWorkSinceMs: number | undefined;
 
   constructor(
@@ -82,12 +66,12 @@ class AuxPowChain implements Chain {
     this.#host = host;
     this.#ports = ports;
     this.#profile = profile;
-    this.#settings = settings;
     this.#chainId = settings.chain_id ?? profile.chainId;
     this.#strictChainId = settings.strict_chain_id ?? profile.strictChainId;
+    this.#source = new WorkSource({ clock: host.clock }, { profile, settings, chainId: this.#chainId });
     const daemons = daemonsOf(settings.daemons, host, ports);
     // A standby that answers a probe but could give no work would be taken for a good one, so the probe asks for work.
-    const probe = (daemon: Daemon, signal: AbortSignal): Promise<AuxWork> => this.#fetch(daemon, signal);
+    const probe = (daemon: Daemon, signal: AbortSignal): Promise<AuxWork> => this.#source.ask(daemon, signal);
     this.#daemons = new Daemons({ host, daemons }, { probe });
     this.#blocks = new BlockFollower(
       { daemons: this.#daemons },
@@ -176,7 +160,7 @@ class AuxPowChain implements Chain {
 
   /** A daemon that is started anew between two polls is met with an empty cache: what it says next is all that it has. */
   #broke(daemon: Daemon): void {
-    this.#identified.delete(daemon);
+    this.#source.forget(daemon);
     if (this.#kept?.daemon !== daemon) return;
     this.#kept = undefined;
     this.#polling.poke();
@@ -186,7 +170,7 @@ class AuxPowChain implements Chain {
     const host = this.#host;
     try {
       const isAnswer = (error: unknown): boolean => isFault(error, "aux-no-work");
-      const { daemon, value } = await this.#daemons.ask((asked, until) => this.#fetch(asked, until), {
+      const { daemon, value } = await this.#daemons.ask((asked, until) => this.#source.ask(asked, until), {
         signal,
         isAnswer,
       });
@@ -236,96 +220,6 @@ class AuxPowChain implements Chain {
     return work;
   }
 
-  /** Asks one daemon for work. Throws a `Fault`. */
-  async #fetch(daemon: Daemon, signal: AbortSignal): Promise<AuxWork> {
-    try {
-      if (!this.#identified.has(daemon)) await this.#identify(daemon, signal);
-      this.#identified.add(daemon);
-      return this.#asksTip ? await this.#workWithTip(daemon, signal) : await this.#work(daemon, signal);
-    } catch (error) {
-      if (!isFault(error, "aux-no-work")) this.#identified.delete(daemon);
-      throw error;
-    }
-  }
-
-  async #work(daemon: Daemon, signal: AbortSignal): Promise<AuxWork> {
-    const answer = await this.#answer(daemon, signal);
-    if (answer.previousblockhash !== undefined && answer.height !== undefined) {
-      return readWork(answer, this.#context(daemon));
-    }
-    this.#asksTip = true;
-    return await this.#workWithTip(daemon, signal);
-  }
-
-  /** For daemons that give no tip with their work (Emercoin): asked around it, until it is the same before and after. */
-  async #workWithTip(daemon: Daemon, signal: AbortSignal): Promise<AuxWork> {
-    const { rpc } = daemon;
-    const none = this.#none;
-    let before = await rpc.call("getbestblockhash", none, blockHash, { signal });
-    for (let reads = 1; ; reads++) {
-      const answer = await this.#answer(daemon, signal);
-      const height = (await rpc.call("getblockcount", none, blockCount, { signal })) + 1;
-      const hash = await rpc.call("getbestblockhash", none, blockHash, { signal });
-      if (hash === before || reads >= MAX_TIP_READS) {
-        return readWork(answer, { ...this.#context(daemon), tip: { hash, height } });
-      }
-      before = hash;
-    }
-  }
-
-  async #answer(daemon: Daemon, signal: AbortSignal): Promise<AuxBlockAnswer> {
-    const { method } = this.#profile;
-    const { payout } = this.#settings;
-    const name = method === "getauxblock" ? method : "createauxblock";
-    const params = { createauxblock: [payout], getauxblock: [], named: { paytoaddress: payout } }[method];
-    try {
-      return await daemon.rpc.call(name, params, auxBlock, { signal });
-    } catch (error) {
-      throw this.#workRefusal(error);
-    }
-  }
-
-  /** No parameters, as the daemon wants them. */
-  get #none(): RpcParams {
-    return this.#profile.method === "named" ? {} : [];
-  }
-
-  #context(daemon: Daemon): WorkContext {
-    return { profile: this.#profile, chainId: this.#chainId, daemon: daemon.name };
-  }
-
-  /** What a daemon means that refuses to give work. */
-  #workRefusal(error: unknown): unknown {
-    if (!isFault(error, "node-rpc-error")) return error;
-    const { rpcCode, says, node } = error.data;
-    const words = String(says ?? "");
-    const data = { node, says };
-    if (rpcCode === -5 && /address/i.test(words)) return new Fault("aux-payout-refused", data, { cause: error });
-    if (/wallet|keypool/i.test(words)) return new Fault("aux-wallet", data, { cause: error });
-    return this.#profile.noWork.includes(Number(rpcCode)) ? new Fault("aux-no-work", data, { cause: error }) : error;
-  }
-
-  /**
-   * Checks the daemon's network, where one is configured, and that it is not downloading the chain: then it has nothing to mine,
-   * and on regtest, where it says no such thing, createauxblock would hang and hold up the download (and a reindex) for good.
-   */
-  async #identify(daemon: Daemon, signal: AbortSignal): Promise<void> {
-    const { network } = this.#settings;
-    const { networkCall } = this.#profile;
-    if (network === undefined && networkCall !== "getblockchaininfo") return;
-    const { rpc, name } = daemon;
-    const { chain, initialblockdownload } = await rpc
-      .call(networkCall, this.#none, networkState, { signal })
-      .catch((error: unknown) => {
-        if (network === undefined && isFault(error, "node-method-unknown")) return EMPTY_STATE;
-        throw error;
-      });
-    if (network !== undefined && chain !== network) {
-      throw new Fault("aux-network-differs", { node: name, network: chain, wanted: network });
-    }
-    if (initialblockdownload === true) throw new Fault("node-syncing", { node: name, address: rpc.address });
-  }
-
   async #submitTo(daemon: Daemon, work: AuxWork, auxpow: string, signal: AbortSignal): Promise<Outcome> {
     const profile = this.#profile;
     const { method } = profile;
@@ -352,7 +246,7 @@ class AuxPowChain implements Chain {
     const profile = this.#profile;
     if (await this.#blocks.knows(daemon, blockName(work.id, profile), signal)) return { verdict: "duplicate", reason };
     if (verdict === "stale") return { verdict, reason };
-    const tip = await daemon.rpc.call("getbestblockhash", this.#none, blockHash, { signal });
+    const tip = await daemon.rpc.call("getbestblockhash", noParams(profile), blockHash, { signal });
     const isStale = blockName(tip, profile) !== work.parent;
     return { verdict: isStale ? "stale" : "rejected", reason };
   }

@@ -3,6 +3,8 @@
  * changed something: names of calls and fields, byte orders, what "accepted" looks like. One driver, one profile per chain.
  */
 
+import type { RpcParams } from "../../daemon/rpc.ts";
+
 /** How one AuxPoW chain's daemon wants to be treated. */
 export interface AuxPowProfile {
   /** Name of the plugin. */
@@ -46,6 +48,11 @@ export interface AuxPowProfile {
   readonly waits: boolean;
   /** Why an address cannot be one of this chain, for daemons that take any text; `undefined` when it can. */
   readonly addressFlaw?: (address: string) => string | undefined;
+}
+
+/** No parameters, as the daemon wants them. */
+export function noParams({ method }: Pick<AuxPowProfile, "method">): RpcParams {
+  return method === "named" ? {} : [];
 }
 
 /** What Namecoin, the first of them, does; profiles state how they differ. */
