@@ -117,6 +117,10 @@ export class MergeMining implements Part {
         log,
         store,
         onReady: (found) => bus.emit("AuxBlockFound", found),
+        onTrouble: (found) => {
+          const other = this.#spares.troubled(found);
+          if (other !== undefined) this.#submit(other);
+        },
         onAnswer: (found, answer) => this.#answered(found, answer),
       },
       options,

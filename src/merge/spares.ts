@@ -6,6 +6,9 @@
  * second block there competes with our own first one and is worth nothing, though daemons answer `true` to it. On a chain
  * that is found by an output (RSK) it is the work itself: another block at that height becomes an uncle and is paid in part.
  *
+ * A daemon that does not answer holds up only its own work: when another one took over meanwhile, what solves the other's work is
+ * submitted too, for the first may never come back.
+ *
  * A decided round comes back when a daemon goes on offering work on that parent: it has lost our block, in a crash, or another
  * daemon took over that never got it.
  */
@@ -40,6 +43,10 @@ interface Round {
   /** Monotonic ms of the answer that decided it. */
   decidedMs: number | undefined;
   current: FoundAux | undefined;
+  /** Whether nobody answers for `current`. */
+  troubled: boolean;
+  /** Works that were submitted and have no answer. */
+  readonly underWay: Set<string>;
   readonly held: FoundAux[];
   /** Solutions whose proof is being built. */
   reserved: number;
@@ -94,7 +101,7 @@ export class Spares {
     const round = this.#round(found.chain, roundOf(found.work, isAuxPow(found)));
     round.reserved = Math.max(0, round.reserved - 1);
     if (round.state === "over" || round.stale.has(found.work.id)) return "late";
-    if (round.state === "submitting") {
+    if (round.state === "submitting" && !(round.troubled && isOtherWork(round, found))) {
       round.held.push(found);
       return "held";
     }
@@ -129,12 +136,24 @@ export class Spares {
   resume(found: FoundAux): void {
     const round = this.#round(found.chain, roundOf(found.work, isAuxPow(found)));
     if (round.state === "open") this.#begin(round, found);
+    else round.underWay.add(found.work.id);
+  }
+
+  /** Nobody answers for `found`. Returns the spare to submit beside it: of another work, whose daemon may. */
+  troubled(found: FoundAux): FoundAux | undefined {
+    const round = this.#chains.get(found.chain)?.get(roundOf(found.work, isAuxPow(found)));
+    if (round === undefined || round.current !== found) return undefined;
+    round.troubled = true;
+    const at = round.held.findIndex((spare) => isOtherWork(round, spare));
+    const [next] = at === -1 ? [] : round.held.splice(at, 1);
+    if (next !== undefined) this.#begin(round, next);
+    return next;
   }
 
   /**
    * What follows from the final word on `found`: the spare to submit `next`, and how many spares will never be.
    * `accepted` and `duplicate` decide the round; after `rejected` the next spare is tried, for its proof may be good; after `stale`
-   * only one of another work, since the daemon forgot this one.
+   * only one of another work, since the daemon forgot this one. `failed` says nothing of other works that are under way.
    */
   answered(
     found: FoundAux,
@@ -142,13 +161,15 @@ export class Spares {
   ): { readonly next: FoundAux | undefined; readonly lost: number } {
     const round = this.#chains.get(found.chain)?.get(roundOf(found.work, isAuxPow(found)));
     if (round === undefined) return { next: undefined, lost: 0 };
+    const isCurrent = round.current === found;
+    round.underWay.delete(found.work.id);
     if (verdict === "stale") {
       round.stale.add(found.work.id);
       // That work is not tried again, so nothing is to be bounded: however often a daemon forgets its templates, the next one counts.
-      if (round.current === found) round.attempts -= 1;
+      if (isCurrent) round.attempts -= 1;
     }
-    const decided = verdict === "accepted" || verdict === "duplicate" || verdict === "failed";
-    if (round.current !== found && !decided) return { next: undefined, lost: 0 };
+    const decided = verdict === "accepted" || verdict === "duplicate" || (verdict === "failed" && isCurrent);
+    if (!isCurrent && !decided) return { next: undefined, lost: 0 };
     const before = round.held.length;
     if (decided || round.attempts > this.#options.maxSpares) {
       round.state = "over";
@@ -178,6 +199,8 @@ export class Spares {
   #begin(round: Round, found: FoundAux): void {
     round.state = "submitting";
     round.current = found;
+    round.troubled = false;
+    round.underWay.add(found.work.id);
     round.attempts += 1;
   }
 
@@ -204,6 +227,8 @@ export class Spares {
       state: "open",
       decidedMs: undefined,
       current: undefined,
+      troubled: false,
+      underWay: new Set(),
       held: [],
       reserved: 0,
       attempts: 0,
@@ -227,6 +252,11 @@ function leastNeeded(rounds: ReadonlyMap<string, Round>): string {
 
 function roundOf(work: AuxWork, auxPow: boolean): string {
   return auxPow ? `${work.height}:${work.parent}` : work.id;
+}
+
+/** Whether no solution of the same work is submitted already. */
+function isOtherWork(round: Round, found: FoundAux): boolean {
+  return !round.underWay.has(found.work.id);
 }
 
 function isAuxPow(found: FoundAux): boolean {

@@ -20,6 +20,8 @@ export interface SubmissionsDeps {
   readonly store: FoundAuxStore;
   /** A block is on disk, or its disk failed, and it is submitted now. */
   readonly onReady: (found: FoundAux) => void;
+  /** Nobody gave an answer for a block; it is submitted again. */
+  readonly onTrouble: (found: FoundAux) => void;
   /** The final word on a block. */
   readonly onAnswer: (found: FoundAux, answer: AuxAnswer) => void;
 }
@@ -331,6 +333,7 @@ export class Submissions {
     pending.trouble = trouble;
     pending.dueMs = nowMs + pending.retryMs;
     pending.retryMs = Math.min(2 * pending.retryMs, MAX_RETRY_MS);
+    this.#deps.onTrouble(found);
   }
 
   #settle(lane: Lane, pending: Pending, answer: AuxAnswer): void {

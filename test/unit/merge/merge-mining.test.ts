@@ -76,6 +76,24 @@ test("a daemon that lost our block, or another one that never got it, is mined o
   expect(submitted.map(({ work }) => work.id)).toEqual(["n1", "n2"]);
 });
 
+test("a daemon that died with our block does not cost the one that its successor's work won", async () => {
+  const { merge, chain, job, clock, status } = setting();
+  const namecoin = chain("namecoin");
+  namecoin.answer = async ({ work }) => {
+    if (work.id === "n1") throw new Error("nobody listens");
+    return says("accepted");
+  };
+  merge.offer("namecoin", easy("n1"));
+  merge.hashed(hashedShare(job()));
+  await pass(clock, 100, 10);
+  // The other daemon has the same tip, but a template of its own.
+  merge.offer("namecoin", undefined);
+  merge.offer("namecoin", easy("n2"));
+  merge.hashed(hashedShare(job()));
+  await pass(clock, 100, 10);
+  expect(status("namecoin")).toMatchObject({ pending: 1, answers: { accepted: 1 } });
+});
+
 describe("jobs", () => {
   test("without chains, and without work, are what buildJob makes", () => {
     const { merge, parts, chain } = setting();

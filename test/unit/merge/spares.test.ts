@@ -145,6 +145,37 @@ describe("another template on the same parent", () => {
   });
 });
 
+describe("a solution that nobody answers for", () => {
+  test("does not hold up what solves another daemon's work at that height, which goes out beside it, once", () => {
+    const { it, solve, answer } = spares();
+    const { found: first } = solve(W1);
+    const second = solve(W1).found;
+    const other = solve(W2).found;
+    solve(W2);
+    expect(it.troubled(second)).toBeUndefined();
+    expect(it.troubled(first)).toBe(other);
+    expect(it.troubled(first)).toBeUndefined();
+    // The other one is held up too: there is no third work.
+    expect(it.troubled(other)).toBeUndefined();
+    expect(answer(other, "accepted")).toEqual({ next: undefined, lost: 2 });
+    expect(solve(W2).claim).toBe("late");
+    expect(answer(first, "stale")).toEqual({ next: undefined, lost: 0 });
+  });
+
+  test("that of another work which is found later goes out at once; one of its own is held", () => {
+    const { it, solve, answer } = spares();
+    const { found: first } = solve(W1);
+    expect(it.troubled(first)).toBeUndefined();
+    expect(solve(W1).claim).toBe("held");
+    const { claim, found: other } = solve(W2);
+    expect(claim).toBe("submit");
+    expect(solve(W2).claim).toBe("held");
+    // That the first is given up says nothing of the other.
+    expect(answer(first, "failed")).toEqual({ next: undefined, lost: 0 });
+    expect(answer(other, "rejected").next?.work.id).toBe("w1");
+  });
+});
+
 test("a daemon that forgets its templates time and again does not close the round", () => {
   const { solve, answer } = spares();
   for (let i = 0; i < 20; i++) {

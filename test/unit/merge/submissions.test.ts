@@ -24,6 +24,7 @@ function submissions(options: Partial<SubmissionsOptions> = {}) {
   const store = new FakeStore(steps);
   const chain = new FakeChain(steps);
   const ready: FoundAux[] = [];
+  const troubled: string[] = [];
   const answers: { found: FoundAux; answer: AuxAnswer }[] = [];
   const it = new Submissions(
     {
@@ -31,12 +32,13 @@ function submissions(options: Partial<SubmissionsOptions> = {}) {
       log,
       store,
       onReady: (found) => void ready.push(found),
+      onTrouble: ({ work }) => void troubled.push(work.id),
       onAnswer: (found, answer) => void answers.push({ found, answer }),
     },
     { ...OPTIONS, ...options },
   );
   const verdicts = (): string[] => answers.map(({ found, answer }) => `${found.work.id} ${answer.verdict}`);
-  return { it, clock, log, steps, store, chain, ready, answers, verdicts };
+  return { it, clock, log, steps, store, chain, ready, troubled, answers, verdicts };
 }
 const found = (id: string, chain = "namecoin"): FoundAux => foundAux({ chain, work: auxWork({ id }) });
 const never = (): Promise<Outcome> => new Promise(() => undefined);
@@ -120,6 +122,18 @@ describe("a found aux block", () => {
     chain.answer = async () => says("accepted");
     await pass(clock, 5000);
     expect(steps.at(-1)).toBe("settled w1 accepted");
+  });
+
+  test("that nobody answers for is told after each attempt, but not with the last", async () => {
+    const { it, clock, chain, troubled, verdicts } = submissions({ giveUpMs: 2000 });
+    chain.answer = down;
+    it.connect("namecoin", chain);
+    it.enter(found("w1"));
+    await settle();
+    expect(troubled).toEqual(["w1"]);
+    await pass(clock, 5000);
+    expect(troubled).toHaveLength(chain.submitted.length - 1);
+    expect(verdicts()).toEqual(["w1 failed"]);
   });
 
   test("a disk that fails for a moment delays the block by that moment", async () => {
