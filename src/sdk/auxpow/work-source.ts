@@ -20,6 +20,10 @@ import { type AuxPowProfile, noParams } from "./profile.ts";
 
 /** What a daemon says of its network that cannot be asked. */
 const EMPTY_STATE = { chain: undefined, initialblockdownload: undefined };
+/** Ms for which a daemon must have been behind another: a block reaches them seconds apart. */
+const BEHIND_MS = 30_000;
+/** Ms for which a height that a daemon told counts; those on standby are asked every ten seconds. */
+const SEEN_MS = 30_000;
 /** Attempts to get work and tip from a daemon that tells them in separate calls, without a block between. */
 const MAX_TIP_READS = 3;
 
@@ -36,6 +40,15 @@ export interface WorkSourceOptions {
   readonly chainId: number;
 }
 
+/** The height of a daemon's last work. */
+interface Seen {
+  readonly height: number;
+  /** Monotonic ms of the answer. */
+  readonly atMs: number;
+  /** Monotonic ms since when another daemon has been higher; `undefined` when none is. */
+  readonly behindMs: number | undefined;
+}
+
 /** Asks daemons for work. */
 export class WorkSource {
   readonly #profile: AuxPowProfile;
@@ -45,8 +58,11 @@ export class WorkSource {
   readonly #identified = new Set<Daemon>();
   /** Whether the daemon leaves out the tip with its work. */
   #asksTip = false;
+  readonly #clock: WorkSourceDeps["clock"];
+  readonly #seen = new Map<Daemon, Seen>();
 
-  constructor(_deps: WorkSourceDeps, options: WorkSourceOptions) {
+  constructor(deps: WorkSourceDeps, options: WorkSourceOptions) {
+    this.#clock = deps.clock;
     this.#profile = options.profile;
     this.#settings = options.settings;
     this.#chainId = options.chainId;
@@ -62,11 +78,28 @@ export class WorkSource {
     try {
       if (!this.#identified.has(daemon)) await this.#identify(daemon, signal);
       this.#identified.add(daemon);
-      return this.#asksTip ? await this.#workWithTip(daemon, signal) : await this.#work(daemon, signal);
+      const work = this.#asksTip ? await this.#workWithTip(daemon, signal) : await this.#work(daemon, signal);
+      this.#compare(daemon, work.height);
+      return work;
     } catch (error) {
+      if (!isFault(error, "node-behind")) this.#seen.delete(daemon);
       if (!isFault(error, "aux-no-work")) this.#identified.delete(daemon);
       throw error;
     }
+  }
+
+  /**
+   * A daemon that is stuck goes on handing out work, which no other daemon would take a block of. Heights are compared and not work, since these
+   * daemons do not tell the work of their chain; a branch with more blocks and less work would have to last half a minute.
+   */
+  #compare(daemon: Daemon, height: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    const others = [...this.#seen].filter(([other, { atMs }]) => other !== daemon && nowMs - atMs <= SEEN_MS);
+    const best = Math.max(height, ...others.map(([, seen]) => seen.height));
+    const behindMs = best > height ? (this.#seen.get(daemon)?.behindMs ?? nowMs) : undefined;
+    this.#seen.set(daemon, { height, atMs: nowMs, behindMs });
+    if (behindMs === undefined || nowMs - behindMs < BEHIND_MS) return;
+    throw new Fault("node-behind", { node: daemon.name, height, best });
   }
 
   async #work(daemon: Daemon, signal: AbortSignal): Promise<AuxWork> {

@@ -236,6 +236,41 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("a daemon that stays behind another is passed over until it has caught up, not at once", async () => {
+    const [a, b] = [new FakeNamecoind(), new FakeNamecoind()];
+    b.template = { n: 20, value: 1 };
+    const { latest, clock, chain, said } = await opened([a, b]);
+    expect(latest()?.details.daemon).toBe("a");
+    // A block that reaches one some seconds before the other is no lag.
+    b.newBlock(21);
+    await pass(clock, 20_000, 500);
+    expect(latest()).toMatchObject({ height: 116, details: { daemon: "a" } });
+    a.newBlock(2);
+    await pass(clock, 60_000, 500);
+    expect(latest()).toMatchObject({ height: 117, details: { daemon: "a" } });
+    expect(said("warn")).toEqual([]);
+    // A lag that lasts is one.
+    b.newBlock(22);
+    await pass(clock, 45_000, 500);
+    expect(latest()).toMatchObject({ height: 118, details: { daemon: "b" } });
+    expect(said("warn")).toEqual([expect.stringMatching(/daemon a: .*another configured node .*height 117, best 118/)]);
+    a.newBlock(3);
+    await pass(clock, 60_000, 500);
+    expect(latest()).toMatchObject({ height: 118, details: { daemon: "a" } });
+    await chain.stop();
+  });
+
+  test("a daemon that is alone, or whose better one is gone, is never behind", async () => {
+    const [a, b] = [new FakeNamecoind(), new FakeNamecoind()];
+    b.newBlock(21);
+    const { latest, clock, chain } = await opened([a, b]);
+    await pass(clock, 12_000, 500);
+    b.mood = { error: "ECONNREFUSED" };
+    await pass(clock, 120_000, 1000);
+    expect(latest()).toMatchObject({ height: 116, details: { daemon: "a" } });
+    await chain.stop();
+  });
+
   test("a hung createauxblock costs a deadline, one call at a time, and work stays until it expires", async () => {
     const nmc = new FakeNamecoind();
     const { latest, clock, chain, troubles } = await opened([nmc]);
