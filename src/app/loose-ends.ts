@@ -4,9 +4,11 @@
  * door of the plugin whose code is on its stack, whose chain is then isolated; one that shows no code of ours goes into the log, and
  * mining goes on.
  */
-import { dirname, sep } from "node:path";
+import { sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { limitedLog } from "../host/limited-log.ts";
 import type { PluginHost } from "../host/plugin-host.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -18,8 +20,13 @@ export type Owner =
   | { readonly kind: "ours" }
   | { readonly kind: "unknown" };
 
-/** Our folders that run on behalf of plugins: their frames alone do not make an error ours. */
-const ON_BEHALF = ["sdk", "daemon", "kit", "host"];
+/**
+ * Our folders that only plugins call. The stack of a promise that a plugin did not await ends here: who called is not on it, and
+ * what is on it, down to the core, ran for a plugin.
+ */
+const FOR_PLUGINS = ["sdk", "kit"];
+/** Our folders that plugins use as we do: their frames alone do not make an error ours. */
+const SHARED = [...FOR_PLUGINS, "daemon", "host", "kernel"];
 
 /** Judges by the stack. `folders`: where the code of each chain's plugin is. `own`: folder of our compiled sources. */
 export function ownerOf(error: unknown, folders: ReadonlyMap<string, readonly string[]>, own: string): Owner {
@@ -28,30 +35,32 @@ export function ownerOf(error: unknown, folders: ReadonlyMap<string, readonly st
     stack.includes(`${folder}${sep}`) || stack.includes(`${pathToFileURL(folder).href}/`);
   const chains = [...folders].filter(([, all]) => all.some(isOn)).map(([chain]) => chain);
   if (chains.length > 0) return { kind: "plugin", chains };
-  const ours = stack.split("\n").some((line) => {
-    const [, folder] = line.replaceAll("\\", "/").split(`${own.replaceAll("\\", "/")}/`);
-    return folder !== undefined && !ON_BEHALF.includes(folder.split("/")[0] ?? "");
+  const places = stack.split("\n").flatMap((line) => {
+    const [, place] = line.replaceAll("\\", "/").split(`${own.replaceAll("\\", "/")}/`);
+    return place === undefined ? [] : [place.split("/")[0] ?? ""];
   });
+  const ours = !places.some((place) => FOR_PLUGINS.includes(place)) && places.some((place) => !SHARED.includes(place));
   return { kind: ours ? "ours" : "unknown" };
 }
 
 /** What the policy works with. */
 export interface LooseEndsDeps {
   readonly log: Log;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly host: Pick<PluginHost, "codeFolders" | "blame">;
 }
 
 /** Sets the policy for the whole process, until the returned function is called. */
-export function catchLooseEnds({ log, host }: LooseEndsDeps): () => void {
+export function catchLooseEnds({ log, clock, host }: LooseEndsDeps): () => void {
+  // A timer that nobody can stop any more may throw for ever.
+  const ofNobody = limitedLog({ clock, log, alive: () => true });
   const judge = (what: string) => (error: unknown) => {
-    const folders = new Map(
-      [...host.codeFolders()].map(([chain, [folder = "", entry = ""]]) => [chain, [folder, dirname(entry)]]),
-    );
+    const folders = host.codeFolders();
     const owner = ownerOf(error, folders, `${PACKAGE_FOLDER}${sep}dist${sep}src`);
     if (owner.kind === "plugin") {
       for (const chain of owner.chains) host.blame(chain, error);
     } else if (owner.kind === "unknown" && folders.size > 0) {
-      log.error(
+      ofNobody.error(
         `${what}, perhaps of a plugin (${[...folders.keys()].join(", ")}); mining goes on: ${describe(error)}`,
         { error },
       );

@@ -42,7 +42,7 @@ export async function startServer(
   const container = compose(world);
   const host = container.resolve(TOKENS.pluginHost);
   // Until the process ends: what a plugin left behind may fail after everything was stopped.
-  const release = catchLooseEnds({ log: world.log, host });
+  const release = catchLooseEnds({ log: world.log, clock: systemClock, host });
   // Before anything runs: a chain whose plugin or table is wrong is the operator's to mend.
   try {
     await host.apply(world.settings);

@@ -2,6 +2,7 @@
  * The plugin host: which chains there are, which run, and how that changes while miners mine. Configurations are taken over as a
  * whole or not at all; a chain whose configuration stays the same is not touched by a change of others.
  */
+import { dirname } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { describe, Fault } from "../kernel/fault.ts";
 import type { Part } from "../kernel/lifecycle.ts";
@@ -17,6 +18,7 @@ import { chainConfig, chainPolicy } from "./chain-config.ts";
 import { CHAIN_DEADLINES, type ChainDeadlines, type ChainScopes } from "./chain-run.ts";
 import type { ChainSettings, PluginPlaces } from "./chain-settings.ts";
 import { type Discovery, discover, type FoundPlugin, pluginOf } from "./discovery.ts";
+import { limitedLog } from "./limited-log.ts";
 import type { PluginFiles } from "./plugin-files.ts";
 import { type PluginInfo, pluginInfos } from "./plugin-info.ts";
 import { ChainSupervisor, type SupervisedHealth } from "./supervisor.ts";
@@ -98,6 +100,9 @@ export class PluginHost implements Part {
   readonly #options: PluginHostOptions;
   #settings: HostSettings | undefined;
   #entries = new Map<string, Entry>();
+  readonly #code = new Map<string, readonly string[]>();
+  /** For errors of what no chain runs any more, which nobody can stop. */
+  readonly #remains: Log;
   #running = false;
   /** Changes are made one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -105,6 +110,7 @@ export class PluginHost implements Part {
   constructor(deps: PluginHostDeps, options: PluginHostOptions = {}) {
     this.#deps = deps;
     this.#options = options;
+    this.#remains = limitedLog({ clock: deps.clock, log: deps.log, alive: () => true });
   }
 
   /**
@@ -216,19 +222,18 @@ export class PluginHost implements Part {
     return pluginInfos(await discover(this.#deps.files, plugins), chains);
   }
 
-  /** Folders and modules whose code runs in this process, by the chains that run it. */
+  /**
+   * Folders of plugins whose code was ever loaded into this process, by the chains that wanted it: what a chain left behind may fail
+   * long after it was stopped or removed.
+   */
   codeFolders(): ReadonlyMap<string, readonly string[]> {
-    const folders = new Map<string, string[]>();
-    for (const { settings, found, supervisor } of this.#entries.values()) {
-      if (found === undefined || supervisor === undefined) continue;
-      folders.set(settings.name, [found.folder, found.entry]);
-    }
-    return folders;
+    return this.#code;
   }
 
-  /** Isolates a chain for an error of its plugin that nothing handled. */
+  /** Isolates a chain for an error of its plugin that nothing handled. For one that does not run it is only logged. */
   blame(chain: string, error: unknown): void {
-    this.#entries.get(chain)?.supervisor?.blame(error);
+    if (this.#entries.get(chain)?.supervisor?.blame(error) === true) return;
+    this.#remains.error(`${chain}: what its plugin left behind failed: ${describe(error)}`, { chain, error });
   }
 
   #next<T>(change: () => Promise<T>): Promise<T> {
@@ -252,6 +257,8 @@ export class PluginHost implements Part {
     const { clock, log, meter, random, bus, mergeMining, scopes, loader } = this.#deps;
     const { name } = settings;
     const found = pluginOf(discovery, settings.plugin, name);
+    const folders = [found.folder, dirname(found.entry)];
+    this.#code.set(name, [...new Set([...(this.#code.get(name) ?? []), ...folders])]);
     const plugin = await loader.load(found);
     const config = chainConfig(settings, plugin, file);
     const { deadlines, backoff = BACKOFF } = this.#options;

@@ -125,9 +125,11 @@ export class ChainSupervisor {
     await run?.stop(`the chain is ${state}`);
   }
 
-  /** Isolates the chain for an error that came from its plugin and that nothing handled. */
-  blame(error: unknown): void {
-    this.#run?.blame(error);
+  /** Isolates the chain for an error that came from its plugin and that nothing handled; returns whether there was something to isolate. */
+  blame(error: unknown): boolean {
+    const run = this.#run;
+    run?.blame(error);
+    return run !== undefined;
   }
 
   /** What became of a block. Rejects when the chain cannot say. */

@@ -101,6 +101,8 @@ export interface ChainServerOptions {
   readonly seed?: string;
   /** Names of plugin folders. */
   readonly plugins?: readonly string[];
+  /** Modules of further plugins, by name. */
+  readonly sources?: Readonly<Record<string, string>>;
 }
 
 /** A folder with a configuration and plugins, and what a test does with them. */
@@ -176,6 +178,7 @@ export interface ChainServer {
 /** Starts `start -c config.toml --json` on a node of its own, and resolves once miners can connect. */
 export async function chainServer(options: ChainServerOptions = {}): Promise<ChainServer> {
   const folder = new ChainFolder(options.plugins);
+  for (const [name, source] of Object.entries(options.sources ?? {})) folder.plugin(name, { source });
   const node = new DevnetNode(
     { clock: systemClock, random: systemRandom(), log: silentLog },
     { cookieDirectory: folder.path, nBits: compactFromTarget(targetOfDifficulty(1)) },

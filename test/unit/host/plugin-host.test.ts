@@ -222,11 +222,24 @@ describe("the plugin host", () => {
   test("an error that nothing handled isolates the chain that it came from", async () => {
     const { host } = await started({ name: "fake" }, { name: "other" });
     expect([...host.codeFolders()]).toEqual([
-      ["fake", ["/plugins/fake", "/plugins/fake/index.js"]],
-      ["other", ["/plugins/other", "/plugins/other/index.js"]],
+      ["fake", ["/plugins/fake"]],
+      ["other", ["/plugins/other"]],
     ]);
     host.blame("fake", new Error("forgotten"));
     expect(host.chains()).toMatchObject([{ state: "isolated" }, { state: "running" }]);
+  });
+
+  test("an error of what a chain left behind is known as its plugin's after it was stopped or removed", async () => {
+    const { host, log } = await started({ name: "fake" }, { name: "other" });
+    await host.disable("fake");
+    await host.apply(settings({ name: "fake" }));
+    expect([...host.codeFolders().keys()]).toEqual(["fake", "other"]);
+    for (let i = 0; i < 1000; i++) host.blame("fake", new Error("left behind"));
+    host.blame("other", new Error("left behind"));
+    expect(host.chains()).toMatchObject([{ name: "fake", state: "disabled" }]);
+    const lines = log.lines.filter(({ level }) => level === "error").map(({ message }) => message);
+    expect(lines).toHaveLength(200);
+    expect(lines[0]).toBe("fake: what its plugin left behind failed: left behind");
   });
 
   test("status is asked of the chain's plugin; a chain that rests cannot say", async () => {
