@@ -1,6 +1,7 @@
 /** What plugins leave behind: promises that nobody awaits, timers that outlive their chain. */
+import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { chainServer } from "../support/chain-server.ts";
+import { ChainFolder, chainServer } from "../support/chain-server.ts";
 import { steadily } from "../support/steady-miner.ts";
 import { pause, until } from "../support/until.ts";
 
@@ -29,6 +30,14 @@ const FORGETS =
   plugin(`const daemons = new Daemons({ host, daemons: daemonsOf([{ url: "http://127.0.0.1:1" }], host) });
         setTimeout(() => void daemons.call("getwork", [], z.string()), 300);`);
 const OUTLIVES = plugin(`setInterval(() => { if (host.signal.aborted) throw new Error("the chain is gone"); }, 20);`);
+const STAYS = plugin("setInterval(() => {}, 1000);");
+
+/** A folder whose only plugin is `source`; nothing listens where its node is to be. */
+function folderWith(source: string): ChainFolder {
+  const folder = new ChainFolder([]);
+  folder.plugin("fake", { source });
+  return folder;
+}
 
 describe("what plugins leave behind", () => {
   test("a call of the SDK that nobody awaits, with the daemon away, drops no miner", async () => {
@@ -52,5 +61,29 @@ describe("what plugins leave behind", () => {
     const told = running.log().filter(({ msg }) => msg.includes("the chain is gone"));
     expect(told.length).toBeGreaterThan(0);
     expect(await running.stop()).toBe(0);
+  });
+
+  test("a timer does not keep a server that cannot start from ending", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const address = taken.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const running = await chainServer({ chains: "[chains.fake]\n", sources: { fake: STAYS } });
+    const { folder } = running;
+    folder.write("[chains.fake]\n[control]\nenabled = false\n");
+    const second = folder.run("start", "--listen", `127.0.0.1:${port}`);
+    const code = await Promise.race([second.ended, pause(15_000).then(() => "it lives on")]);
+    expect(second.err.join("\n")).toContain("EADDRINUSE");
+    expect(code).not.toBe("it lives on");
+    expect(code).not.toBe(0);
+    taken.close();
+    expect(await running.stop()).toBe(0);
+  });
+
+  test("a timer does not keep `doctor` from ending", async () => {
+    const folder = folderWith(STAYS);
+    folder.write("[chains.fake]\n");
+    const doctor = folder.run("doctor");
+    expect(await Promise.race([doctor.ended, pause(25_000).then(() => "it lives on")])).not.toBe("it lives on");
   });
 });

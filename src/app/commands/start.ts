@@ -25,9 +25,6 @@ export interface StartOptions {
 /** Without a configuration the embedded node's server is for this machine only. */
 const DEVNET_LISTEN = "127.0.0.1:3333";
 
-/** How long the process may take to end by itself after everything was stopped. */
-const LEFTOVERS_MS = 1000;
-
 /** Runs until `signal` aborts; returns the exit code. Throws `Fault` `config-*` or `start-failed`. */
 export async function start(options: StartOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
   const loaded = options.devnet && options.config === undefined ? devnetConfig() : loadConfig(options.config);
@@ -54,8 +51,6 @@ export async function start(options: StartOptions, terminal: Terminal, signal: A
   await server.stop();
   release?.();
   log.info("stopped");
-  // A plugin may have left a timer or a socket open, which would keep the process from ending.
-  setTimeout(() => process.exit(EXIT.ok.code), LEFTOVERS_MS).unref();
   return EXIT.ok.code;
 }
 
