@@ -109,7 +109,9 @@ function scriptFlaw(script: unknown, mark: Uint8Array): string | undefined {
   const bytes = fromHex(script);
   const pushes = [...scriptOps(bytes)].flatMap(({ data }) => (data === undefined ? [] : [data]));
   if (!equal(opReturn(...pushes), bytes)) return "not OP_RETURN and pushes";
-  return Buffer.from(bytes).includes(Buffer.from(mark)) ? undefined : "the bytes are not in it that tell it from other outputs";
+  return Buffer.from(bytes).includes(Buffer.from(mark))
+    ? undefined
+    : "the bytes are not in it that tell it from other outputs";
 }
 
 function targetOf(answer: AuxBlockAnswer, profile: AuxPowProfile, daemon: string): bigint {
