@@ -352,6 +352,13 @@ describe("a block", () => {
   });
 });
 
+test("the slowest poll that can be configured comes long before work expires", () => {
+  const { config, defaults } = setUp().plugin;
+  expect(config.safeParse({ urls: ["http://a:8080/v1a"], address: ADDRESS, poll_s: 60 }).success).toBe(true);
+  expect(config.safeParse({ urls: ["http://a:8080/v1a"], address: ADDRESS, poll_s: 61 }).success).toBe(false);
+  expect(defaults?.expiryMs).toBeGreaterThanOrEqual(2 * 60_000);
+});
+
 test.each([
   [{ urls: [], address: ADDRESS }],
   [{ urls: ["http://a:8080/v1a"] }],

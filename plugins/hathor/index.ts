@@ -27,7 +27,7 @@ export function hathorPlugin(ports: HathorPorts): ChainPlugin<typeof hathorConfi
     coin: { symbol: "HTR", decimals: 2 },
     config: hathorConfig,
     // Every template differs a little, so `newest` keeps the block's time and its parents fresh.
-    defaults: { update: 1, expiryMs: 60_000, prefer: "newest" },
+    defaults: { update: 1, expiryMs: 120_000, prefer: "newest" },
     open: (config, host) => new HathorChain({ host, http: ports.http(), connect: ports.connectWebSocket }, config),
   };
 }

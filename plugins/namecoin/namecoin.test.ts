@@ -8,8 +8,14 @@ describe("namecoin", () => {
     expect([plugin.name, plugin.coin, plugin.defaults]).toEqual([
       "namecoin",
       { symbol: "NMC", decimals: 8 },
-      { prefer: "newest" },
+      { prefer: "newest", expiryMs: 120_000 },
     ]);
+  });
+
+  test("the slowest poll that can be configured comes long before work expires", () => {
+    expect(plugin.config.safeParse({ payout: "N1", daemons, poll_s: 60 }).success).toBe(true);
+    expect(plugin.config.safeParse({ payout: "N1", daemons, poll_s: 61 }).success).toBe(false);
+    expect(plugin.defaults?.expiryMs).toBeGreaterThanOrEqual(2 * 60_000);
   });
 
   test("an address and a daemon are enough", () => {

@@ -7,9 +7,10 @@ import type { AuxPowProfile } from "./profile.ts";
 
 /**
  * How the core treats an AuxPoW chain's work unless its table says otherwise. `newest`, since the driver itself keeps the better of two
- * templates: it alone knows whether the daemon that made it still has it.
+ * templates: it alone knows whether the daemon that made it still has it. Two of the slowest polls (`poll_s` 60) fit before work expires, or it would be
+ * gone before each of them.
  */
-export const AUXPOW_POLICY: Partial<ChainPolicy> = { prefer: "newest" };
+export const AUXPOW_POLICY: Partial<ChainPolicy> = { prefer: "newest", expiryMs: 120_000 };
 
 /** The plugin of the chain that `profile` describes. */
 export function auxPowPlugin(
