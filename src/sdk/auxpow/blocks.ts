@@ -70,12 +70,12 @@ export class BlockFollower {
     return { state: isKnown ? "orphaned" : "unknown", confirmations: 0, reward: undefined };
   }
 
-  /** Whether `daemon` has the block, in its best chain or not; no, when it has no call for that. */
+  /** Whether `daemon` has the block, in its best chain or not; no, when it has no call for that or does not let us use it. */
   async knows(daemon: Daemon, name: string, signal: AbortSignal): Promise<boolean> {
     try {
       return (await this.#placeAt(daemon, name, signal)) !== undefined;
     } catch (error) {
-      if (isFault(error, "node-method-unknown")) return false;
+      if (isFault(error, "node-method-unknown") || isFault(error, "node-forbidden")) return false;
       throw error;
     }
   }

@@ -619,6 +619,10 @@ describe("submissions", () => {
     nmc.moods.set("getblockheader", { error: "ECONNRESET" });
     await expect(submit(chain, work)).rejects.toMatchObject({ code: "node-disconnected" });
     nmc.moods.clear();
+    // rpcwhitelist without the call.
+    nmc.moods.set("getblockheader", { status: 403 });
+    expect(await submit(chain, work)).toEqual({ verdict: "stale", reason: "block hash unknown" });
+    nmc.moods.clear();
     delete nmc.table.getblockheader;
     expect(await submit(chain, work)).toEqual({ verdict: "stale", reason: "block hash unknown" });
     await chain.stop();
