@@ -39,6 +39,8 @@ export interface BoardOptions {
 /** How the board treats a chain. */
 export interface BoardChain {
   readonly policy: ChainPolicy;
+  /** The ID in its commitments, where it is known before the first. */
+  readonly chainId?: number | undefined;
   /** The plugin's commitments for a work; asked once for each work that is taken, so that no job waits for a plugin's code. */
   commit(work: AuxWork): readonly Commitment[];
 }
@@ -54,7 +56,7 @@ export interface BoardState {
 interface Entry {
   readonly chain: string;
   readonly rules: BoardChain;
-  /** The chain's ID once a commitment told it; it does not change. */
+  /** The chain's ID once its plugin or a commitment told it; it does not change. */
   chainId: number | undefined;
   wanted: ChainCommitments | undefined;
   /** Monotonic ms of the last offer, whether or not it was news. */
@@ -91,13 +93,16 @@ export class Board {
     this.#options = options;
   }
 
-  /** Makes room for a chain, which has no work yet. Throws `TypeError` when it has its place already. */
+  /**
+   * Makes room for a chain, which has no work yet; an ID that another chain has is refused with its first work. Throws `TypeError` when it
+   * has its place already.
+   */
   configure(chain: string, rules: BoardChain): void {
     if (this.#entries.has(chain)) throw new TypeError(`chain ${chain} is on the board already`);
     this.#entries.set(chain, {
       chain,
       rules,
-      chainId: undefined,
+      chainId: this.#ownerOf(rules.chainId) === undefined ? rules.chainId : undefined,
       wanted: undefined,
       offeredMs: 0,
       takenMs: 0,
@@ -148,7 +153,7 @@ export class Board {
     return all;
   }
 
-  /** IDs of all AuxPoW chains on the board by name, also of those without work now: the places of the others stay as they are. */
+  /** IDs of all AuxPoW chains on the board by name, also of those without work: the places of the others stay as they are. */
   chainIds(): ReadonlyMap<string, number> {
     const ids = new Map<string, number>();
     for (const { chain, chainId } of this.#entries.values()) if (chainId !== undefined) ids.set(chain, chainId);
@@ -236,13 +241,17 @@ export class Board {
       const why = `its chain ID was ${entry.chainId} and must stay so`;
       throw new Fault("merge-commitment-invalid", { chain, work: work.id, why });
     }
-    if (chainId !== undefined && entry.chainId === undefined) {
-      for (const other of this.#entries.values()) {
-        if (other.chainId === chainId) throw new Fault("merge-chain-id-twice", { chainId, chain, other: other.chain });
-      }
-    }
+    const other = entry.chainId === undefined ? this.#ownerOf(chainId) : undefined;
+    if (other !== undefined) throw new Fault("merge-chain-id-twice", { chainId, chain, other });
     entry.chainId = chainId;
     return commitments;
+  }
+
+  /** The chain that has an ID. */
+  #ownerOf(chainId: number | undefined): string | undefined {
+    if (chainId === undefined) return undefined;
+    for (const entry of this.#entries.values()) if (entry.chainId === chainId) return entry.chain;
+    return undefined;
   }
 
   #withdraw(entry: Entry, why: string): void {

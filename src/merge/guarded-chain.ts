@@ -7,6 +7,8 @@ import type { ChainPolicy, Commitment, Outcome, Proof } from "./plugin.ts";
 
 /** What merge mining asks of a running chain. */
 export interface GuardedChain {
+  /** The ID in its commitments where its plugin says it in advance; `undefined` where it does not, and for chains without. */
+  readonly chainId?: number | undefined;
   /** What must stand in the coinbase for `work`; called once for each work. May throw, which isolates the chain. */
   commit(work: AuxWork): readonly Commitment[];
   /** Why the daemon would refuse `proof`, or `undefined`; also `undefined` for a plugin that has no such check. May throw. */

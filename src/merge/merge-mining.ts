@@ -165,7 +165,7 @@ export class MergeMining implements Part {
 
   /** A chain joins; its blocks that wait for an answer are submitted. Throws `TypeError` when it takes part already. */
   addChain({ name, policy, chain }: JoiningChain): void {
-    this.#board.configure(name, { policy, commit: (work) => chain.commit(work) });
+    this.#board.configure(name, { policy, chainId: chain.chainId, commit: (work) => chain.commit(work) });
     this.#chains.set(name, chain);
     this.#submissions.connect(name, chain);
   }

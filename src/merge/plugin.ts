@@ -93,6 +93,11 @@ export interface ChainMeter {
 
 /** An open chain. Every call has a deadline; `signal` aborts when it has passed. */
 export interface Chain {
+  /**
+   * The ID in the chain's `auxpow` commitments, 0 to 65535, for a chain that knows it before its first work: then its place in the tree is kept from
+   * the start. Learned from the first commitment when left out; never given by a chain without `auxpow` commitments.
+   */
+  readonly chainId?: number;
   /** Begins to offer work. Resolves when that is under way; an unreachable daemon is no reason to reject: it may come back. Called once. */
   start(): Promise<void>;
   /** Lets go of every connection, timer and subscription. Called once, also after a `start` that failed. */

@@ -118,6 +118,10 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     })),
     seen: "commit made a timer",
   },
+  "chain-id": {
+    plugin: withChain(() => ({ chainId: 8 })),
+    seen: "chainId is 8, but 9 in the commitment",
+  },
   "commit-pure": {
     plugin: remembers(),
     seen: "a copy of the work",

@@ -38,6 +38,19 @@ export const COMMITMENT_RULES: readonly Rule[] = [
       }),
   },
   {
+    id: "chain-id",
+    says: "chainId, where the chain has one, is the ID in its auxpow commitments",
+    advice: "Leave chainId out when it is not known before the first work; it is learned from the commitment then.",
+    check: (bench: Bench) =>
+      bench.session(async (session) => {
+        const { chainId } = session.chain;
+        if (chainId === undefined) return;
+        const leaf = session.commit(await session.begin()).find((each) => each.kind === "auxpow");
+        if (leaf?.chainId === chainId && session.chain.chainId === chainId) return;
+        throw new Broken("chain-id", `chainId is ${chainId}, but ${leaf?.chainId ?? "none"} in the commitment`);
+      }),
+  },
+  {
     id: "commit-pure",
     says: "commit depends on the work alone and leaves it as it was",
     advice: "Use nothing but the argument and the configuration: the work may be an old one, or one read from disk.",

@@ -45,7 +45,7 @@ class AuxPowChain implements Chain {
   readonly #host: Host;
   readonly #ports: DaemonPorts;
   readonly #profile: AuxPowProfile;
-  readonly #chainId: number;
+  readonly chainId: number;
   readonly #strictChainId: boolean;
   readonly #source: WorkSource;
   readonly #daemons: Daemons;
@@ -66,9 +66,9 @@ class AuxPowChain implements Chain {
     this.#host = host;
     this.#ports = ports;
     this.#profile = profile;
-    this.#chainId = settings.chain_id ?? profile.chainId;
+    this.chainId = settings.chain_id ?? profile.chainId;
     this.#strictChainId = settings.strict_chain_id ?? profile.strictChainId;
-    this.#source = new WorkSource({ clock: host.clock }, { profile, settings, chainId: this.#chainId });
+    this.#source = new WorkSource({ clock: host.clock }, { profile, settings, chainId: this.chainId });
     const daemons = daemonsOf(settings.daemons, host, ports);
     // A standby that answers a probe but could give no work would be taken for a good one, so the probe asks for work.
     const probe = (daemon: Daemon, signal: AbortSignal): Promise<AuxWork> => this.#source.ask(daemon, signal);
@@ -111,7 +111,7 @@ class AuxPowChain implements Chain {
   commit(work: AuxWork): readonly Commitment[] {
     const leaf = {
       kind: "auxpow",
-      chainId: this.#chainId,
+      chainId: this.chainId,
       hash: work.hash,
       strictChainId: this.#strictChainId,
     } as const;

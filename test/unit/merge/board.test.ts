@@ -434,6 +434,32 @@ describe("a plugin at fault", () => {
     expect([...b.chainIds()]).toEqual([["clone", 1]]);
   });
 
+  test("an ID that a plugin says in advance has its place before the first work; another chain with it is refused", () => {
+    const { board: b, ids } = board({});
+    b.configure("namecoin", { policy: POLICY, chainId: 1, commit: leaf(1) });
+    b.configure("clone", { policy: POLICY, chainId: 1, commit: leaf(1) });
+    b.configure("syscoin", { policy: POLICY, chainId: 16, commit: leaf(16) });
+    expect([...b.chainIds()]).toEqual([
+      ["namecoin", 1],
+      ["syscoin", 16],
+    ]);
+    const { code, message } = fault(() => b.offer("clone", auxWork({ id: "c1" })));
+    expect(code).toBe("merge-chain-id-twice");
+    expect(message).toContain("chain clone, other namecoin");
+    b.offer("namecoin", auxWork({ id: "n1" }));
+    b.remove("namecoin");
+    b.offer("clone", auxWork({ id: "c1" }));
+    expect(ids()).toEqual(["c1"]);
+  });
+
+  test("an ID other than the plugin said in advance is refused", () => {
+    const { board: b } = board({});
+    b.configure("a", { policy: POLICY, chainId: 2, commit: leaf(1) });
+    expect(fault(() => b.offer("a", auxWork({ id: "a1" }))).message).toContain("its chain ID was 2 and must stay so");
+    b.configure("b", { policy: POLICY, chainId: 3, commit: (work) => [{ kind: "output", script: work.hash }] });
+    expect(fault(() => b.offer("b", auxWork({ id: "b1" }))).code).toBe("merge-commitment-invalid");
+  });
+
   test("a chain whose ID changes is refused", () => {
     const { board: b } = board({});
     const id = { now: 1 };

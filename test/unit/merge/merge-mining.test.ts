@@ -94,6 +94,28 @@ test("a daemon that died with our block does not cost the one that its successor
   expect(status("namecoin")).toMatchObject({ pending: 1, answers: { accepted: 1 } });
 });
 
+test("the tree has room for a chain that has no work yet: its first moves no other", () => {
+  const { merge, chain, job } = setting();
+  const says = (name: string, chainId: number): void => {
+    const it = new FakeChain();
+    it.commitment = leaf(chainId);
+    merge.addChain({ name, policy: POLICY, chain: Object.assign(it, { chainId }) });
+  };
+  chain("namecoin", leaf(1));
+  says("syscoin", 16);
+  says("fractal", 8228);
+  merge.offer("namecoin", easy("n1"));
+  const slots = (made: Job) => made.aux?.entries.map(({ slot }) => [slot?.chainId, slot?.index, slot?.branch.length]);
+  expect(slots(job())).toEqual([[1, 3, 3]]);
+  merge.offer("fractal", easy("f1"));
+  merge.offer("syscoin", easy("s1"));
+  expect(slots(job())).toEqual([
+    [1, 3, 3],
+    [16, 6, 3],
+    [8228, 2, 3],
+  ]);
+});
+
 describe("jobs", () => {
   test("without chains, and without work, are what buildJob makes", () => {
     const { merge, parts, chain } = setting();
