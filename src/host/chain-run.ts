@@ -87,6 +87,7 @@ export class ChainRun {
   #scope: ChainScope | undefined;
   #chain: Chain | undefined;
   #broken = false;
+  #stopped: Promise<void> | undefined;
   #offering = false;
   /** What went wrong inside an offer; told when the offer is over, so that the board is not changed while it is at work. */
   #flaw: { readonly error: unknown } | undefined;
@@ -130,9 +131,15 @@ export class ChainRun {
   }
 
   /** Ends the run: its host is dead at once, its chain told to let go. Never rejects; one that hangs is left behind with a line. */
-  async stop(reason: string): Promise<void> {
-    const { log } = this.#deps;
+  stop(reason: string): Promise<void> {
     this.#host.end(reason);
+    // Who breaks a run and who stops it may come at the same moment.
+    this.#stopped ??= this.#letGo();
+    return this.#stopped;
+  }
+
+  async #letGo(): Promise<void> {
+    const { log } = this.#deps;
     const chain = this.#chain;
     if (chain !== undefined) {
       const ended = await this.#call("stop", this.#options.deadlines.stopMs, 0, () => chain.stop(), neverAborts());

@@ -76,6 +76,8 @@ export class ChainSupervisor {
   #retry: { readonly timer: Timer; readonly atMs: number } | undefined;
   /** The stop of a broken run, so that a plugin is never opened beside its own remains. */
   #clearing: Promise<void> = Promise.resolve();
+  /** Whether it takes part. Until then another supervisor may stand for the chain, so nothing is told, offered or started by itself. */
+  #wanted = false;
   #over = false;
 
   constructor(deps: SupervisorDeps, options: SupervisorOptions) {
@@ -89,7 +91,11 @@ export class ChainSupervisor {
   readonly guarded: GuardedChain = {
     commit: (work) => this.#running().commit(work),
     verify: (proof) => this.#run?.verify(proof),
-    submit: async (proof) => await this.#running().submit(proof),
+    submit: async (proof) => {
+      // A chain joins, and its blocks of earlier runs are submitted, right before it is started.
+      if (!this.#wanted) await Promise.resolve();
+      return await this.#running().submit(proof);
+    },
   };
 
   /** Opens the chain for its first start, so that a configuration that cannot work is told before anything runs. Throws `Fault("config-chain-refused")`. */
@@ -105,10 +111,12 @@ export class ChainSupervisor {
     }
   }
 
-  /** Starts the chain that was opened; returns at once. */
+  /** Starts the chain that was opened, after a while if it broke meanwhile; returns at once. */
   start(): void {
-    if (this.#run === undefined || this.#over) return;
-    void this.#begin(this.#run);
+    if (this.#wanted || this.#over) return;
+    this.#wanted = true;
+    if (this.#run !== undefined) void this.#begin(this.#run);
+    else this.#retryIn(this.#options.backoff.firstMs);
   }
 
   /** Ends the chain for good. Never rejects. `state` is what it is shown as afterwards. */
@@ -156,7 +164,9 @@ export class ChainSupervisor {
         log,
         meter,
         scopes,
-        offer,
+        offer: (work) => {
+          if (this.#wanted) offer(work);
+        },
         onTrouble: (sentence) => {
           if (run === this.#run) this.#onTrouble(sentence);
         },
@@ -189,14 +199,22 @@ export class ChainSupervisor {
     this.#attempt += 1;
     this.#isolation = describe(error);
     this.#trouble = undefined;
-    log.error(
-      `${chain} is isolated and leaves the next job: ${this.#isolation}. It is started again in ${(delayMs / 1000).toFixed(1)} s`,
-      { error, restarts: this.#restarts },
-    );
-    this.#withdraw();
-    this.#retry = { atMs: clock.nowMs() + delayMs, timer: clock.after(delayMs, () => void this.#restart()) };
+    const again = this.#wanted ? `. It is started again in ${(delayMs / 1000).toFixed(1)} s` : "";
+    log.error(`${chain} is isolated and leaves the next job: ${this.#isolation}${again}`, {
+      error,
+      restarts: this.#restarts,
+    });
+    if (this.#wanted) {
+      this.#withdraw();
+      this.#retryIn(delayMs);
+    }
     this.#enter("isolated");
     this.#clearing = run.stop("the chain is isolated");
+  }
+
+  #retryIn(delayMs: number): void {
+    const { clock } = this.#deps;
+    this.#retry = { atMs: clock.nowMs() + delayMs, timer: clock.after(delayMs, () => void this.#restart()) };
   }
 
   async #restart(): Promise<void> {
@@ -237,7 +255,7 @@ export class ChainSupervisor {
   #enter(state: ChainState): void {
     const { clock, log, meter } = this.#deps;
     const { chain } = this.#options;
-    meter.gauge("aux_chain_up", state === "running" ? 1 : 0, { chain });
+    if (this.#wanted) meter.gauge("aux_chain_up", state === "running" ? 1 : 0, { chain });
     if (state === this.#state) return;
     this.#state = state;
     this.#sinceMs = clock.nowMs();
@@ -246,6 +264,7 @@ export class ChainSupervisor {
   }
 
   #tell(): void {
+    if (!this.#wanted) return;
     const { state, trouble } = this.health();
     this.#deps.bus.emit("ChainChanged", { chain: this.#options.chain, state, trouble });
   }

@@ -1,87 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { chainScopes } from "../../../src/app/chain-scope.ts";
 import type { ChainSettings } from "../../../src/host/chain-settings.ts";
-import type { PluginFiles } from "../../../src/host/plugin-files.ts";
-import { type HostSettings, PluginHost } from "../../../src/host/plugin-host.ts";
-import { Bus } from "../../../src/kernel/events.ts";
 import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
-import type { MergeEvents } from "../../../src/merge/found-aux.ts";
-import type { JoiningChain } from "../../../src/merge/guarded-chain.ts";
-import { MemoryMeter } from "../../../src/ops/memory-meter.ts";
-import { type TestPlugin, testPlugin } from "../../support/chain-plugins.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
-import { recordingLog } from "../../support/recording-log.ts";
-import { seededRandom } from "../../support/seeded-random.ts";
-
-const NAMES = ["fake", "other", "third"];
-
-/** All plugins of `NAMES` lie in one folder. */
-const files: PluginFiles = {
-  folders: async (folder) => (folder === "/plugins" ? NAMES : undefined),
-  text: async (file) => {
-    const name = file.split("/").at(-2);
-    return JSON.stringify({
-      name,
-      version: "1.0.0",
-      type: "module",
-      main: "./index.js",
-      "bllvm-stratum-v2": { plugin: name, api: 1 },
-    });
-  },
-  isFile: async () => true,
-  real: async (path) => path,
-};
-
-function setUp() {
-  const clock = new FakeClock();
-  const log = recordingLog();
-  const plugins = new Map<string, TestPlugin>(NAMES.map((name) => [name, testPlugin(name)]));
-  const joined = new Map<string, JoiningChain>();
-  const steps: string[] = [];
-  const host = new PluginHost({
-    clock,
-    log,
-    meter: new MemoryMeter(),
-    random: seededRandom(1),
-    bus: new Bus<MergeEvents>({ onError() {} }),
-    mergeMining: {
-      addChain(chain) {
-        if (joined.has(chain.name)) throw new TypeError("it takes part already");
-        joined.set(chain.name, chain);
-        steps.push(`+${chain.name}`);
-      },
-      removeChain(name) {
-        if (joined.delete(name)) steps.push(`-${name}`);
-      },
-      offer() {},
-      drained: async () => void steps.push("drained"),
-    },
-    scopes: chainScopes(),
-    files,
-    loader: {
-      load: async ({ name }) => {
-        const plugin = plugins.get(name);
-        if (plugin === undefined) throw new Error("no such plugin");
-        return plugin;
-      },
-    },
-  });
-  return { host, clock, log, plugins, joined, steps };
-}
-
-function settings(...chains: readonly (Partial<ChainSettings> & { readonly name: string })[]): HostSettings {
-  return {
-    file: "config.toml",
-    folder: "/etc",
-    chains: chains.map((chain) => ({ plugin: chain.name, enabled: true, policy: {}, table: {}, ...chain })),
-    plugins: { builtIn: "/plugins", compiled: "/dist/plugins", pluginsDir: undefined, npm: [] },
-  };
-}
+import { hostSettings, pluginHost } from "../../support/plugin-host.ts";
 
 async function started(...chains: readonly (Partial<ChainSettings> & { readonly name: string })[]) {
-  const all = setUp();
-  await all.host.apply(settings(...chains));
+  const all = pluginHost();
+  await all.host.apply(hostSettings(...chains));
   await all.host.start(new AbortController().signal);
   await new Promise((resolve) => setImmediate(resolve));
   return all;
@@ -89,8 +14,8 @@ async function started(...chains: readonly (Partial<ChainSettings> & { readonly 
 
 describe("the plugin host", () => {
   test("before the start everything is checked and nothing runs", async () => {
-    const { host, plugins, joined } = setUp();
-    await host.apply(settings({ name: "fake" }));
+    const { host, plugins, joined } = pluginHost();
+    await host.apply(hostSettings({ name: "fake" }));
     expect(plugins.get("fake")?.calls).toEqual(["open"]);
     expect(joined.size).toBe(0);
     await host.start(new AbortController().signal);
@@ -99,9 +24,9 @@ describe("the plugin host", () => {
   });
 
   test("a chain gets its checked table and a policy: the operator's word before the plugin's before ours", async () => {
-    const { plugins, joined, host } = setUp();
+    const { plugins, joined, host } = pluginHost();
     Object.assign(plugins.get("fake") ?? {}, { defaults: { expiryMs: 9000, prefer: "value" } });
-    await host.apply(settings({ name: "fake", policy: { update: 2 }, table: { payout: "you" } }));
+    await host.apply(hostSettings({ name: "fake", policy: { update: 2 }, table: { payout: "you" } }));
     await host.start(new AbortController().signal);
     expect(plugins.get("fake")?.configs).toEqual([{ payout: "you" }]);
     expect(plugins.get("fake")?.hosts[0]).toMatchObject({ chain: "fake", folder: "/etc" });
@@ -118,9 +43,9 @@ describe("the plugin host", () => {
   });
 
   test("an unknown key of a table names file and key, and what was meant, among the host's keys too", async () => {
-    const { host } = setUp();
+    const { host } = pluginHost();
     const said = await host
-      .apply(settings({ name: "fake", table: { payuot: "x", updat: 1, password: 5 } }))
+      .apply(hostSettings({ name: "fake", table: { payuot: "x", updat: 1, password: 5 } }))
       .then(() => "", inWords);
     expect(said).toContain('config.toml: chains.fake.payuot: unknown key; did you mean "payout"?');
     expect(said).toContain('config.toml: chains.fake.updat: unknown key; did you mean "update"?');
@@ -128,16 +53,16 @@ describe("the plugin host", () => {
   });
 
   test("a missing key of a chain without a table is named", async () => {
-    const { host, plugins } = setUp();
+    const { host, plugins } = pluginHost();
     Object.assign(plugins.get("fake") ?? {}, { config: z.strictObject({ payout_address: z.string() }) });
-    const said = await host.apply(settings({ name: "fake" })).then(() => "", inWords);
+    const said = await host.apply(hostSettings({ name: "fake" })).then(() => "", inWords);
     expect(said).toContain("config.toml: chains.fake.payout_address: is missing; expected a string");
   });
 
   test("only chains whose configuration changed are touched", async () => {
     const { host, plugins, steps } = await started({ name: "fake" }, { name: "other" }, { name: "third" });
     steps.length = 0;
-    const applied = await host.apply(settings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
+    const applied = await host.apply(hostSettings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
     expect(applied).toEqual({ added: [], removed: ["third"], changed: ["other"] });
     expect(steps).toEqual(["-other", "-third", "+other"]);
     expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
@@ -149,7 +74,7 @@ describe("the plugin host", () => {
   test("a configuration with one mistake changes nothing at all", async () => {
     const { host, plugins, steps } = await started({ name: "fake" });
     steps.length = 0;
-    const next = settings({ name: "other" }, { name: "fake", table: { payout: 5 } });
+    const next = hostSettings({ name: "other" }, { name: "fake", table: { payout: 5 } });
     await expect(host.apply(next)).rejects.toMatchObject({ code: "config-invalid" });
     expect(steps).toEqual([]);
     expect(plugins.get("fake")?.calls).toEqual(["open", "start"]);
@@ -179,9 +104,11 @@ describe("the plugin host", () => {
   test("what was enabled or disabled by hand stays so over a reload, until the chain's own table changes", async () => {
     const { host } = await started({ name: "fake" }, { name: "other" });
     await host.disable("fake");
-    await host.apply(settings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
+    await host.apply(hostSettings({ name: "fake" }, { name: "other", table: { payout: "new" } }));
     expect(host.chains()).toMatchObject([{ state: "disabled" }, { state: "starting" }]);
-    await host.apply(settings({ name: "fake", table: { payout: "new" } }, { name: "other", table: { payout: "new" } }));
+    await host.apply(
+      hostSettings({ name: "fake", table: { payout: "new" } }, { name: "other", table: { payout: "new" } }),
+    );
     await new Promise((resolve) => setImmediate(resolve));
     expect(host.chains()).toMatchObject([{ state: "running" }, { state: "running" }]);
   });
@@ -229,10 +156,20 @@ describe("the plugin host", () => {
     expect(host.chains()).toMatchObject([{ state: "isolated" }, { state: "running" }]);
   });
 
+  test("a configuration that is refused leaves the metrics of what goes on as they are", async () => {
+    const { host, plugins, meter } = await started({ name: "fake" });
+    Object.assign(plugins.get("other") ?? {}, { refusal: new Error("no wallet") });
+    await expect(
+      host.apply(hostSettings({ name: "fake", table: { payout: "you" } }, { name: "other" })),
+    ).rejects.toThrow();
+    expect(host.chains()).toMatchObject([{ name: "fake", state: "running" }]);
+    expect(meter.byLabel("aux_chain_up")).toEqual({ fake: 1 });
+  });
+
   test("an error of what a chain left behind is known as its plugin's after it was stopped or removed", async () => {
     const { host, log } = await started({ name: "fake" }, { name: "other" });
     await host.disable("fake");
-    await host.apply(settings({ name: "fake" }));
+    await host.apply(hostSettings({ name: "fake" }));
     expect([...host.codeFolders().keys()]).toEqual(["fake", "other"]);
     for (let i = 0; i < 1000; i++) host.blame("fake", new Error("left behind"));
     host.blame("other", new Error("left behind"));

@@ -9,7 +9,7 @@ import type { MergeEvents } from "../../../src/merge/found-aux.ts";
 import type { Chain } from "../../../src/merge/plugin.ts";
 import type { AuxWork } from "../../../src/mining/aux.ts";
 import { MemoryMeter } from "../../../src/ops/memory-meter.ts";
-import { makeProof, makeWork, testPlugin } from "../../support/chain-plugins.ts";
+import { ACCEPTED, makeProof, makeWork, testPlugin } from "../../support/chain-plugins.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -75,6 +75,62 @@ describe("a chain's supervisor", () => {
     expect(meter.byLabel("aux_chain_up")).toEqual({ fake: 0 });
     clock.advance(3_600_000);
     expect(plugin.calls).toEqual(["open", "start", "stop"]);
+  });
+
+  test("a chain that breaks between being opened and started is started once, and nothing is told of it before", async () => {
+    const { supervisor, plugin, clock, meter, states, offers } = supervised();
+    supervisor.open();
+    plugin.hosts[0]?.offer(makeWork());
+    supervisor.blame(new Error("a timer that was set in open"));
+    await settle();
+    clock.advance(3_600_000);
+    await settle();
+    expect(plugin.calls).toEqual(["open", "stop"]);
+    expect({ offers, states, up: meter.byLabel("aux_chain_up") }).toEqual({ offers: [], states: [], up: {} });
+    supervisor.start();
+    expect(supervisor.health()).toMatchObject({ state: "isolated", nextStartMs: expect.any(Number) });
+    for (let i = 0; i < 3; i++) {
+      clock.advance(BACKOFF.firstMs * 2);
+      await settle();
+    }
+    expect(plugin.calls).toEqual(["open", "stop", "open", "start"]);
+    expect(supervisor.health()).toMatchObject({ state: "running", trouble: undefined });
+  });
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    "a chain that fails to start %i turns before it is stopped is stopped once",
+    async (turns) => {
+      const { supervisor, plugin } = supervised({ start: () => Promise.reject(new Error("no such wallet")) });
+      supervisor.open();
+      supervisor.start();
+      for (let i = 0; i < turns; i++) await Promise.resolve();
+      await supervisor.stop("disabled");
+      await settle();
+      expect(plugin.calls).toEqual(["open", "start", "stop"]);
+      expect(supervisor.health().state).toBe("disabled");
+    },
+  );
+
+  test("a chain that was opened and never started is stopped without a word: another may stand in its place", async () => {
+    const { supervisor, plugin, meter, states } = supervised();
+    supervisor.open();
+    await supervisor.stop("stopped");
+    expect(plugin.calls).toEqual(["open", "stop"]);
+    expect({ states, up: meter.byLabel("aux_chain_up") }).toEqual({ states: [], up: {} });
+  });
+
+  test("a block of an earlier run is submitted after start was called, not before", async () => {
+    const { supervisor, plugin } = supervised({
+      submit: async () => {
+        plugin.calls.push("submit");
+        return ACCEPTED;
+      },
+    });
+    supervisor.open();
+    const submitted = supervisor.guarded.submit(makeProof());
+    supervisor.start();
+    await expect(submitted).resolves.toEqual(ACCEPTED);
+    expect(plugin.calls).toEqual(["open", "start", "submit"]);
   });
 
   test("a plugin that refuses its configuration is told as such, with its own words", () => {
