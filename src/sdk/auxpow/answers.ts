@@ -17,7 +17,7 @@ export const auxBlock = z.looseObject({
   hash,
   chainid: z.int().optional(),
   previousblockhash: hash.optional(),
-  coinbasevalue: z.union([z.int().min(0), z.string().regex(/^\d{1,19}$/, "an amount in base units")]).nullish(),
+  coinbasevalue: z.union([z.number().min(0), z.string().regex(/^\d{1,30}$/, "an amount in base units")]).nullish(),
   /** Hex without a prefix; Elastos.ELA leaves out leading zeros. */
   bits: z
     .string()
@@ -94,9 +94,15 @@ export function readWork(answer: AuxBlockAnswer, context: WorkContext): AuxWork 
     parent,
     height,
     target: targetOf(answer, profile, daemon),
-    value: coinbasevalue === undefined || coinbasevalue === null ? undefined : BigInt(coinbasevalue),
+    value: valueOf(coinbasevalue),
     details,
   };
+}
+
+/** A value is no condition for work: one that JSON's numbers do not hold exactly (above 2^53) is not known. */
+function valueOf(told: AuxBlockAnswer["coinbasevalue"]): bigint | undefined {
+  if (typeof told === "string" || Number.isSafeInteger(told)) return BigInt(told as string | number);
+  return undefined;
 }
 
 /**
