@@ -94,15 +94,15 @@ export function readWork(answer: AuxBlockAnswer, context: WorkContext): AuxWork 
     parent,
     height,
     target: targetOf(answer, profile, daemon),
-    value: valueOf(coinbasevalue),
+    value: exactValue(coinbasevalue),
     details,
   };
 }
 
 /** A value is no condition for work: one that JSON's numbers do not hold exactly (above 2^53) is not known. */
-function valueOf(told: AuxBlockAnswer["coinbasevalue"]): bigint | undefined {
-  if (typeof told === "string" || Number.isSafeInteger(told)) return BigInt(told as string | number);
-  return undefined;
+function exactValue(told: AuxBlockAnswer["coinbasevalue"]): bigint | undefined {
+  if (told === undefined || told === null) return undefined;
+  return typeof told === "string" || Number.isSafeInteger(told) ? BigInt(told) : undefined;
 }
 
 /**
