@@ -3,7 +3,7 @@
  * `package.json` is read; no code of a plugin runs before a chain wants it, and a folder that is wrong harms only the chain
  * that wants it.
  */
-import { join, relative, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { describe, Fault } from "../kernel/fault.ts";
 import { adviceOn } from "../merge/config-mistakes.ts";
 import { PLUGIN_API } from "../merge/plugin.ts";
@@ -58,10 +58,10 @@ export async function discover(files: PluginFiles, places: PluginPlaces): Promis
     if (!found) throw new Fault("plugins-folder", { folder: places.pluginsDir, why: "it does not exist" });
   }
   for (const folder of places.npm) {
-    await search.place("npm", folder, (name) => NPM_NAME.test(name));
+    await search.placeIfReadable("npm", folder, (name) => NPM_NAME.test(name));
     const scopes = (await files.folders(folder).catch(() => undefined)) ?? [];
     for (const scope of scopes.filter((name) => name.startsWith("@")).slice(0, MAX_FOLDERS)) {
-      await search.place("npm", join(folder, scope), (name) => NPM_NAME.test(name));
+      await search.placeIfReadable("npm", join(folder, scope), (name) => NPM_NAME.test(name));
     }
   }
   return search;
@@ -111,6 +111,16 @@ class Search implements Discovery {
       await this.#look(origin, folder, name);
     }
     return true;
+  }
+
+  /** As `place`; one that cannot be read is a problem of its own: nobody asked for just this place to be looked into. */
+  async placeIfReadable(origin: PluginOrigin, place: string, wanted: (name: string) => boolean): Promise<void> {
+    try {
+      await this.place(origin, place, wanted);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.problems.push({ name: basename(place), folder: place, fault: error });
+    }
   }
 
   async #look(origin: PluginOrigin, folder: string, folderName: string): Promise<void> {

@@ -23,8 +23,10 @@ export const diskPlugins: PluginFiles = {
     if (entries === undefined) return undefined;
     const names: string[] = [];
     for (const entry of entries) {
+      // A link that cannot be followed is no folder, and keeps nobody from finding the others.
       const isFolder =
-        entry.isDirectory() || (entry.isSymbolicLink() && (await isKind(`${folder}/${entry.name}`, "isDirectory")));
+        entry.isDirectory() ||
+        (entry.isSymbolicLink() && (await isKind(`${folder}/${entry.name}`, "isDirectory").catch(() => false)));
       if (isFolder) names.push(entry.name);
     }
     return names.sort();
@@ -32,6 +34,8 @@ export const diskPlugins: PluginFiles = {
   async text(file) {
     const found = await missingIsUndefined(stat(file));
     if (found === undefined) return undefined;
+    // A pipe or a device would be read without end.
+    if (!found.isFile()) throw new Error(`${file} is not a file`);
     if (found.size > MAX_BYTES) throw new Error(`${file} has ${found.size} bytes`);
     return await readFile(file, "utf8");
   },

@@ -156,4 +156,24 @@ describe("finding plugins", () => {
     const { plugins } = await discover(disk(OURS), { ...PLACES, pluginsDir: undefined });
     expect([...plugins.keys()]).toEqual(["namecoin"]);
   });
+
+  test("node_modules that this user may not read, as of the folder the server was started in, harm nobody", async () => {
+    const files = disk({ ...OURS, ...folder("/etc/plugins/mine", "mine") });
+    const refusing: PluginFiles = {
+      ...files,
+      folders: async (path) => {
+        if (path.includes("node_modules")) throw new Error(`EACCES: permission denied, scandir '${path}'`);
+        return await files.folders(path);
+      },
+    };
+    const { plugins, problems } = await discover(refusing, PLACES);
+    expect([...plugins.keys()]).toEqual(["namecoin", "mine"]);
+    expect(problems.map(({ folder, fault }) => [folder, fault.code])).toEqual([
+      ["/etc/node_modules", "plugins-folder"],
+      ["/nowhere/node_modules", "plugins-folder"],
+    ]);
+    expect(inWords(problems[0]?.fault)).toContain("EACCES");
+    const closed: PluginFiles = { ...files, folders: () => Promise.reject(new Error("EACCES")) };
+    await expect(discover(closed, PLACES)).rejects.toMatchObject({ code: "plugins-folder" });
+  });
 });
