@@ -3,7 +3,7 @@
  * socket must not be able to harm the mining by what he sends.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { chmod, mkdir, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
@@ -134,6 +134,8 @@ export class ControlServer implements Part {
       if (!(await isSmall(request))) return answer(response, 413, { error: { message: "no request needs a body" } });
       answer(response, 200, await route.run(this.#deps.port, chain));
     } catch (error) {
+      // Whoever hung up in the middle of a request waits for no answer.
+      if (request.errored !== null) return;
       const fault = error instanceof Fault ? error : undefined;
       if (fault === undefined)
         this.#deps.log.error(`a request to the control API failed: ${describe(error)}`, { error });
@@ -176,16 +178,23 @@ function listening(server: Server, listen: () => void): Promise<void> {
 
 /** Removes a socket that nobody listens on any more: a server that was killed leaves it behind. Throws when somebody does. */
 async function removeStale(path: string): Promise<void> {
-  const outcome = await new Promise<"answered" | "nobody" | "nothing">((resolve) => {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Fault("control-listen", { path, why: "what is there is not a socket" });
+  // Only a refusal says that nobody listens; a server that is too busy to answer is still there.
+  const refused = await new Promise<boolean>((resolve) => {
     const socket = connect(path);
     socket.once("connect", () => {
       socket.destroy();
-      resolve("answered");
+      resolve(false);
     });
-    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "ENOENT" ? "nothing" : "nobody"));
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "ECONNREFUSED"));
   });
-  if (outcome === "answered") throw new Fault("control-listen", { path, why: "another server listens there" });
-  if (outcome === "nobody") await unlink(path);
+  if (!refused) throw new Fault("control-listen", { path, why: "another server listens there" });
+  await unlink(path);
 }
 
 /** Reads the body to its end, or as far as it may be long. */
@@ -204,7 +213,8 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.writeHead(status, {
     "content-type": "application/json",
     "cache-control": "no-store",
-    ...(status === 413 ? { connection: "close" } : {}),
+    // Whoever has no token pays for each try with a connection: answering must not take the time that shares need.
+    ...(status === 413 || status === 401 ? { connection: "close" } : {}),
   });
   response.end(`${body}\n`);
 }

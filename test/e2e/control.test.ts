@@ -1,16 +1,16 @@
 /** The control API and the commands that speak to it. */
 
 import { once } from "node:events";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { diskFiles } from "../../src/daemon/files.ts";
 import { ControlServer } from "../../src/host/control-server.ts";
 import { askSocket, ChainFolder, chainServer } from "../support/chain-server.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { steadily } from "../support/steady-miner.ts";
-import { until } from "../support/until.ts";
+import { pause, until } from "../support/until.ts";
 
 const never = new AbortController().signal;
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -42,6 +42,46 @@ async function tcpControl(folder: ChainFolder, token = `${TOKEN}\n`) {
   await server.start(never);
   return { server, log, address: server.address ?? "" };
 }
+
+describe("the socket's place", () => {
+  async function socketAt(path: string) {
+    const log = recordingLog();
+    const never = async () => {
+      throw new Error("not in this test");
+    };
+    const port = { status: never, chains: () => [], plugins: never, enable: never, disable: never, restart: never };
+    const control = new ControlServer(
+      { log, files: diskFiles, port: { ...port, reload: never } },
+      { kind: "socket", path },
+    );
+    await control.start(new AbortController().signal);
+    onTestFinished(() => control.stop());
+    return { control, log };
+  }
+
+  test("a file of another kind is left alone, and mining goes on without the API", async () => {
+    const { path } = new ChainFolder([]);
+    const at = join(path, "control.sock");
+    writeFileSync(at, "somebody's");
+    const { control, log } = await socketAt(at);
+    expect(control.address).toBeUndefined();
+    expect(readFileSync(at, "utf8")).toBe("somebody's");
+    expect(log.lines).toMatchObject([{ level: "error", message: expect.stringContaining("not a socket") }]);
+  });
+
+  test.each([
+    ["too long", (path: string) => join(path, "x".repeat(100), "control.sock")],
+    ["below a file", (path: string) => join(path, "config.toml", "control.sock")],
+  ])("one that is %s is told, and mining goes on without the API", async (_, place) => {
+    const folder = new ChainFolder([]);
+    folder.write();
+    const { control, log } = await socketAt(place(folder.path));
+    expect(control.address).toBeUndefined();
+    expect(log.lines).toMatchObject([
+      { level: "error", message: expect.stringContaining("Mining goes on without it") },
+    ]);
+  });
+});
 
 describe("the control socket", () => {
   test("is open to this user alone, answers with snapshots, and is gone after the stop", async () => {
@@ -131,6 +171,35 @@ describe("the control port", () => {
       level: "error",
       message: "a request to the control API failed: not in this test",
     });
+    await server.stop();
+  });
+
+  test("who has no token is not answered twice on one connection, and who hangs up is no fault of ours", async () => {
+    const { server, address, log } = await tcpControl(new ChainFolder([]));
+    const port = Number(address.split(":")[1]);
+    const said = async (text: string): Promise<string> => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      let heard = "";
+      socket.setEncoding("utf8").on("data", (part: string) => {
+        heard += part;
+      });
+      socket.write(text);
+      await Promise.race([once(socket, "close"), pause(2000)]);
+      socket.destroy();
+      return heard;
+    };
+    const stranger = await said("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100));
+    expect(stranger.match(/HTTP\/1\.1 401/g)).toHaveLength(1);
+    expect(stranger).toMatch(/connection: close/i);
+    const halfway = connect(port, "127.0.0.1");
+    halfway.write(
+      `POST /v1/reload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 9\r\n\r\nx`,
+    );
+    await pause(100);
+    halfway.destroy();
+    await pause(100);
+    expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
     await server.stop();
   });
 
