@@ -1,5 +1,5 @@
 /** SIGHUP and `reload`: the configuration changes while miners mine. */
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { chainServer } from "../support/chain-server.ts";
 import { steadily } from "../support/steady-miner.ts";
@@ -37,6 +37,34 @@ test("SIGHUP adds, changes and removes chains; others are not touched and no sha
   });
   expect(accepted).toBeGreaterThanOrEqual(5);
   expect(await running.stop()).toBe(0);
+});
+
+test("a file that is gone, or half written when the signal comes, changes nothing", async () => {
+  const running = await chainServer({ chains: "[chains.fake]\n" });
+  const { folder, server } = running;
+  await running.until("fake", ({ state }) => state === "running");
+  const whole = readFileSync(folder.config, "utf8");
+  const refusals = () => running.log().filter(({ msg }) => msg.includes("everything goes on as before")).length;
+  // An editor empties a file before it writes: nothing, and the first lines, are valid TOML.
+  for (const [i, text] of ["", whole.slice(0, whole.indexOf("[bitcoin]")), undefined].entries()) {
+    if (text === undefined) rmSync(folder.config);
+    else writeFileSync(folder.config, text);
+    server.kill("SIGHUP");
+    await until("it was refused", () => refusals() === i + 1);
+    expect(await running.chain("fake")).toMatchObject({ state: "running", restarts: 0 });
+  }
+  expect(await running.stop()).toBe(0);
+});
+
+test("SIGHUP while the server stops opens nothing", async () => {
+  const running = await chainServer({ chains: '[chains.fake]\nbehave = "hang-in-stop"\n' });
+  await running.until("fake", ({ state }) => state === "running");
+  running.folder.write('[chains.fake]\nbehave = "refuse"\n');
+  running.server.kill("SIGTERM");
+  await until("it stops", () => running.log().some(({ msg }) => msg.startsWith("stopping")));
+  for (let i = 0; i < 3; i++) running.server.kill("SIGHUP");
+  expect(await running.server.ended).toBe(0);
+  expect(running.log().filter(({ msg }) => /address of another network|configuration/.test(msg))).toEqual([]);
 });
 
 test("a file with a mistake changes nothing: the error is logged, everything goes on", async () => {

@@ -45,7 +45,13 @@ export async function start(options: StartOptions, terminal: Terminal, signal: A
   }
   announce(server, options, terminal, log);
   // Without a file a terminal that is closed ends the server, as it ends other programs.
-  const release = loaded.file === undefined ? undefined : onHangup(() => void server.reload().catch(() => undefined));
+  const release =
+    loaded.file === undefined
+      ? undefined
+      : onHangup(() => {
+          // A server that stops has no chains to change.
+          if (!signal.aborted) void server.reload().catch(() => undefined);
+        });
   await aborted(signal);
   log.info("stopping: no new connections; shares on their way still count");
   await server.stop();
@@ -71,7 +77,13 @@ async function prepare(
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
   const authoritySecretKey = await authorityKeyOf(settings.dataDir, log);
-  const reload = file === undefined ? {} : { reload: () => loadConfig(options.config) };
+  // All of the file is looked at, not only what is taken over: one that is half written may well be valid TOML.
+  const load = (): LoadedConfig => {
+    const again = loadConfig(options.config);
+    settingsOf(again);
+    return again;
+  };
+  const reload = file === undefined ? {} : { reload: load };
   return { world: { settings, authoritySecretKey, log, ...reload }, before: [] };
 }
 
