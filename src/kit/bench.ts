@@ -260,7 +260,7 @@ export class Session {
     if (ending.kind === "pending") throw new Broken(rule, `submit did not answer within ${this.withinMs} ms`);
     if (ending.kind === "rejected") {
       this.#bench.witness.hear("an error of submit", ending.error);
-      throw new Broken(rule, `submit rejected: ${describe(ending.error)}`);
+      throw new Broken(rule, `submit threw, and gave no verdict: ${describe(ending.error)}`);
     }
     this.#bench.witness.hear("an outcome", ending.value);
     const flaw = outcomeFlaw(ending.value);

@@ -24,7 +24,7 @@ export const COMMITMENT_RULES: readonly Rule[] = [
     id: "commit",
     says: "commit answers at once with commitments of the right shape, and one chain ID for all work",
     advice:
-      "Compare what it returns with Commitment in docs/plugins.md; whatever needs a daemon belongs into the work's details.",
+      "Compare what it returns with Commitment in docs/plugin-contract.md; whatever needs a daemon belongs into the work's details.",
     check: (bench: Bench) =>
       bench.session(async (session) => {
         const chainIds = new Set<number>();

@@ -29,7 +29,7 @@ export const METADATA_RULES: readonly Rule[] = [
   {
     id: "module",
     says: "the module exports a plugin of this version of the contract, with a name, a coin, a schema and an open function",
-    advice: "Compare the exported object with ChainPlugin in docs/plugins.md, field by field.",
+    advice: "Compare the exported object with ChainPlugin in docs/plugin-contract.md, field by field.",
     check: async ({ plugin }: Bench) => {
       const say = (seen: string): never => {
         throw new Broken("module", seen);

@@ -14,7 +14,7 @@ export const OFFER_RULES: readonly Rule[] = [
     id: "offers",
     says: "work of the right shape is offered soon after the start, and all is well then",
     advice:
-      "Ask for work at once in start, not after the first interval; compare the work with AuxWork in docs/plugins.md.",
+      "Ask for work at once in start, not after the first interval; compare the work with AuxWork in docs/plugin-contract.md.",
     check: (bench: Bench) =>
       bench.session(async (session) => {
         await session.begin();
@@ -25,15 +25,28 @@ export const OFFER_RULES: readonly Rule[] = [
   },
   {
     id: "offers-again",
-    says: "unchanged work is offered again on each poll",
-    advice: "Call host.offer after every successful poll: work that is not offered again expires.",
+    says: "unchanged work is offered again on each poll, on the same parent",
+    advice:
+      "Call host.offer after every successful poll: work that is not offered again expires. parent and height change with a new block only: each change makes a job.",
     check: (bench: Bench) =>
       bench.session(async (session) => {
         await session.begin();
-        const count = (): number => session.host.offers.filter(({ work }) => work !== undefined).length;
-        const first = count();
-        if (!(await session.host.until(() => count() > first + 1, session.withinMs))) {
-          throw new Broken("offers-again", `within ${session.withinMs} ms the work was offered ${count()} times`);
+        const works = () => session.host.offers.flatMap(({ work }) => (work === undefined ? [] : [work]));
+        const first = works().length;
+        if (!(await session.host.until(() => works().length > first + 1, session.withinMs))) {
+          throw new Broken(
+            "offers-again",
+            `within ${session.withinMs} ms the work was offered ${works().length} times`,
+          );
+        }
+        const [one, ...others] = works();
+        for (const key of ["parent", "height"] as const) {
+          const other = others.find((work) => work[key] !== one?.[key]);
+          if (other !== undefined)
+            throw new Broken(
+              "offers-again",
+              `no new block came, and the work's ${key} went from ${one?.[key]} to ${other[key]}`,
+            );
         }
       }),
   },

@@ -8,9 +8,9 @@ import type { Answer } from "../rehearsal.ts";
 import type { Rule } from "./rule.ts";
 
 /** How long a plugin may go on after its signal aborted, ms. */
-const GIVE_UP_MS = 1000;
-/** How long it hangs before the signal aborts, ms. */
-const HANG_MS = 300;
+const GIVE_UP_MS = 400;
+/** How long it hangs before the signal aborts, ms. Both together are less than the second that calls have in rehearsals: a limit of the plugin's own is no substitute. */
+const HANG_MS = 200;
 /** Submissions that are answered with nonsense, of several kinds. */
 const NONSENSE = 4;
 
@@ -53,8 +53,8 @@ export const SUBMISSION_RULES: readonly Rule[] = [
   },
   {
     id: "submit-unreachable",
-    says: "without a daemon a submission is rejected, and accepted when the daemon is back",
-    advice: "Reject with an Error when no daemon gave a final word: the server keeps the proof and tries again.",
+    says: "without a daemon submit throws, and the block is accepted when the daemon is back",
+    advice: "Throw an Error when no daemon gave a final word: the server keeps the proof and tries again.",
     needs: ["submit", "daemon"],
     check: (bench: Bench) =>
       bench.session(async (session) => {
@@ -89,11 +89,11 @@ export const SUBMISSION_RULES: readonly Rule[] = [
         const signal = new AbortController();
         const submitting = endingOf(
           () => session.run(() => session.chain.submit(proof, signal.signal)),
-          HANG_MS + GIVE_UP_MS,
+          session.withinMs,
         );
         await pause(HANG_MS);
         session.run(() => signal.abort(new Error("the deadline has passed")));
-        const ending = await submitting;
+        const ending = await Promise.race([submitting, pause(GIVE_UP_MS).then(() => ({ kind: "pending" }) as const)]);
         if (ending.kind === "pending") {
           throw new Broken("submit-hung", `${GIVE_UP_MS} ms after its signal aborted it still waits`);
         }
@@ -108,8 +108,8 @@ export const SUBMISSION_RULES: readonly Rule[] = [
   },
   {
     id: "submit-garbage",
-    says: "nonsense from the daemon is no verdict: the submission is rejected and tried again",
-    advice: "Check the daemon's answer with a schema, and reject when it is not what a daemon says.",
+    says: "nonsense from the daemon is no verdict: submit throws, and is tried again",
+    advice: "Check the daemon's answer with a schema, and throw when it is not what a daemon says.",
     needs: ["submit", "daemon"],
     check: (bench: Bench) =>
       bench.session(async (session) => {
