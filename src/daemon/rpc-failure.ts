@@ -65,6 +65,8 @@ export function answerFault(answer: HttpAnswer, facts: CallFacts): Fault {
   if (/^\s*<(!doctype|html|\?xml)/i.test(text.slice(0, 100))) {
     return new Fault("node-web-page", { ...facts, status });
   }
+  // Core and its relatives answer so while they stop; one that is busy says so.
+  if (status === 503 && text.trim() === "") return new Fault("node-disconnected", { ...facts });
   if (status === 503) return new Fault("node-busy", { ...facts, says: printable(text) });
   if (status === 404) return new Fault("node-not-found", { ...facts });
   if (status !== 200 && status !== 500) return new Fault("node-http-status", { ...facts, status });

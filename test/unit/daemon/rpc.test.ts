@@ -189,6 +189,12 @@ describe("an answer that is none", () => {
     ["address not allowed", { status: 403 }, "node-forbidden", /forbids the call/],
     ["wrong path", { status: 404 }, "node-not-found", /no JSON-RPC at that path/],
     ["redirect", { status: 301, text: "moved" }, "node-http-status", /status 301/],
+    [
+      "stopping, as namecoind was seen to",
+      { status: 503, text: "" },
+      "node-disconnected",
+      /closed the connection without an answer/,
+    ],
     ["busy", { status: 503, text: "Work queue depth exceeded" }, "node-busy", /Work queue depth exceeded/],
     ["web page", { text: html }, "node-web-page", /a web page answered/],
     ["proxy's error page", { status: 502, text: `\n<!DOCTYPE html>${html}` }, "node-web-page", /status 502/],
