@@ -100,10 +100,17 @@ function wait(deps: NoticesDeps, daemon: Daemon, signal: AbortSignal): Promise<v
   const { clock, onNews } = deps;
   let known: string | undefined;
   let inARow = 0;
+  let wasLost = false;
   return repeat(deps, daemon, "waitfornewblock", signal, async () => {
     const startedMs = clock.monotonicMs();
     const limits = { signal, timeoutMs: WAIT_MS + WAIT_GRACE_MS };
-    const { hash } = await daemon.rpc.call("waitfornewblock", [WAIT_MS], newBlock, limits);
+    // It says nothing until the next block; a wait that goes on shows that the daemon is back.
+    const back = wasLost ? clock.after(LEAST_WAIT_MS, onNews) : undefined;
+    wasLost = true;
+    const { hash } = await daemon.rpc
+      .call("waitfornewblock", [WAIT_MS], newBlock, limits)
+      .finally(() => back?.cancel());
+    wasLost = false;
     const isNew = hash !== known;
     known = hash;
     const tookMs = clock.monotonicMs() - startedMs;

@@ -161,9 +161,8 @@ class AuxPowChain implements Chain {
   /** A daemon that is started anew between two polls is met with an empty cache: what it says next is all that it has. */
   #broke(daemon: Daemon): void {
     this.#source.forget(daemon);
-    if (this.#kept?.daemon !== daemon) return;
-    this.#kept = undefined;
-    this.#polling.poke();
+    if (this.#kept?.daemon === daemon) this.#kept = undefined;
+    if (daemon === this.#daemons.active) this.#polling.poke();
   }
 
   async #poll(signal: AbortSignal): Promise<void> {

@@ -271,6 +271,41 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("a daemon that stops, as a real namecoind does, has its work withdrawn at once however slow the polls", async () => {
+    const nmc = new FakeNamecoind();
+    let answer = (_: unknown): void => undefined;
+    nmc.table.waitfornewblock = () => new Promise((resolve) => (answer = resolve));
+    const { latest, chain } = await opened([nmc], { daemon: { notice: "wait" }, table: { poll_s: 60 } });
+    // First its waiting calls are answered with the tip that there is, and all others with an empty 503; then nothing listens.
+    nmc.mood = { status: 503, text: "" };
+    answer({ hash: hashOf(1), height: 115 });
+    await settle();
+    expect(latest()).toBeUndefined();
+    await chain.stop();
+  });
+
+  test("a daemon that is gone while it is waited for is asked at once", async () => {
+    const nmc = new FakeNamecoind();
+    let drop = (_: unknown): void => undefined;
+    nmc.table.waitfornewblock = () => new Promise((_, reject) => (drop = reject));
+    const { latest, chain, clock } = await opened([nmc], { daemon: { notice: "wait" }, table: { poll_s: 60 } });
+    nmc.moods.set("createauxblock", { status: 503, text: "Work queue depth exceeded" });
+    drop(new Refusal(-9, "Shutting down"));
+    await settle();
+    expect(latest()?.id).toBe(hashOf(1));
+    nmc.mood = { error: "ECONNREFUSED" };
+    nmc.moods.clear();
+    await pass(clock, 1000, 100);
+    expect(latest()).toBeUndefined();
+    // Back again, it says nothing until the next block: that it can be waited for is the news.
+    nmc.mood = "serve";
+    nmc.restart(5);
+    await pass(clock, 5000, 100);
+    expect(latest()?.id).toBe(hashOf(5));
+    await chain.stop();
+    expect(clock.pending).toBe(0);
+  });
+
   test("a hung createauxblock costs a deadline, one call at a time, and work stays until it expires", async () => {
     const nmc = new FakeNamecoind();
     const { latest, clock, chain, troubles } = await opened([nmc]);
