@@ -32,7 +32,7 @@ export interface AuxAnswer {
 export interface FoundAuxStore {
   /** Resolves once `found` is safe on disk; it is submitted only then. Rejects with a `Fault` when it could not be written. */
   add(found: FoundAux): Promise<void>;
-  /** Marks `found` as finished. */
+  /** Marks `found` as finished; keeps it all the same if it was never added. */
   settle(found: FoundAux, answer: AuxAnswer): Promise<void>;
   /** Those that were added and never settled, oldest first; asked once at start. */
   unsettled(): Promise<readonly FoundAux[]>;

@@ -134,19 +134,12 @@ export class Submissions {
     this.#enter(found, true);
   }
 
-  /** Keeps a block on disk as failed, without submitting it. */
+  /**
+   * Keeps a block on disk as failed, without submitting it. It is written down together with its answer: were it not, a crash between the
+   * two would have it submitted at the next start.
+   */
   bury(found: FoundAux, reason: string): void {
-    const { clock, store, log } = this.#deps;
-    const answer = this.#answer(found, "failed", reason, clock.nowMs());
-    const write = async (): Promise<void> => {
-      try {
-        await store.add(found);
-        await store.settle(found, answer);
-      } catch (error) {
-        log.error(`${found.chain}: a wrong proof could not be kept: ${describe(error)}`, { error });
-      }
-    };
-    this.#run(write());
+    this.#run(this.#writeAnswer(found, this.#answer(found, "failed", reason, this.#deps.clock.nowMs())));
   }
 
   /** Resolves when no block of a running chain waits for an answer, or when `signal` aborts. */
