@@ -3,14 +3,17 @@
  * on, so a plugin that writes without end would hold up every share.
  */
 import type { Clock } from "../kernel/clock.ts";
+import { describe } from "../kernel/fault.ts";
 import type { Log, LogFields } from "../kernel/log.ts";
 
 /** Lines at once. */
 const BURST = 200;
 /** Lines a second from then on. */
 const PER_SECOND = 20;
-/** Characters of a line that are kept. */
+/** Characters of a line that are kept, and of each of its fields. */
 const MAX_LINE = 4000;
+/** Fields of a line that are kept. */
+const MAX_FIELDS = 32;
 
 /** What the log works with. */
 export interface LimitedLogDeps {
@@ -36,19 +39,43 @@ export function limitedLog({ clock, log, alive }: LimitedLogDeps): Log {
           into[quiet ? level : "warn"](`it writes too many lines: more than ${PER_SECOND} a second are left out`);
         } else if (verdict !== "none") {
           if (verdict.leftOut > 0) into[quiet ? level : "warn"](`${verdict.leftOut} lines were left out`);
-          into[level](String(message).slice(0, MAX_LINE), fields);
+          into[level](String(message).slice(0, MAX_LINE), fields === undefined ? undefined : short(fields));
         }
       };
-    return {
+    return Object.freeze({
       trace: write("trace"),
       debug: write("debug"),
       info: write("info"),
       warn: write("warn"),
       error: write("error"),
-      child: (fields) => over(into.child(fields)),
-    };
+      child: (fields: LogFields) => over(into.child(short(fields))),
+    });
   };
   return over(log);
+}
+
+/** The first fields, each cut to what a line may have. */
+function short(fields: LogFields): LogFields {
+  const kept = Object.entries(fields).slice(0, MAX_FIELDS);
+  return Object.fromEntries(kept.map(([name, value]) => [name.slice(0, MAX_LINE), cut(value)]));
+}
+
+function cut(value: unknown): unknown {
+  if (typeof value === "string") return value.slice(0, MAX_LINE);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Error) {
+    const words = describe(value);
+    return words.length <= MAX_LINE ? value : new Error(words.slice(0, MAX_LINE));
+  }
+  if (ArrayBuffer.isView(value) && value.byteLength > MAX_LINE) return `${value.byteLength} bytes`;
+  try {
+    const text =
+      JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner)) ?? "";
+    return text.length <= MAX_LINE ? value : text.slice(0, MAX_LINE);
+  } catch (error) {
+    // A circle, most likely.
+    return `it has no JSON: ${describe(error).slice(0, MAX_LINE)}`;
+  }
 }
 
 /** How many lines may be written. Once it is used up nothing is until half of it is there again, so that a flood is told in few lines. */

@@ -58,3 +58,29 @@ test("a line is not longer than 4000 characters", () => {
   log.info("x".repeat(1e6));
   expect(lines[0]?.message).toHaveLength(4000);
 });
+
+test("what goes with a line is cut too: a daemon's whole answer is none", () => {
+  const { lines, log } = make();
+  const cycle: Record<string, unknown> = { name: "a" };
+  cycle.self = cycle;
+  const fields = {
+    text: "x".repeat(1 << 20),
+    list: Array.from({ length: 100_000 }, (_, i) => i),
+    bytes: new Uint8Array(1 << 20),
+    error: new Error("y".repeat(1 << 20)),
+    cycle,
+    small: { amount: 5n, hash: "00" },
+    count: 5n,
+    nothing: undefined,
+  };
+  log.child({ all: "z".repeat(1 << 20) }).info("answer", fields);
+  const [line] = lines;
+  for (const [name, value] of Object.entries(line?.fields ?? {})) {
+    const text = value instanceof Error ? `${value.message}${value.stack}` : String(value);
+    expect(text.length, name).toBeLessThanOrEqual(10_000);
+  }
+  expect(line?.fields).toMatchObject({ chain: "coin", small: { amount: 5n, hash: "00" }, count: 5n });
+  expect(line?.fields.error).toBeInstanceOf(Error);
+  log.info("many", Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`f${i}`, i])));
+  expect(Object.keys(lines[1]?.fields ?? {}).length).toBeLessThanOrEqual(33);
+});
