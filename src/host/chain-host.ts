@@ -2,6 +2,7 @@
  * What one run of a chain sees of the server, and nothing more. It is made anew for every start: once the run has ended, its host is
  * deaf, its signal aborted and its timers gone, so that a plugin that goes on regardless reaches nobody.
  */
+import { setMaxListeners } from "node:events";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
@@ -16,6 +17,8 @@ const METRIC_NAME = /^[a-z0-9_]{1,40}$/;
 const MAX_SENTENCE = 300;
 /** Timers that may be set at once. */
 const MAX_TIMERS = 1000;
+/** Longest time of a timer, ms (24.8 days): Node rings at once for a longer one. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** What a host works with. */
 export interface ChainHostDeps {
@@ -29,8 +32,9 @@ export interface ChainHostDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** A host, and the hand that ends it. */
-export interface ChainHost extends Host {
+/** A host, and the hand that ends it, which is not the plugin's. */
+export interface ChainHost {
+  readonly host: Host;
   /** Aborts the signal, cancels all timers and hears nothing from now on. */
   end(reason: string): void;
 }
@@ -42,26 +46,36 @@ export function chainHost(
 ): ChainHost {
   const abort = new AbortController();
   const alive = (): boolean => !abort.signal.aborted;
-  const clock = new ChainClock(deps, alive);
-  return Object.freeze({
+  // A plugin may wait for it in as many places as it likes.
+  setMaxListeners(0, abort.signal);
+  const timers = new ChainTimers(deps, alive);
+  const host: Host = Object.freeze({
     chain,
     folder,
     signal: abort.signal,
     log: limitedLog({ clock: deps.clock, log: deps.log, alive }),
     meter: chainMeter(deps, chain, alive),
-    clock,
+    clock: Object.freeze({
+      nowMs: () => deps.clock.nowMs(),
+      monotonicMs: () => deps.clock.monotonicMs(),
+      after: (delayMs: number, run: () => void) => timers.after(delayMs, run),
+      every: (periodMs: number, run: () => void) => timers.every(periodMs, run),
+    }),
     offer: (work: AuxWork | undefined) => {
       if (alive()) deps.onOffer(work);
     },
     trouble: (sentence: string | undefined) => {
       if (alive()) deps.onTrouble(sentence === undefined ? undefined : oneLine(sentence));
     },
-    end: (reason: string) => {
+  });
+  return {
+    host,
+    end: (reason) => {
       if (!alive()) return;
-      clock.end();
+      timers.end();
       abort.abort(new Error(reason));
     },
-  });
+  };
 }
 
 /** `text` on one line, short and without control characters, whatever a plugin passed. */
@@ -70,8 +84,8 @@ export function oneLine(text: unknown): string {
   return plain.length <= MAX_SENTENCE ? plain : `${plain.slice(0, MAX_SENTENCE - 1)}…`;
 }
 
-/** A clock whose timers end with the run, and whose callbacks harm nobody when they throw or reject. */
-class ChainClock implements Clock {
+/** Timers that end with the run, and whose callbacks harm nobody when they throw or reject. */
+class ChainTimers {
   readonly #deps: ChainHostDeps;
   readonly #alive: () => boolean;
   readonly #timers = new Set<Timer>();
@@ -81,17 +95,10 @@ class ChainClock implements Clock {
     this.#alive = alive;
   }
 
-  nowMs(): number {
-    return this.#deps.clock.nowMs();
-  }
-
-  monotonicMs(): number {
-    return this.#deps.clock.monotonicMs();
-  }
-
   after(delayMs: number, run: () => void): Timer {
+    const time = timeOf(delayMs);
     return this.#keep((timer) =>
-      this.#deps.clock.after(delayMs, () => {
+      this.#deps.clock.after(time, () => {
         this.#timers.delete(timer);
         this.#run(run);
       }),
@@ -99,7 +106,8 @@ class ChainClock implements Clock {
   }
 
   every(periodMs: number, run: () => void): Timer {
-    return this.#keep(() => this.#deps.clock.every(periodMs, () => this.#run(run)));
+    const time = timeOf(periodMs);
+    return this.#keep(() => this.#deps.clock.every(time, () => this.#run(run)));
   }
 
   end(): void {
@@ -133,6 +141,13 @@ class ChainClock implements Clock {
   }
 }
 
+/** Throws `TypeError` for what is no time, which Node would take for one millisecond. */
+function timeOf(ms: unknown): number {
+  if (typeof ms !== "number" || Number.isNaN(ms))
+    throw new TypeError(`the time of a timer is not a number: ${oneLine(ms)}`);
+  return Math.min(ms, MAX_DELAY_MS);
+}
+
 /** Measures under the chain's name; what has no valid name or number is passed over with one line in the log. */
 function chainMeter({ meter, log }: ChainHostDeps, chain: string, alive: () => boolean): ChainMeter {
   const names = new Set<string>();
@@ -149,18 +164,18 @@ function chainMeter({ meter, log }: ChainHostDeps, chain: string, alive: () => b
     told = true;
     return false;
   };
-  return {
-    count: (name, value = 1) => {
+  return Object.freeze({
+    count: (name: string, value = 1) => {
       if (admitted(names, name, METRIC_NAME.test(name) && Number.isFinite(value) && value >= 0))
         meter.count("aux_plugin_total", value, { chain, name });
     },
-    gauge: (name, value) => {
+    gauge: (name: string, value: number) => {
       if (admitted(names, name, METRIC_NAME.test(name) && Number.isFinite(value)))
         meter.gauge("aux_plugin_value", value, { chain, name });
     },
-    daemon: (name, up) => {
+    daemon: (name: string, up: boolean) => {
       const daemon = oneLine(name);
       if (admitted(daemons, daemon, daemon !== "")) meter.gauge("aux_daemon_up", up ? 1 : 0, { chain, daemon });
     },
-  };
+  });
 }

@@ -83,7 +83,7 @@ type Call = "open" | "start" | "stop" | "commit" | "verify" | "submit" | "status
 export class ChainRun {
   readonly #deps: ChainRunDeps;
   readonly #options: ChainRunOptions;
-  readonly #host: ChainHost;
+  readonly #life: ChainHost;
   #scope: ChainScope | undefined;
   #chain: Chain | undefined;
   #broken = false;
@@ -96,7 +96,7 @@ export class ChainRun {
     const { chain, folder } = options;
     this.#deps = deps;
     this.#options = options;
-    this.#host = chainHost(
+    this.#life = chainHost(
       {
         clock: deps.clock,
         log: deps.log,
@@ -112,7 +112,7 @@ export class ChainRun {
   /** Opens the chain; no I/O. Throws what the plugin throws, or `Fault("chain-answer")` for something that is no chain. */
   open(): void {
     const { plugin, config } = this.#options;
-    this.#scope = this.#deps.scopes(plugin, config, this.#host);
+    this.#scope = this.#deps.scopes(plugin, config, this.#life.host);
     const scope = this.#scope;
     const chain = this.#timed("open", () => scope.open());
     const missing = (["start", "stop", "commit", "submit", "status"] as const).find(
@@ -132,7 +132,7 @@ export class ChainRun {
 
   /** Ends the run: its host is dead at once, its chain told to let go. Never rejects; one that hangs is left behind with a line. */
   stop(reason: string): Promise<void> {
-    this.#host.end(reason);
+    this.#life.end(reason);
     // Who breaks a run and who stops it may come at the same moment.
     this.#stopped ??= this.#letGo();
     return this.#stopped;
@@ -247,7 +247,7 @@ export class ChainRun {
     timeoutMs: number,
     graceMs: number,
     work: (signal: AbortSignal) => Promise<T>,
-    stop: AbortSignal = this.#host.signal,
+    stop: AbortSignal = this.#life.host.signal,
   ): Promise<Ended<T>> {
     const { clock, meter } = this.#deps;
     const startedMs = clock.monotonicMs();
@@ -269,14 +269,14 @@ export class ChainRun {
   }
 
   #running(): Chain {
-    if (this.#chain === undefined || this.#host.signal.aborted) throw this.#fault("chain-not-running");
+    if (this.#chain === undefined || this.#life.host.signal.aborted) throw this.#fault("chain-not-running");
     return this.#chain;
   }
 
   #break<E>(error: E): E {
-    if (this.#broken || this.#host.signal.aborted) return error;
+    if (this.#broken || this.#life.host.signal.aborted) return error;
     this.#broken = true;
-    this.#host.end("the chain is isolated");
+    this.#life.end("the chain is isolated");
     this.#deps.onBroken(error);
     return error;
   }
