@@ -72,8 +72,8 @@ export interface ChainRunOptions {
   readonly chain: string;
   readonly folder: string;
   readonly plugin: ChainPlugin;
-  /** As the plugin's schema gave it out. */
-  readonly config: unknown;
+  /** Gives the configuration as the plugin's schema gives it out; asked at each opening. Throws `Fault` `config-*`. */
+  readonly config: () => unknown;
   readonly deadlines: ChainDeadlines;
 }
 
@@ -112,7 +112,7 @@ export class ChainRun {
   /** Opens the chain; no I/O. Throws what the plugin throws, or `Fault("chain-answer")` for something that is no chain. */
   open(): void {
     const { plugin, config } = this.#options;
-    this.#scope = this.#deps.scopes(plugin, config, this.#life.host);
+    this.#scope = this.#deps.scopes(plugin, config(), this.#life.host);
     const scope = this.#scope;
     const chain = this.#timed("open", () => scope.open());
     const missing = (["start", "stop", "commit", "submit", "status"] as const).find(

@@ -260,7 +260,6 @@ export class PluginHost implements Part {
     const folders = [found.folder, dirname(found.entry)];
     this.#code.set(name, [...new Set([...(this.#code.get(name) ?? []), ...folders])]);
     const plugin = await loader.load(found);
-    const config = chainConfig(settings, plugin, file);
     const { deadlines, backoff = BACKOFF } = this.#options;
     const supervisor = new ChainSupervisor(
       {
@@ -272,7 +271,14 @@ export class PluginHost implements Part {
         scopes,
         offer: (work) => mergeMining.offer(name, work),
       },
-      { chain: name, folder, plugin, config, deadlines: { ...CHAIN_DEADLINES, ...deadlines }, backoff },
+      {
+        chain: name,
+        folder,
+        plugin,
+        config: () => chainConfig(settings, plugin, file),
+        deadlines: { ...CHAIN_DEADLINES, ...deadlines },
+        backoff,
+      },
     );
     supervisor.open();
     const join = { name, policy: chainPolicy(settings, plugin), chain: supervisor.guarded };

@@ -54,7 +54,8 @@ export interface SupervisorOptions {
   /** Folder of the configuration file. */
   readonly folder: string;
   readonly plugin: ChainPlugin;
-  readonly config: unknown;
+  /** As `ChainRunOptions.config`. */
+  readonly config: () => unknown;
   readonly deadlines: ChainDeadlines;
   readonly backoff: BackoffOptions;
 }
@@ -98,7 +99,7 @@ export class ChainSupervisor {
     },
   };
 
-  /** Opens the chain for its first start, so that a configuration that cannot work is told before anything runs. Throws `Fault("config-chain-refused")`. */
+  /** Opens the chain for its first start, so that a configuration that cannot work is told before anything runs. Throws `Fault` `config-*`. */
   open(): void {
     const { chain, plugin } = this.#options;
     try {
@@ -107,6 +108,7 @@ export class ChainSupervisor {
     } catch (cause) {
       void this.#run?.stop("it could not be opened");
       this.#run = undefined;
+      if (cause instanceof Fault && cause.code.startsWith("config-")) throw cause;
       throw new Fault("config-chain-refused", { chain, plugin: plugin.name }, { cause });
     }
   }

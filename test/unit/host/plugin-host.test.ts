@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ChainSettings } from "../../../src/host/chain-settings.ts";
 import { Fault, describe as inWords } from "../../../src/kernel/fault.ts";
+import type { Host } from "../../../src/merge/plugin.ts";
 import { hostSettings, pluginHost } from "../../support/plugin-host.ts";
 
 async function started(...chains: readonly (Partial<ChainSettings> & { readonly name: string })[]) {
@@ -154,6 +155,37 @@ describe("the plugin host", () => {
     ]);
     host.blame("fake", new Error("forgotten"));
     expect(host.chains()).toMatchObject([{ state: "isolated" }, { state: "running" }]);
+  });
+
+  test("a plugin that changes its configuration is opened again with what the file says, and a reload of the same file changes nothing", async () => {
+    const { host, plugins, clock } = pluginHost();
+    const plugin = plugins.get("fake");
+    const open = plugin?.open.bind(plugin);
+    const seen: string[] = [];
+    Object.assign(plugin ?? {}, {
+      config: z.looseObject({ daemons: z.array(z.unknown()) }),
+      open: (config: { daemons: { url: string }[] }, given: Host) => {
+        seen.push(JSON.stringify(config));
+        const chain = open?.(config, given);
+        for (const daemon of config.daemons) daemon.url = "gone";
+        config.daemons.length = 0;
+        return chain;
+      },
+    });
+    const table = () => ({ daemons: [{ url: "a" }, { url: "b" }], when: new Date(5) });
+    await host.apply(hostSettings({ name: "fake", table: table() }));
+    await host.start(new AbortController().signal);
+    host.blame("fake", new Error("oops"));
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(5000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await host.restart("fake");
+    expect(seen).toEqual(Array.from({ length: 3 }, () => JSON.stringify(table())));
+    expect(await host.apply(hostSettings({ name: "fake", table: table() }))).toEqual({
+      added: [],
+      removed: [],
+      changed: [],
+    });
   });
 
   test("a configuration that is refused leaves the metrics of what goes on as they are", async () => {

@@ -42,7 +42,7 @@ function supervised(behaviour: Partial<Chain> = {}) {
         if (work !== undefined) supervisor.guarded.commit(work);
       },
     },
-    { chain: "fake", folder: "/etc", plugin, config: {}, deadlines: CHAIN_DEADLINES, backoff: BACKOFF },
+    { chain: "fake", folder: "/etc", plugin, config: () => ({}), deadlines: CHAIN_DEADLINES, backoff: BACKOFF },
   );
   return { supervisor, clock, log, meter, plugin, offers, states };
 }
@@ -231,7 +231,7 @@ describe("a chain's supervisor", () => {
           if (work !== undefined) throw fault;
         },
       },
-      { chain: "fake", folder: "/etc", plugin, config: {}, deadlines: CHAIN_DEADLINES, backoff: BACKOFF },
+      { chain: "fake", folder: "/etc", plugin, config: () => ({}), deadlines: CHAIN_DEADLINES, backoff: BACKOFF },
     );
     other.open();
     other.start();
