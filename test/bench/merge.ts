@@ -129,16 +129,25 @@ export const mergeBenches: readonly Bench[] = [
   }),
 ];
 
-/** Whole shares a second with chains beside Bitcoin, 12 branches, encoded message to answer. */
+/**
+ * Whole shares a second with chains beside Bitcoin, 12 branches, encoded message to answer. In turns and the best of three, so
+ * that what else the machine does falls on all alike.
+ */
 export function sharesWithChains(): { readonly name: string; readonly perSecond: number }[] {
-  return (["standard", "extended"] as const).flatMap((kind) =>
-    [0, 1, 4, 8].map((count) => {
-      const merge = standing(count);
-      offerAll(merge, 1);
-      const perSecond = intake(kind, 12, (jobId) => benchMergeJob(merge, jobId), merge.hashed);
-      return { name: `${kind} share, encode + decode + intake, ${count} chains`, perSecond };
-    }),
+  const rows = (["standard", "extended"] as const).flatMap((kind) =>
+    [0, 1, 4, 8].map((count) => ({ kind, count, perSecond: 0 })),
   );
+  for (let turn = 0; turn < 3; turn++) {
+    for (const row of rows) {
+      const merge = standing(row.count);
+      offerAll(merge, 1);
+      const perSecond = intake(row.kind, 12, (jobId) => benchMergeJob(merge, jobId), merge.hashed);
+      row.perSecond = Math.max(row.perSecond, perSecond);
+    }
+  }
+  return rows.map(({ kind, count, perSecond }) => {
+    return { name: `${kind} share, encode + decode + intake, ${count} chains`, perSecond };
+  });
 }
 
 /** Ms from a winning share to its proof handed to the plugin: proof built and checked, record flushed to the disk in between. */
