@@ -38,6 +38,8 @@ export interface HostSettings {
 export interface MergeMiningPort {
   addChain(chain: JoiningChain): void;
   removeChain(name: string): void;
+  /** Puts the chains into this order: where there is no room for all, the last are left out. */
+  arrange(names: readonly string[]): void;
   /** Throws a `Fault` that isolates the chain. */
   offer(name: string, work: AuxWork | undefined): void;
   /** Resolves when no block of a running chain waits for an answer, or when `signal` aborts. */
@@ -149,6 +151,7 @@ export class PluginHost implements Part {
         gone.map((entry) => this.#leave(entry, next.has(entry.settings.name) ? "stopped" : "disabled")),
       );
       for (const entry of fresh) this.#join(entry);
+      this.#arrange();
       const names = (entries: readonly Entry[]): string[] => entries.map((entry) => entry.settings.name);
       return {
         added: names(fresh).filter((name) => !old.has(name)),
@@ -293,6 +296,7 @@ export class PluginHost implements Part {
     this.#replace(fresh);
     await this.#leave(entry, "stopped");
     this.#join(fresh);
+    this.#arrange();
   }
 
   #replace(entry: Entry): void {
@@ -313,6 +317,11 @@ export class PluginHost implements Part {
       log.error(`${settings.name} cannot take part: ${describe(error)}`, { chain: settings.name, error });
     }
     supervisor.start();
+  }
+
+  /** Who joined last is not to be the first that is left out of a full coinbase. */
+  #arrange(): void {
+    this.#deps.mergeMining.arrange([...this.#entries.keys()]);
   }
 
   async #leave({ settings, supervisor }: Entry, state: "stopped" | "disabled"): Promise<void> {

@@ -114,6 +114,17 @@ export class Board {
     });
   }
 
+  /**
+   * Puts the chains into the order of `names`, whenever they joined: where there is no room for all, the last are left out. Names that
+   * are not on the board are passed over, chains that are not named come last.
+   */
+  arrange(names: readonly string[]): void {
+    const placeOf = (chain: string): number => (names.includes(chain) ? names.indexOf(chain) : names.length);
+    const entries = [...this.#entries].sort(([a], [b]) => placeOf(a) - placeOf(b));
+    this.#entries.clear();
+    for (const [chain, entry] of entries) this.#entries.set(chain, entry);
+  }
+
   /** Takes a chain and its work off the board. */
   remove(chain: string): void {
     this.#entries.get(chain)?.expiry?.cancel();
@@ -145,7 +156,7 @@ export class Board {
     if (entry?.wanted?.work.id === workId) this.#withdraw(entry, "its daemon does not know its work any more");
   }
 
-  /** All work that jobs should commit to, in the order in which the chains joined. */
+  /** All work that jobs should commit to, in the order in which the chains joined or were arranged. */
   wanted(): readonly ChainCommitments[] {
     this.#expireAll();
     const all: ChainCommitments[] = [];

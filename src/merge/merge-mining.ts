@@ -170,6 +170,11 @@ export class MergeMining implements Part {
     this.#submissions.connect(name, chain);
   }
 
+  /** Puts the chains into the order of the configuration, whenever they joined: in a coinbase without room for all the last are left out. */
+  arrange(names: readonly string[]): void {
+    this.#board.arrange(names);
+  }
+
   /** A chain leaves: the next job is made without it, and what it found waits until it joins again. */
   removeChain(name: string): void {
     this.#board.remove(name);

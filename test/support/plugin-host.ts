@@ -38,7 +38,7 @@ export function pluginHost() {
   const log = recordingLog();
   const meter = new MemoryMeter();
   const plugins = new Map<string, TestPlugin>(PLUGINS.map((name) => [name, testPlugin(name)]));
-  /** Chains that take part, in the order in which they joined. */
+  /** Chains that take part, in the order in which jobs take them. */
   const joined = new Map<string, JoiningChain>();
   /** `+name`, `-name`, `drained`. */
   const steps: string[] = [];
@@ -56,6 +56,14 @@ export function pluginHost() {
       },
       removeChain(name) {
         if (joined.delete(name)) steps.push(`-${name}`);
+      },
+      arrange(names) {
+        const ordered = names.flatMap((name) => {
+          const chain = joined.get(name);
+          return chain === undefined ? [] : [[name, chain] as const];
+        });
+        joined.clear();
+        for (const [name, chain] of ordered) joined.set(name, chain);
       },
       offer() {},
       drained: async () => void steps.push("drained"),

@@ -63,6 +63,7 @@ async function tryChain(check: string, settings: MergeSettings): Promise<Finding
           commit = (offered) => chain.commit(offered);
         },
         removeChain() {},
+        arrange() {},
         offer(_, offered) {
           if (offered === undefined) return;
           const flaw = workFlaw(offered) ?? commitmentsFlaw(commit?.(offered));

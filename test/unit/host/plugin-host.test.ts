@@ -188,6 +188,22 @@ describe("the plugin host", () => {
     });
   });
 
+  test("chains keep the order of the configuration, in which they are left out of a full coinbase, whoever was restarted", async () => {
+    const { host, joined } = await started({ name: "fake" }, { name: "other" }, { name: "third" });
+    await host.restart("fake");
+    expect([...joined.keys()]).toEqual(["fake", "other", "third"]);
+    await host.disable("other");
+    await host.apply(hostSettings({ name: "fake", table: { payout: "you" } }, { name: "other" }, { name: "third" }));
+    await host.enable("other");
+    expect([...joined.keys()]).toEqual(["fake", "other", "third"]);
+    // The order alone is a change that takes no start.
+    const { changed } = await host.apply(
+      hostSettings({ name: "third" }, { name: "fake", table: { payout: "you" } }, { name: "other" }),
+    );
+    expect(changed).toEqual([]);
+    expect([...joined.keys()]).toEqual(["third", "fake", "other"]);
+  });
+
   test("a configuration that is refused leaves the metrics of what goes on as they are", async () => {
     const { host, plugins, meter } = await started({ name: "fake" });
     Object.assign(plugins.get("other") ?? {}, { refusal: new Error("no wallet") });

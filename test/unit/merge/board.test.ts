@@ -41,6 +41,22 @@ describe("the board", () => {
     expect(b.wanted()[0]).toMatchObject({ chain: "a", commitments: [{ kind: "output" }] });
   });
 
+  test("keeps the order that it was given, over work, a chain that joins again and names that it does not know", () => {
+    const { board: b, ids } = board({ a: {}, b: {}, c: {} });
+    for (const chain of ["a", "b", "c"]) b.offer(chain, auxWork({ id: chain }));
+    b.arrange(["c", "gone", "a"]);
+    expect(ids()).toEqual(["c", "a", "b"]);
+    b.offer("a", undefined);
+    b.offer("a", auxWork({ id: "a", parent: "next" }));
+    expect(ids()).toEqual(["c", "a", "b"]);
+    b.remove("c");
+    b.configure("c", { policy: POLICY, commit: (work) => [{ kind: "output", script: work.hash }] });
+    b.offer("c", auxWork({ id: "c" }));
+    expect(ids()).toEqual(["a", "b", "c"]);
+    b.arrange(["c", "b", "a"]);
+    expect(ids()).toEqual(["c", "b", "a"]);
+  });
+
   test("asks a plugin for commitments once for each work and never while a job is made", () => {
     const { board: b, commits } = board();
     for (let i = 0; i < 3; i++) b.offer("a", auxWork({ id: "a1" }));
