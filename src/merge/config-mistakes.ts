@@ -28,7 +28,11 @@ function explain(issue: z.core.$ZodIssue, raw: unknown, schema: unknown, more: r
     const known = [...keysAt(schema, path), ...(path.length === 0 ? more : [])];
     return issue.keys.map((unknown) => `${[...path, unknown].join(".")}: unknown key; ${adviceOn(unknown, known)}`);
   }
-  return [`${path.join(".")}: ${found(valueAt(raw, path), path)}; ${expectation(issue)}`];
+  const key = path.at(-1) ?? "";
+  const wanted = expectation(issue, key);
+  // "payout: is missing; payout is missing: the address …" would say it twice.
+  if (wanted.startsWith(`${key} is missing`)) return [`${path.join(".")}: ${wanted.slice(key.length + 1)}`];
+  return [`${path.join(".")}: ${found(valueAt(raw, path), path)}; ${wanted}`];
 }
 
 /** What to write instead of `unknown`: `did you mean "url"?`, or all that is known. */
@@ -44,22 +48,43 @@ function found(value: unknown, path: readonly string[]): string {
   return `is ${text.replaceAll(/\/\/[^/@\s"]*@/g, "//…@").slice(0, MAX_SHOWN)}`;
 }
 
-function expectation(issue: z.core.$ZodIssue): string {
+/** What zod itself says begins so; anything else was written by the author of the schema, who knows better. */
+const ZODS_OWN = /^(Invalid|Too (small|big)|Unrecognized)\b/;
+/** Begins a thing that is wanted, whatever follows: `a host that is known`. */
+const NAMES_A_THING = /^(an?|the|one|each|at least|at most) /;
+/** Sets a sentence apart from the name of a thing: `payout is no address`, `Choose one.`, `no address`. */
+const SENTENCE = /^([A-Z]|not? )|\b(is|are|has|have|must|needs?|cannot|does|expected)\b/;
+
+function expectation(issue: z.core.$ZodIssue, key: string): string {
+  const { message } = issue;
+  if (issue.code !== "invalid_key" && !ZODS_OWN.test(message)) {
+    const says = message.startsWith(`${key} `) || message.startsWith(`${key}:`);
+    return says || (SENTENCE.test(message) && !NAMES_A_THING.test(message)) ? message : `expected ${message}`;
+  }
   switch (issue.code) {
     case "invalid_type":
-      return `expected ${issue.expected === "int" ? "a whole number" : `a ${issue.expected}`}`;
+      return `expected ${TYPES[issue.expected] ?? `a ${issue.expected}`}`;
     case "too_small":
       return `expected ${issue.origin === "string" ? "a text of " : ""}at least ${issue.minimum}${issue.inclusive === false ? " (not itself)" : ""}`;
     case "too_big":
       return `expected ${issue.origin === "string" ? "a text of " : ""}at most ${issue.maximum}`;
     case "invalid_value":
       return `expected one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+    case "invalid_format":
+      return `expected ${issue.format === "regex" ? `a text that matches ${issue.pattern}` : `a valid ${issue.format}`}`;
     case "invalid_key":
-      return `expected ${issue.issues[0]?.message ?? issue.message}`;
+      return `expected ${issue.issues[0]?.message ?? message}`;
     default:
-      return `expected ${issue.message}`;
+      return `expected ${message}`;
   }
 }
+
+/** Types in the words of a TOML file, where they differ from zod's. */
+const TYPES: Readonly<Record<string, string>> = {
+  int: "a whole number",
+  array: "a list",
+  object: "a table",
+};
 
 function valueAt(raw: unknown, path: readonly string[]): unknown {
   let value = raw;

@@ -46,6 +46,32 @@ describe("what is wrong with a table", () => {
     expect(mistakes({ payout_address: 5 })).toEqual(["payout_address: is 5; expected a string"]);
   });
 
+  test("what the author of a schema wrote is said as it stands, and `expected` before what only names a thing", () => {
+    const plugins = z.strictObject({
+      payout: z
+        .string({ error: "payout is missing: the Pebble address that blocks are to pay" })
+        .regex(/^p/, "payout is no Pebble address"),
+      daemons: z
+        .array(z.string(), { error: "daemons: a list of addresses is needed" })
+        .min(1, "daemons is empty: at least one is needed"),
+      list: z.array(z.string()).default([]),
+      mode: z.enum(["a", "b"], "Choose a or b.").default("a"),
+      tag: z.string().regex(/^t/, "a tag that begins with t").default("t"),
+    });
+    const said = (raw: object): string[] => {
+      const { error } = plugins.safeParse({ payout: "p", daemons: ["d"], ...raw });
+      return error === undefined ? [] : configMistakes(error, { payout: "p", daemons: ["d"], ...raw }, plugins);
+    };
+    expect(said({ payout: undefined })).toEqual(["payout: is missing: the Pebble address that blocks are to pay"]);
+    expect(said({ payout: "b" })).toEqual(['payout: is "b"; payout is no Pebble address']);
+    expect(said({ daemons: [] })).toEqual(["daemons: is []; daemons is empty: at least one is needed"]);
+    expect(said({ daemons: 1 })).toEqual(["daemons: is 1; daemons: a list of addresses is needed"]);
+    expect(said({ list: 1 })).toEqual(["list: is 1; expected a list"]);
+    expect(said({ list: { a: 1 } })).toEqual(['list: is {"a":1}; expected a list']);
+    expect(said({ mode: "c" })).toEqual(['mode: is "c"; Choose a or b.']);
+    expect(said({ tag: "x" })).toEqual(['tag: is "x"; expected a tag that begins with t']);
+  });
+
   test("no secret is shown: not under its key, not in a table, not in a URL", () => {
     const said = mistakes({
       payout_address: "N",
