@@ -6,6 +6,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { Fault, type FaultData } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
+import { MAX_CHAIN_ID } from "../merge/auxpow/slot.ts";
 import type {
   BlockStatus,
   Chain,
@@ -86,6 +87,7 @@ export class ChainRun {
   readonly #life: ChainHost;
   #scope: ChainScope | undefined;
   #chain: Chain | undefined;
+  #chainId: number | undefined;
   #broken = false;
   #stopped: Promise<void> | undefined;
   #offering = false;
@@ -119,7 +121,18 @@ export class ChainRun {
       (name) => typeof (chain as Partial<Chain> | undefined)?.[name] !== "function",
     );
     if (missing !== undefined) throw this.#fault("chain-answer", { call: "open", why: `the chain has no ${missing}` });
+    const { chainId } = chain;
+    if (chainId !== undefined && !(Number.isInteger(chainId) && chainId >= 0 && chainId <= MAX_CHAIN_ID)) {
+      const why = `chainId is not a whole number from 0 to ${MAX_CHAIN_ID}`;
+      throw this.#fault("chain-answer", { call: "open", why });
+    }
+    this.#chainId = chainId;
     this.#chain = chain;
+  }
+
+  /** The ID that the chain said in advance. */
+  get chainId(): number | undefined {
+    return this.#chainId;
   }
 
   /** Resolves once the chain is at work; a chain that fails or hangs is broken. Never rejects. */

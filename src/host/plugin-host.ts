@@ -284,7 +284,8 @@ export class PluginHost implements Part {
       },
     );
     supervisor.open();
-    const join = { name, policy: chainPolicy(settings, plugin), chain: supervisor.guarded };
+    const chain = { ...supervisor.guarded, chainId: supervisor.chainId };
+    const join = { name, policy: chainPolicy(settings, plugin), chain };
     return { settings, found, supervisor, join, sinceMs: clock.nowMs() };
   }
 

@@ -99,6 +99,11 @@ export class ChainSupervisor {
     },
   };
 
+  /** The ID that the chain said in advance, once it is open. */
+  get chainId(): number | undefined {
+    return this.#run?.chainId;
+  }
+
   /** Opens the chain for its first start, so that a configuration that cannot work is told before anything runs. Throws `Fault` `config-*`. */
   open(): void {
     const { chain, plugin } = this.#options;

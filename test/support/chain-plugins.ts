@@ -83,6 +83,7 @@ export function testPlugin(name = "fake"): TestPlugin {
           plugin.calls.push("stop");
           return (plugin.behaviour.stop ?? standard.stop)();
         },
+        ...(plugin.behaviour.chainId === undefined ? {} : { chainId: plugin.behaviour.chainId }),
         commit: (work) => of("commit")(work),
         verify: (proof) => plugin.behaviour.verify?.(proof),
         submit: (proof, signal) => of("submit")(proof, signal),

@@ -34,6 +34,19 @@ describe("the plugin host", () => {
     expect(joined.get("fake")?.policy).toEqual({ update: 2, minIntervalMs: 1000, expiryMs: 9000, prefer: "value" });
   });
 
+  test("a chain that says its ID before its first work joins with it; one that is no ID is refused", async () => {
+    const { plugins, joined, host } = pluginHost();
+    const plugin = plugins.get("fake");
+    if (plugin !== undefined) plugin.behaviour = { chainId: 16 };
+    await host.apply(hostSettings({ name: "fake" }, { name: "other" }));
+    await host.start(new AbortController().signal);
+    expect(joined.get("fake")?.chain.chainId).toBe(16);
+    expect(joined.get("other")?.chain.chainId).toBeUndefined();
+    if (plugin !== undefined) plugin.behaviour = { chainId: 65_536 };
+    const said = await host.apply(hostSettings({ name: "fake", table: { payout: "new" } })).then(() => "", inWords);
+    expect(said).toContain("chainId is not a whole number from 0 to 65535");
+  });
+
   test("several chains of one plugin go by their own names", async () => {
     const { joined, host } = await started({ name: "a", plugin: "fake" }, { name: "b", plugin: "fake" });
     expect([...joined.keys()]).toEqual(["a", "b"]);
