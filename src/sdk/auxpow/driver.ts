@@ -55,6 +55,9 @@ class AuxPowChain implements Chain {
   #notices: Promise<unknown> = Promise.resolve();
   /** The best work of the current tip, and who gave it. */
   #kept: { readonly daemon: Daemon; readonly work: AuxWork } | undefined;
+  /** Who takes proofs of the work that stands offered; `undefined` for none, or when its templates may be gone. */
+  #maker: Daemon | undefined;
+  #offered = false;
   #noWorkSinceMs: number | undefined;
 
   constructor(
@@ -162,6 +165,7 @@ class AuxPowChain implements Chain {
   #broke(daemon: Daemon): void {
     this.#source.forget(daemon);
     if (this.#kept?.daemon === daemon) this.#kept = undefined;
+    if (this.#maker === daemon) this.#maker = undefined;
     if (daemon === this.#daemons.active) this.#polling.poke();
   }
 
@@ -175,7 +179,7 @@ class AuxPowChain implements Chain {
       });
       this.#noWorkSinceMs = undefined;
       host.trouble(undefined);
-      host.offer(this.#better(daemon, value));
+      this.#offer(daemon, this.#better(daemon, value));
     } catch (error) {
       if (signal.aborted || host.signal.aborted) return;
       this.#failed(error);
@@ -197,7 +201,16 @@ class AuxPowChain implements Chain {
       // A daemon that is merely slow still has its templates, so its last work stays good until it expires.
       if (isFault(error, "node-timeout") || isFault(error, "node-busy")) return;
     }
+    this.#offered = false;
     host.offer(undefined);
+  }
+
+  /** Work of the same parent makes no job of its own, but proofs of the old one are of no use once its maker is another: so it goes first. */
+  #offer(daemon: Daemon, work: AuxWork): void {
+    if (this.#offered && this.#maker !== daemon) this.#host.offer(undefined);
+    this.#maker = daemon;
+    this.#offered = true;
+    this.#host.offer(work);
   }
 
   /**

@@ -208,6 +208,28 @@ describe("work", () => {
     await chain.stop();
   });
 
+  test("of another daemon, or of one that was started anew, is news though the parent is the same: the old one is withdrawn", async () => {
+    const [a, b] = [new FakeNamecoind(), new FakeNamecoind()];
+    b.template = { n: 7, value: 5_000_000_000 };
+    const { clock, chain, offers } = await opened([a, b]);
+    await pass(clock, 2100, 100);
+    a.mood = { error: "ECONNREFUSED" };
+    await pass(clock, 4100, 100);
+    const ids = offers.map((work) => work?.id);
+    expect(ids.slice(0, 5)).toEqual([hashOf(1), hashOf(1), undefined, hashOf(7), hashOf(7)]);
+    await chain.stop();
+
+    const nmc = new FakeNamecoind();
+    let drop = (_: unknown): void => undefined;
+    nmc.table.waitfornewblock = () => new Promise((_, reject) => (drop = reject));
+    const waited = await opened([nmc], { daemon: { notice: "wait" }, table: { poll_s: 60 } });
+    nmc.restart(5);
+    drop(new Refusal(-9, "Shutting down"));
+    await settle();
+    expect(waited.offers.map((work) => work?.id)).toEqual([hashOf(1), undefined, hashOf(5)]);
+    await waited.chain.stop();
+  });
+
   test("and that it was is also seen by a solution that it does not know, when no poll failed between", async () => {
     const nmc = new FakeNamecoind();
     nmc.template = { n: 2, value: 5_000_100_000 };
