@@ -74,11 +74,10 @@ export function pluginOf({ plugins, problems }: Discovery, name: string, chain: 
   const found = plugins.get(name);
   if (found !== undefined) return found;
   const known = [...plugins.keys()];
-  throw new Fault("plugin-unknown", {
-    chain,
-    plugin: name,
-    advice: known.length === 0 ? "there are no plugins" : adviceOn(name, known).replace("known keys", "plugins"),
-  });
+  const advice = known.length === 0 ? "there are no plugins" : adviceOn(name, known).replace("known keys", "plugins");
+  // One of them may be the plugin in question, with a package.json that does not even tell its name.
+  const broken = problems.map((each) => `; no plugin can be made of ${each.folder}: ${each.fault.message}`);
+  throw new Fault("plugin-unknown", { chain, plugin: name }, { cause: new Error(`${advice}${broken.join("")}`) });
 }
 
 class Search implements Discovery {

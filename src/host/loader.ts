@@ -1,6 +1,6 @@
 /** Loads the modules of plugins and looks at what they export before anything of it is called. */
 import { sep } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Clock } from "../kernel/clock.ts";
 import { Fault } from "../kernel/fault.ts";
 import { type ChainPlugin, PLUGIN_API } from "../merge/plugin.ts";
@@ -56,7 +56,7 @@ export class PluginLoader {
     try {
       module = await this.#withDeadline(this.#deps.importModule(entry));
     } catch (cause) {
-      throw new Fault("plugin-load", { plugin: name, file: entry }, { cause });
+      throw new Fault("plugin-load", { plugin: name, file: entry }, { cause: withPlace(cause) });
     }
     const exported = module as { readonly plugin?: unknown; readonly default?: unknown };
     const plugin = exported.plugin ?? exported.default;
@@ -74,6 +74,13 @@ export class PluginLoader {
       importing.then(resolve, reject).finally(() => timer.cancel());
     });
   }
+}
+
+/** An import of a name that is not there, with file and line: Node.js says them in the first line of the stack, and not in the message. */
+function withPlace(error: unknown): unknown {
+  const [, url, line] = (error instanceof SyntaxError && /^(file:\/\/\S+):(\d+)\n/.exec(error.stack ?? "")) || [];
+  if (url === undefined) return error;
+  return new SyntaxError(`${(error as SyntaxError).message} (${fileURLToPath(url)}:${line})`);
 }
 
 /** What is wrong with what a module exports, as a clause; `undefined` for nothing. `name` is what its `package.json` says. */

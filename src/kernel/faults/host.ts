@@ -26,12 +26,12 @@ export const HOST_FAULTS = faults({
   "plugin-unknown": {
     act: "halt",
     what: "a chain is configured whose plugin was not found",
-    help: "`bllvm-stratum-v2 plugin list` shows what was found and where it was looked for. Set plugin in the chain's table, put the plugin's folder into merge_mining.plugins_dir, or install the npm package bllvm-stratum-v2-plugin-<name>.",
+    help: "`bllvm-stratum-v2 plugin list` shows what was found and where it was looked for. Correct the name (in [chains.NAME], its key plugin, or secondary_chains), put the plugin's folder into merge_mining.plugins_dir, or install the npm package bllvm-stratum-v2-plugin-<name>.",
   },
   "plugin-load": {
     act: "halt",
     what: "the module of a plugin cannot be loaded",
-    help: "The cause is what Node.js said of the file. A plugin that was copied from a repository may have to be built first; its README says how.",
+    help: "The cause is what Node.js said of the file; `node --check <file>` shows the place of a mistake in writing. A plugin that was copied from a repository may have to be built first; its README says how.",
   },
   "plugin-shape": {
     act: "halt",
@@ -91,6 +91,6 @@ export const HOST_FAULTS = faults({
   "control-refused": {
     act: "halt",
     what: "the running server refused the request",
-    help: "The server's own words follow; its log may say more.",
+    help: "These are the server's own words; its log may say more.",
   },
 });

@@ -145,7 +145,16 @@ describe("finding plugins", () => {
   test("a plugin that is nowhere: the chain, and what was perhaps meant", async () => {
     const fault = await faultOf(disk({ ...OURS, ...folder("/etc/plugins/a", "mine") }), "namecoim");
     expect(fault.code).toBe("plugin-unknown");
-    expect(inWords(fault)).toContain('chain mychain, plugin namecoim, advice did you mean "namecoin"?');
+    expect(inWords(fault)).toContain('(chain mychain, plugin namecoim): did you mean "namecoin"?');
+  });
+
+  test("a plugin that is nowhere: folders that could have been it, and why they are not", async () => {
+    const broken = { "/etc/plugins/a/package.json": "{", "/etc/plugins/a/index.js": "" };
+    const fault = await faultOf(disk({ ...OURS, ...broken }), "granite");
+    expect(fault.code).toBe("plugin-unknown");
+    expect(inWords(fault)).toMatch(
+      /plugins are .*namecoin.*; no plugin can be made of \/etc\/plugins\/a: the package\.json .* not valid JSON/,
+    );
   });
 
   test("a plugins_dir that does not exist is an error, missing node_modules are none", async () => {

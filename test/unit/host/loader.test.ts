@@ -42,6 +42,15 @@ describe("loading a plugin", () => {
     });
   });
 
+  test("an import of what is not there is told with its place, which Node.js keeps in the stack alone", async () => {
+    const cause = new SyntaxError("'x' does not provide an export named 'y'");
+    cause.stack = `file:///etc/plugins/fake/index.js:3\nimport { y } from "x";\n         ^\nSyntaxError: ${cause.message}\n    at run`;
+    await expect(loader(async () => Promise.reject(cause)).load(FOUND)).rejects.toMatchObject({
+      code: "plugin-load",
+      cause: { message: "'x' does not provide an export named 'y' (/etc/plugins/fake/index.js:3)" },
+    });
+  });
+
   test("a module whose top level waits for ever is given up", async () => {
     const clock = new FakeClock();
     const loading = expect(loader(() => new Promise(() => undefined), clock).load(FOUND)).rejects.toMatchObject({
