@@ -61,6 +61,8 @@ export class RskChain implements Chain {
   readonly #pace: Pace;
   #last: { readonly parent: string; readonly height: number } | undefined;
   #failingSinceMs: number | undefined;
+  /** Name of the node that takes proofs of the work that stands offered. */
+  #maker: string | undefined;
   /** The head that a node told of and how often it was asked for work on it. */
   #head: { readonly hash: string; readonly node: string; asked: number } | undefined;
   #soon: Timer | undefined;
@@ -142,6 +144,9 @@ export class RskChain implements Chain {
       if (signal.aborted || this.#host.signal.aborted) return;
       this.#failingSinceMs = undefined;
       this.#last = { parent: value.work.parentBlockHash, height: value.height };
+      // Another node's work on the same parent makes no job of its own, but proofs of the old one are of no use any more: it goes first.
+      if (this.#maker !== undefined && this.#maker !== daemon.name) this.#host.offer(undefined);
+      this.#maker = daemon.name;
       this.#host.offer(auxWork(value.work, value.height, daemon.name));
       this.#host.trouble(undefined);
       this.#askAgainSoon(daemon.name, value.work.parentBlockHash);
@@ -155,7 +160,10 @@ export class RskChain implements Chain {
     const nowMs = this.#host.clock.monotonicMs();
     this.#failingSinceMs ??= nowMs;
     const isSyncing = error instanceof Fault && error.code === "node-syncing";
-    if (isSyncing || nowMs - this.#failingSinceMs >= PATIENCE_MS) this.#host.offer(undefined);
+    if (isSyncing || nowMs - this.#failingSinceMs >= PATIENCE_MS) {
+      this.#maker = undefined;
+      this.#host.offer(undefined);
+    }
     this.#host.trouble(troubleOf(error) ?? this.#daemons.trouble());
   }
 
