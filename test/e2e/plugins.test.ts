@@ -64,7 +64,7 @@ describe("a mistake in the configuration ends the program with code 2 before any
       "",
       /chains\.fake\.password: has a bad value/,
     ],
-    ["a plugin that is not there", "[chains.fale]\n", "", /chain fale, plugin fale, advice did you mean "fake"\?/],
+    ["a plugin that is not there", "[chains.fale]\n", "", /chain fale, plugin fale\): did you mean "fake"\?/],
     [
       "a configuration that the plugin refuses",
       '[chains.fake]\nbehave = "refuse"\n',
@@ -111,7 +111,7 @@ describe("doctor", () => {
       };`,
     });
     folder.write(
-      '[chains.fake]\n[chains.silent]\n[chains.wrong]\nplugin = "fake"\ntipp = 1\n[chains.rests]\nenabled = false\n',
+      '[chains.fake]\nchain_id = 7\n[chains.silent]\n[chains.wrong]\nplugin = "fake"\ntipp = 1\n[chains.rests]\nenabled = false\n[chains.twin]\nplugin = "fake"\nchain_id = 7\n',
     );
     const doctor = folder.run("doctor", "--json");
     expect(await doctor.ended).toBe(3);
@@ -124,6 +124,7 @@ describe("doctor", () => {
     expect(of("silent")).toMatchObject({ result: "failed", detail: "no daemon answers at 127.0.0.1:8336" });
     expect(of("wrong")).toMatchObject({ result: "failed", detail: expect.stringContaining('did you mean "tip"?') });
     expect(of("rests")).toBeUndefined();
+    expect(of("twin")).toMatchObject({ result: "failed", detail: expect.stringContaining("chain twin, other fake") });
     expect(findings.find(({ check }: { check: string }) => check === "coinbase").detail).toContain("commitment");
   });
 });

@@ -4,9 +4,11 @@ import { diskPlugins } from "../../host/plugin-files.ts";
 import { PluginHost } from "../../host/plugin-host.ts";
 import { sleep } from "../../kernel/clock.ts";
 import { Bus } from "../../kernel/events.ts";
+import { Fault } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { silentMeter } from "../../kernel/meter.ts";
 import type { MergeEvents } from "../../merge/found-aux.ts";
+import type { Commitment } from "../../merge/plugin.ts";
 import { commitmentsFlaw, workFlaw } from "../../merge/shapes.ts";
 import type { AuxWork } from "../../mining/aux.ts";
 import { chainScopes } from "../chain-scope.ts";
@@ -36,21 +38,38 @@ export async function checkChains(
 ): Promise<Finding[]> {
   const settings = mergeSettingsOf(loaded);
   const wanted = settings.chains.filter(({ enabled }) => enabled);
-  return await Promise.all(
-    wanted.map(async (chain) => {
+  const tried = await Promise.all(
+    wanted.map(async (chain): Promise<Tried> => {
       const check = `chain ${chain.name}`;
       try {
         return await tryChain(check, { ...settings, chains: [chain] });
       } catch (error) {
-        return failed(check, error);
+        return { finding: failed(check, error), chainId: undefined };
       }
     }),
   );
+  const owners = new Map<number, string>();
+  return tried.map(({ finding, chainId }, i) => {
+    const chain = wanted[i]?.name;
+    if (chainId === undefined || chain === undefined) return finding;
+    const other = owners.get(chainId);
+    if (other !== undefined) return failed(finding.check, new Fault("merge-chain-id-twice", { chainId, chain, other }));
+    owners.set(chainId, chain);
+    return finding;
+  });
 }
 
-async function tryChain(check: string, settings: MergeSettings): Promise<Finding> {
+/** What came of one chain. */
+interface Tried {
+  readonly finding: Finding;
+  /** Its ID in the tree of AuxPoW chains; `undefined` when it has none, or offered no work. */
+  readonly chainId: number | undefined;
+}
+
+async function tryChain(check: string, settings: MergeSettings): Promise<Tried> {
   let work: AuxWork | undefined;
-  let commit: ((work: AuxWork) => unknown) | undefined;
+  let commit: ((work: AuxWork) => readonly Commitment[]) | undefined;
+  let chainId: number | undefined;
   const host = new PluginHost(
     {
       clock: systemClock,
@@ -66,8 +85,12 @@ async function tryChain(check: string, settings: MergeSettings): Promise<Finding
         arrange() {},
         offer(_, offered) {
           if (offered === undefined) return;
-          const flaw = workFlaw(offered) ?? commitmentsFlaw(commit?.(offered));
+          const flaw = workFlaw(offered);
           if (flaw !== undefined) throw new Error(flaw);
+          const commitments = commit?.(offered) ?? [];
+          const wrong = commitmentsFlaw(commitments);
+          if (wrong !== undefined) throw new Error(wrong);
+          chainId = commitments.find((each) => each.kind === "auxpow")?.chainId;
           work = offered;
         },
         drained: async () => undefined,
@@ -84,13 +107,14 @@ async function tryChain(check: string, settings: MergeSettings): Promise<Finding
     const deadlineMs = systemClock.monotonicMs() + WAIT_MS;
     while (work === undefined && systemClock.monotonicMs() < deadlineMs) await sleep(systemClock, ASK_MS);
     const [health] = host.chains();
-    if (work !== undefined) return found(check, work);
-    return {
+    if (work !== undefined) return { finding: found(check, work), chainId };
+    const finding: Finding = {
       check,
       result: "failed",
       detail: health?.trouble ?? `it offered no work within ${WAIT_MS / 1000} s`,
       fix: `See that its daemon runs and is synchronised; plugins/${health?.plugin}/README.md says what it needs and what its errors mean.`,
     };
+    return { finding, chainId };
   } finally {
     await host.stop();
   }
