@@ -41,6 +41,14 @@ test("a plugin that comes to nothing: what stands in the way is named, and nothi
   expect(row("submit-accepted")).toMatchObject({ outcome: "blocked", blockedBy: "start" });
 });
 
+test("a plugin that ends the process while it is loaded keeps no contract", async () => {
+  const folder = template();
+  writeFileSync(join(folder, "index.js"), "process.exit(0);");
+  const { code, err } = await pluginCommand(folder, "check", ".");
+  expect(err).toContain("ended the process");
+  expect(code).toBe(3);
+});
+
 test("our own plugins are checked from their folders of sources", async () => {
   const { code, out } = await pluginCommand(ROOT, "check", "plugins/namecoin");
   expect(out).toContain("namecoin keeps the contract");

@@ -28,9 +28,23 @@ export async function checkPlugin(
   options: { readonly json: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const { plugin, rehearsal, packageJson, folder: at } = await candidate(resolve(folder));
-  const print = options.json ? () => {} : printer(terminal);
-  const report = await runChecks(plugin, rehearsal, { packageJson, folder: at, onResult: print });
+  const ended = (): void => {
+    terminal.err(
+      "error: the plugin, or its kit.js, ended the process (process.exit): a plugin throws an Error instead.",
+    );
+    process.exitCode = EXIT.problems.code;
+  };
+  process.on("exit", ended);
+  let report: KitReport;
+  let at: string;
+  try {
+    const { plugin, rehearsal, packageJson, folder: found } = await candidate(resolve(folder));
+    at = found;
+    const print = options.json ? () => {} : printer(terminal);
+    report = await runChecks(plugin, rehearsal, { packageJson, folder: at, onResult: print });
+  } finally {
+    process.off("exit", ended);
+  }
   if (options.json) terminal.out(jsonLine({ folder: at, ...report }));
   else terminal.out(sum(report));
   const code = report.ok ? EXIT.ok.code : EXIT.problems.code;
