@@ -30,6 +30,7 @@ const FORGETS =
   plugin(`const daemons = new Daemons({ host, daemons: daemonsOf([{ url: "http://127.0.0.1:1" }], host) });
         setTimeout(() => void daemons.call("getwork", [], z.string()), 300);`);
 const OUTLIVES = plugin(`setInterval(() => { if (host.signal.aborted) throw new Error("the chain is gone"); }, 20);`);
+const THROWS = plugin(`setInterval(() => { throw new Error("nobody listens"); }, 200);`);
 const STAYS = plugin("setInterval(() => {}, 1000);");
 
 /** A folder whose only plugin is `source`; nothing listens where its node is to be. */
@@ -85,5 +86,20 @@ describe("what plugins leave behind", () => {
     folder.write("[chains.fake]\n");
     const doctor = folder.run("doctor");
     expect(await Promise.race([doctor.ended, pause(25_000).then(() => "it lives on")])).not.toBe("it lives on");
+  });
+
+  test("what a plugin leaves behind is told by `doctor` as its chain's trouble, and ends no look at the others", async () => {
+    const folder = new ChainFolder(["good"]);
+    folder.plugin("fake", { source: THROWS });
+    folder.plugin("forgets", { source: FORGETS.replace('"fake"', '"forgets"') });
+    folder.write("[chains.fake]\n[chains.forgets]\n[chains.good]\n");
+    const doctor = folder.run("doctor", "--json");
+    expect(await doctor.ended).toBe(1);
+    const { findings } = JSON.parse(await doctor.line((line) => line.startsWith("{")));
+    expect(findings.filter(({ check }: { check: string }) => check.startsWith("chain "))).toMatchObject([
+      { check: "chain fake", result: "failed", detail: expect.stringContaining("nobody listens") },
+      { check: "chain forgets", result: "failed" },
+      { check: "chain good", result: "ok" },
+    ]);
   });
 });

@@ -13,6 +13,7 @@ import { commitmentsFlaw, workFlaw } from "../../merge/shapes.ts";
 import type { AuxWork } from "../../mining/aux.ts";
 import { chainScopes } from "../chain-scope.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { catchLooseEnds } from "../loose-ends.ts";
 import { pluginLoader } from "../parts.ts";
 import { type MergeSettings, mergeSettingsOf } from "../settings.ts";
 import { systemClock, systemRandom } from "../system.ts";
@@ -38,16 +39,27 @@ export async function checkChains(
 ): Promise<Finding[]> {
   const settings = mergeSettingsOf(loaded);
   const wanted = settings.chains.filter(({ enabled }) => enabled);
+  const hosts = new Map<string, PluginHost>();
+  // What a plugin forgot to catch is that chain's trouble here too, and no end of all the other checks.
+  const release = catchLooseEnds({
+    log: silentLog,
+    clock: systemClock,
+    host: {
+      codeFolders: () => new Map([...hosts.values()].flatMap((host) => [...host.codeFolders()])),
+      blame: (chain, error) => hosts.get(chain)?.blame(chain, error),
+    },
+  });
   const tried = await Promise.all(
     wanted.map(async (chain): Promise<Tried> => {
       const check = `chain ${chain.name}`;
       try {
-        return await tryChain(check, { ...settings, chains: [chain] });
+        return await tryChain(check, { ...settings, chains: [chain] }, (host) => hosts.set(chain.name, host));
       } catch (error) {
         return { finding: failed(check, error), chainId: undefined };
       }
     }),
   );
+  release();
   const owners = new Map<number, string>();
   return tried.map(({ finding, chainId }, i) => {
     const chain = wanted[i]?.name;
@@ -66,7 +78,7 @@ interface Tried {
   readonly chainId: number | undefined;
 }
 
-async function tryChain(check: string, settings: MergeSettings): Promise<Tried> {
+async function tryChain(check: string, settings: MergeSettings, onHost: (host: PluginHost) => void): Promise<Tried> {
   let work: AuxWork | undefined;
   let commit: ((work: AuxWork) => readonly Commitment[]) | undefined;
   let chainId: number | undefined;
@@ -101,6 +113,7 @@ async function tryChain(check: string, settings: MergeSettings): Promise<Tried> 
     },
     { drainMs: 0 },
   );
+  onHost(host);
   await host.apply(settings);
   await host.start(new AbortController().signal);
   try {
