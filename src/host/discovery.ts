@@ -3,7 +3,7 @@
  * `package.json` is read; no code of a plugin runs before a chain wants it, and a folder that is wrong harms only the chain
  * that wants it.
  */
-import { basename, join, relative, resolve } from "node:path";
+import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { describe, Fault } from "../kernel/fault.ts";
 import { adviceOn } from "../merge/config-mistakes.ts";
 import { PLUGIN_API } from "../merge/plugin.ts";
@@ -80,6 +80,12 @@ export function pluginOf({ plugins, problems }: Discovery, name: string, chain: 
   throw new Fault("plugin-unknown", { chain, plugin: name }, { cause: new Error(`${advice}${broken.join("")}`) });
 }
 
+/** Whether `file` is somewhere below `folder`; both absolute. */
+export function isInside(folder: string, file: string): boolean {
+  const way = relative(folder, file);
+  return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
 class Search implements Discovery {
   readonly plugins = new Map<string, FoundPlugin>();
   readonly problems: PluginProblem[] = [];
@@ -102,7 +108,16 @@ class Search implements Discovery {
       throw new Fault("plugins-folder", { folder: place }, { cause });
     }
     if (names === undefined) return false;
-    for (const name of names.filter(wanted).slice(0, MAX_FOLDERS)) {
+    const wantedNames = names.filter(wanted);
+    if (wantedNames.length > MAX_FOLDERS) {
+      const fault = new Fault("plugins-folder", {
+        folder: place,
+        folders: wantedNames.length,
+        lookedInto: MAX_FOLDERS,
+      });
+      this.problems.push({ name: basename(place), folder: place, fault });
+    }
+    for (const name of wantedNames.slice(0, MAX_FOLDERS)) {
       const folder = await this.#files.real(join(place, name)).catch(() => join(place, name));
       // The same folder may be reached through several places.
       if (this.#seen.has(folder)) continue;
@@ -161,7 +176,7 @@ class Search implements Discovery {
   async #entry(origin: PluginOrigin, folder: string, folderName: string, { main }: PluginManifest): Promise<string> {
     const entry = resolve(folder, main);
     const file = join(folder, "package.json");
-    if (relative(folder, entry).startsWith(".."))
+    if (!isInside(folder, entry))
       throw new Fault("plugin-manifest", { file, why: "main must be a file of the plugin's own folder" });
     if (await this.#files.isFile(entry)) return entry;
     const compiled = resolve(this.#places.compiled, folderName, main);

@@ -49,6 +49,14 @@ test("a plugin that ends the process while it is loaded keeps no contract", asyn
   expect(code).toBe(3);
 });
 
+test("a module outside of the folder is refused, as the server refuses it", async () => {
+  const folder = template(["package.json", '"./index.js"', '"../index.js"']);
+  cpSync(join(folder, "index.js"), join(folder, "../index.js"));
+  const { code, err } = await pluginCommand(folder, "check", ".");
+  expect(err).toContain("main must be a file of the plugin's own folder");
+  expect(code).toBe(2);
+});
+
 test("our own plugins are checked from their folders of sources", async () => {
   const { code, out } = await pluginCommand(ROOT, "check", "plugins/namecoin");
   expect(out).toContain("namecoin keeps the contract");

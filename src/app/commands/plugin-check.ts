@@ -1,5 +1,6 @@
 /** `plugin check`: whether a plugin's folder keeps the contract, shown by the kit with the folder's own rehearsal. */
 import { join, relative, resolve } from "node:path";
+import { isInside } from "../../host/discovery.ts";
 import { importWith, PluginLoader } from "../../host/loader.ts";
 import { diskPlugins } from "../../host/plugin-files.ts";
 import { Fault } from "../../kernel/fault.ts";
@@ -63,6 +64,8 @@ async function candidate(path: string): Promise<Candidate> {
   const folder = await diskPlugins.real(path);
   // Only compiled plugins find our modules by themselves: every other folder has a package.json of its own.
   const importModule = importWith({ modules: OWN_MODULES, packageFolder: join(PACKAGE_FOLDER, "dist") });
+  if (!isInside(folder, resolve(folder, read.manifest.main)))
+    throw new Fault("plugin-manifest", { file, why: "main must be a file of the plugin's own folder" });
   const entry = await moduleIn(folder, read.manifest.main);
   if (entry === undefined)
     throw new Fault("plugin-manifest", { file, why: `main names ${read.manifest.main}, and there is no such file` });

@@ -6,7 +6,7 @@ export const HOST_FAULTS = faults({
   "plugins-folder": {
     act: "halt",
     what: "a folder of plugins cannot be read",
-    help: "merge_mining.plugins_dir must name a folder that this user may read; the cause names the system's error.",
+    help: "merge_mining.plugins_dir must name a folder that this user may read, with at most 1000 folders in it; the cause names the system's error.",
   },
   "plugin-manifest": {
     act: "halt",

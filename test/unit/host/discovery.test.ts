@@ -185,4 +185,38 @@ describe("finding plugins", () => {
     const closed: PluginFiles = { ...files, folders: () => Promise.reject(new Error("EACCES")) };
     await expect(discover(closed, PLACES)).rejects.toMatchObject({ code: "plugins-folder" });
   });
+
+  test("more folders than are looked into are told, and the first are found", async () => {
+    const names = Array.from({ length: 10_000 }, (_, i) => `p${String(i).padStart(4, "0")}`);
+    let read = 0;
+    const files: PluginFiles = {
+      folders: async (path) => (path === "/etc/plugins" ? names : path === "/pkg/plugins" ? [] : undefined),
+      text: async (file) => {
+        read += 1;
+        return manifest(file.split("/").at(-2) ?? "");
+      },
+      isFile: async () => true,
+      real: async (path) => path,
+    };
+    const { plugins, problems } = await discover(files, PLACES);
+    expect([plugins.size, read]).toEqual([1000, 1000]);
+    expect(problems).toMatchObject([
+      { folder: "/etc/plugins", fault: { code: "plugins-folder", data: { folders: 10_000, lookedInto: 1000 } } },
+    ]);
+  });
+
+  test.each([
+    ["..index.js", true],
+    ["lib/../index.js", true],
+    ["..", false],
+    ["lib/../../other/index.js", false],
+    ["/etc/plugins/other/index.js", false],
+    ["../dots-too/index.js", false],
+    [".", false],
+  ])("main %s is in the plugin's own folder: %s", async (main, inside) => {
+    const files = disk({ ...OURS, ...folder("/etc/plugins/dots", "dots", { main }) });
+    const { plugins, problems } = await discover({ ...files, isFile: async () => true }, PLACES);
+    expect(plugins.has("dots")).toBe(inside);
+    expect(problems.map(({ fault }) => fault.code)).toEqual(inside ? [] : ["plugin-manifest"]);
+  });
 });
