@@ -62,7 +62,7 @@ export interface Host {
   readonly signal: AbortSignal;
   /**
    * Lines carry the chain's name. Never log a password or a token. 20 lines a second are written, 200 at once, and 4000 characters of
-   * each; what is beyond that is left out with a word about it.
+   * each line and each field; what is beyond that is left out with a word about it.
    */
   readonly log: Log;
   /** Counts and gauges, shown as metrics with the chain's name. */
