@@ -112,7 +112,8 @@ export class ShareJudge {
     const { version, versionRollingMask, minTime } = job.prepared.job;
     // The job's own time is the node's: when our clock is set back, miners still mine what they were given.
     const nowS = Math.max(nowMs / 1000, minTime);
-    if (share.ntime < job.minTime || share.ntime > nowS + this.#maxFutureS) return SUBMIT_SHARES_ERROR.invalidShare;
+    const leastTime = Math.min(job.minTime, minTime);
+    if (share.ntime < leastTime || share.ntime > nowS + this.#maxFutureS) return SUBMIT_SHARES_ERROR.invalidShare;
     if (((share.version ^ version) & ~versionRollingMask) !== 0) {
       return versionRollingMask === 0
         ? SUBMIT_SHARES_ERROR.versionRollingNotAllowed

@@ -221,6 +221,18 @@ describe("the order of the checks", () => {
     expect(at(minTime + 7201)).toBe("invalid-share");
   });
 
+  test("a clock that was set back before a job was made refuses nobody either: what the job began with passes", () => {
+    const { channel, job } = setUp(vector);
+    job.target.set(easiest);
+    const { minTime } = job.prepared.job;
+    // SetNewPrevHash came with a time that the clock, right or wrong, had then.
+    (job as { minTime: number }).minTime = minTime + 600;
+    const judging = new ShareJudge({}, { maxFutureS: 7200 });
+    const at = (ntime: number) => judging.judge(channel, { ...good, ntime }, nowMs).errorCode;
+    expect(at(minTime)).toBeUndefined();
+    expect(at(minTime - 1)).toBe("invalid-share");
+  });
+
   /** A block target that the share meets. */
   const block = (job: ChannelJob): void => {
     job.prepared.bitcoinTarget.set(easiest);
