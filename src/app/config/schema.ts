@@ -211,7 +211,7 @@ export const SECTIONS = {
       ),
       expiry_s: key(
         seconds(1, 86_400).optional(),
-        "Work that its plugin did not confirm for this long is not mined any more. The plugin's choice when left out, mostly 60.",
+        "Work that its plugin did not confirm for this long is not mined any more. The plugin's choice when left out, 60 to 120 seconds mostly.",
         "60",
       ),
     },
