@@ -9,6 +9,7 @@ import { CONFIG_FAULTS } from "./faults/config.ts";
 import { DEVNET_FAULTS } from "./faults/devnet.ts";
 import { HOST_FAULTS } from "./faults/host.ts";
 import { KIT_FAULTS } from "./faults/kit.ts";
+import { LEDGER_FAULTS } from "./faults/ledger.ts";
 import { LIFECYCLE_FAULTS } from "./faults/lifecycle.ts";
 import { MERGE_FAULTS } from "./faults/merge.ts";
 import { MINING_FAULTS } from "./faults/mining.ts";
@@ -25,6 +26,7 @@ export const FAULTS = {
   ...DEVNET_FAULTS,
   ...HOST_FAULTS,
   ...KIT_FAULTS,
+  ...LEDGER_FAULTS,
   ...LIFECYCLE_FAULTS,
   ...MERGE_FAULTS,
   ...MINING_FAULTS,

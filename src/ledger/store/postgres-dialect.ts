@@ -1,0 +1,40 @@
+/** Kysely over PostgreSQL: integers come as `bigint`, also sums, so that both databases give the same values. */
+import { type Dialect, PostgresDialect } from "kysely";
+import pg from "pg";
+
+/** How PostgreSQL is reached. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string;
+  /** Connections at a time. */
+  readonly connections: number;
+  /** Ms after which an attempt to connect is given up. */
+  readonly connectMs: number;
+  /** Ms after which a statement is given up. */
+  readonly statementMs: number;
+  /** Told of a connection that broke while nobody used it. */
+  readonly onError: (error: Error) => void;
+}
+
+const { builtins, getTypeParser } = pg.types;
+
+/** A dialect that connects with the first query. */
+export function postgresDialect(options: PostgresOptions): Dialect {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.connections,
+    connectionTimeoutMillis: options.connectMs,
+    statement_timeout: options.statementMs,
+    application_name: "bllvm-stratum-v2",
+    types: { getTypeParser: parserOf as typeof getTypeParser },
+  });
+  pool.on("error", options.onError);
+  return new PostgresDialect({ pool });
+}
+
+function parserOf(oid: number, format?: "text" | "binary"): (text: string) => unknown {
+  if (oid === builtins.INT2 || oid === builtins.INT4 || oid === builtins.INT8) return BigInt;
+  // Sums of 64-bit columns are NUMERIC, whole here.
+  if (oid === builtins.NUMERIC) return (text) => (/^-?\d+$/.test(text) ? BigInt(text) : text);
+  return getTypeParser(oid, format as "text");
+}
