@@ -33,6 +33,8 @@ export interface MergeMiningDeps {
   readonly bus: MergeBus;
   /** Keeps found blocks over a crash. */
   readonly store: FoundAuxStore;
+  /** A share solved a work at this wall time, ms; told at once, from the share path, long before the block is written down. Must not throw. */
+  readonly onFind?: (foundMs: number) => void;
 }
 
 /** Options of `MergeMining`; `MERGE_MINING_DEFAULTS` are sound for every network. */
@@ -102,7 +104,7 @@ export class MergeMining implements Part {
   #generation = 0;
 
   constructor(deps: MergeMiningDeps, options: MergeMiningOptions) {
-    const { clock, log, meter, bus, store } = deps;
+    const { clock, log, meter, bus, store, onFind } = deps;
     this.#deps = deps;
     this.#options = options;
     this.#board = new Board({ clock, log, meter }, options);
@@ -110,7 +112,17 @@ export class MergeMining implements Part {
       { clock, onForgotten: (chain, spares) => this.#unneeded(chain, spares, "the room is needed for newer blocks") },
       options,
     );
-    this.#finds = new Finds({ clock, log, meter, spares: this.#spares, take: (find) => this.#prove(find) }, options);
+    this.#finds = new Finds(
+      {
+        clock,
+        log,
+        meter,
+        spares: this.#spares,
+        take: (find) => this.#prove(find),
+        ...(onFind === undefined ? {} : { onFind }),
+      },
+      options,
+    );
     this.#submissions = new Submissions(
       {
         clock,
