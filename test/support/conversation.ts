@@ -98,7 +98,7 @@ export class TestPool {
     const nowMs = this.clock.nowMs();
     const job = buildJob({ template, payout, tag: utf8("/test/"), jobId: this.jobIds.next(), nowMs, ...parts });
     this.job = job;
-    for (const peer of this.peers) peer.downstream.newJob(job);
+    for (const { downstream } of this.peers) while (downstream.newJob(job));
     return job;
   }
 

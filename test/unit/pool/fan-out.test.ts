@@ -41,6 +41,7 @@ function slow(visitMs: number, sliceMs = 5) {
       (item) => {
         visited.push(`${tag}${item}`);
         pass(visitMs);
+        return false;
       },
       (elapsedMs) => finished.push(elapsedMs),
     );
