@@ -5,11 +5,11 @@
  * Stricter than SRI's in two ways, since a block cannot be paid twice: an address of another network is refused (it would be paid to
  * nobody), and so is what was plainly meant as an address and is none (a mistyped one would pay the pool without a word).
  */
-import { scriptOfAddress } from "../bitcoin/address.ts";
+import { addressOfScript, scriptOfAddress } from "../bitcoin/address.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
 import { Fault } from "../kernel/fault.ts";
 
-/** Who is paid for the blocks of a channel. */
+/** Who is paid for the blocks of a channel. An `address` is spelled as Bitcoin Core spells it: bech32 in lower case. */
 export type PayoutIdentity =
   | { readonly kind: "pool" }
   | { readonly kind: "solo"; readonly address: string; readonly script: Uint8Array }
@@ -30,7 +30,7 @@ export function payoutIdentity(identity: string, network: NetworkName): PayoutId
   const dot = identity.indexOf(".");
   const head = dot < 0 ? identity : identity.slice(0, dot);
   const read = scriptOf(head, network);
-  if (read instanceof Uint8Array) return { kind: "solo", address: head, script: read };
+  if ("script" in read) return { kind: "solo", ...read };
   const [prefix, mode, ...rest] = identity.split("/");
   if (prefix === "sri" && mode !== undefined) return sriIdentity(mode, rest, network);
   if (read.elsewhere || looksLikeAddress(head)) return invalid(read.reason);
@@ -42,7 +42,7 @@ function sriIdentity(mode: string, rest: readonly string[], network: NetworkName
   if (mode === "solo") {
     const [address = ""] = rest;
     const read = scriptOf(address, network);
-    return read instanceof Uint8Array ? { kind: "solo", address, script: read } : invalid(read.reason);
+    return "script" in read ? { kind: "solo", ...read } : invalid(read.reason);
   }
   if (mode !== "donate") return invalid("behind sri/ stands neither solo nor donate");
   const [percentage = "", address] = rest;
@@ -51,18 +51,20 @@ function sriIdentity(mode: string, rest: readonly string[], network: NetworkName
   const percent = /^\d{1,3}$/.test(percentage) ? Number(percentage) : 0;
   if (percent < 1 || percent > 99) return invalid("the pool's part is no whole number of percent from 1 to 99");
   const read = scriptOf(address, network);
-  if (!(read instanceof Uint8Array)) return invalid(read.reason);
-  return { kind: "donate", percent, address, script: read };
+  return "script" in read ? { kind: "donate", percent, ...read } : invalid(read.reason);
 }
 
 /** The script of an address, or why it is none; `elsewhere` when it belongs to another network. */
 function scriptOf(
   address: string,
   network: NetworkName,
-): Uint8Array | { readonly reason: string; readonly elsewhere: boolean } {
+):
+  | { readonly address: string; readonly script: Uint8Array }
+  | { readonly reason: string; readonly elsewhere: boolean } {
   if (address === "") return { reason: "there is no address where one belongs", elsewhere: false };
   try {
-    return scriptOfAddress(address, network);
+    const script = scriptOfAddress(address, network);
+    return { address: addressOfScript(script, network) ?? address, script };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const { cause, belongsTo } = error.data;
