@@ -4,10 +4,10 @@
  * what is kept is bounded by the channels that are open.
  */
 import type { NetworkName } from "../bitcoin/network.ts";
+import type { TxOutput } from "../bitcoin/transaction.ts";
 import { toHex } from "../kernel/bytes.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
-import type { TxOutput } from "../bitcoin/transaction.ts";
 import type { Job } from "./job.ts";
 import { type DirectPayout, type PayoutSplit, payJob, splitPayout, withoutChains } from "./job-payout.ts";
 import { type PayoutIdentity, payoutIdentity } from "./payout-identity.ts";

@@ -9,8 +9,8 @@ import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
-import { measureSolo } from "./solo.ts";
 import { shareRows } from "./shares.ts";
+import { measureSolo } from "./solo.ts";
 import { vardiffLines } from "./vardiff.ts";
 
 const GROUPS: Readonly<Record<string, () => Promise<void>>> = {

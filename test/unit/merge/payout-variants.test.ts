@@ -1,8 +1,8 @@
 /** Jobs for chains that get another payout after they were placed: the rules hold on the final bytes, or the job goes without chains. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MAX_TARGET } from "../../../src/bitcoin/target.ts";
 import { serializeHeader } from "../../../src/bitcoin/header.ts";
+import { MAX_TARGET } from "../../../src/bitcoin/target.ts";
 import type { TxOutput } from "../../../src/bitcoin/transaction.ts";
 import { concat, toHex, utf8 } from "../../../src/kernel/bytes.ts";
 import { chainsFlaw, jobFrameSize } from "../../../src/merge/attempt.ts";

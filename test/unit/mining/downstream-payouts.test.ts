@@ -7,8 +7,8 @@ import { ChannelPayouts } from "../../../src/mining/channel-payouts.ts";
 import {
   ANY_TARGET,
   type Message,
-  payout as poolPayout,
   type Peer,
+  payout as poolPayout,
   type TestChannel,
   TestPool,
 } from "../../support/conversation.ts";
