@@ -23,7 +23,6 @@ import { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
-import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
 import type { Authoriser } from "../mining/ports.ts";
 import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../node/bitcoind/job-source.ts";
 import { BlockJournal } from "../node/bitcoind/journal.ts";
@@ -48,7 +47,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { Reloader } from "./reload.ts";
-import type { Settings } from "./settings.ts";
+import { payoutReserveOf, type Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
@@ -159,7 +158,7 @@ export function compose(world: World): DependencyContainer {
           ...MERGE_MINING_DEFAULTS,
           clampMinDifficulty: config.merge_mining.clamp_min_difficulty,
           sizeLimitBytes: config.merge_mining.coinbase_max_bytes,
-          reserveBytes: config.bitcoin.coinbase_pays === "pool" ? 0 : MAX_DIRECT_OUTPUT,
+          reserveBytes: payoutReserveOf(config),
           giveUpMs: config.merge_mining.give_up_s * 1000,
         },
       ),
@@ -233,7 +232,7 @@ export function compose(world: World): DependencyContainer {
     const first = randomU32(get(TOKENS.random)) % capacity;
     return new ExtranonceAllocator({}, { serverId: config.stratum_v2.server_id, capacity, first });
   });
-  part(TOKENS.authoriser, () => authoriser(config));
+  part(TOKENS.authoriser, () => authoriser(world.settings));
   part(TOKENS.payouts, () => {
     const { network, payoutScript } = world.settings;
     if (config.bitcoin.coinbase_pays === "pool") return undefined;
@@ -303,16 +302,15 @@ function poolOutputs(script: Uint8Array, value: bigint): readonly TxOutput[] {
   return [{ value, script }];
 }
 
-function authoriser({ access, bitcoin }: Config): Authoriser {
+function authoriser({ config, network }: Settings): Authoriser {
+  const { access, bitcoin } = config;
   switch (access.policy) {
     case "open":
       return openAuthoriser();
     case "allow_list":
       return allowListAuthoriser(access.allow);
     case "payout_address":
-      return bitcoin.coinbase_pays === "pool"
-        ? payoutAddressAuthoriser(bitcoin.network)
-        : directPayoutAuthoriser(bitcoin.network);
+      return bitcoin.coinbase_pays === "pool" ? payoutAddressAuthoriser(network) : directPayoutAuthoriser(network);
   }
 }
 

@@ -1,9 +1,10 @@
 /** Channels that the coinbase pays, as conversations: which group they are told, whose job reaches them, what their blocks pay. */
 import { describe, expect, test } from "vitest";
-import { scriptOfAddress } from "../../../src/bitcoin/address.ts";
+import { addressOfScript, scriptOfAddress } from "../../../src/bitcoin/address.ts";
 import { parseTransaction } from "../../../src/bitcoin/transaction.ts";
 import { concat, toHex, utf8 } from "../../../src/kernel/bytes.ts";
 import { ChannelPayouts } from "../../../src/mining/channel-payouts.ts";
+import { mining } from "../../../src/sv2/messages/mining.ts";
 import {
   ANY_TARGET,
   type Message,
@@ -216,6 +217,28 @@ describe("many groups on one connection", () => {
     expect(last.filter(({ name }) => name === "SetNewPrevHash")).toHaveLength(count + 1 - served);
     for (const message of last) anna.follow(message);
     expect(anna.jobId).toBe(newer.jobId);
+  });
+
+  test("what they take on the wire is known before: a peer is owed so much on top of its limit", () => {
+    const pool = soloPool();
+    const peer = pool.connect();
+    expect(peer.downstream.bytesApart).toBe(0);
+    peer.openExtended({ userIdentity: "anna" });
+    expect(peer.downstream.bytesApart).toBe(0);
+    // The longest witness program, and the pool's output beside it.
+    const longest = addressOfScript(Uint8Array.of(0x51, 40, ...new Uint8Array(40)), "regtest");
+    for (let i = 1; i <= 50; i++) peer.openExtended({ userIdentity: `sri/donate/${i}/${longest}` });
+    const told = peer.downstream.bytesApart;
+    peer.received();
+    pool.newBlock();
+    // Encrypted, a frame has 22 bytes of header and 16 of a tag where it had 6.
+    const sent = peer
+      .received()
+      .filter(({ value }) => "channelId" in value && value.channelId !== 1)
+      .reduce((sum, { name, value }) => sum + mining.encode(name, value as never).length + 32, 0);
+    expect(sent).toBeGreaterThan(50 * 300);
+    expect(told).toBeGreaterThanOrEqual(sent);
+    expect(told).toBeLessThan(2 * sent);
   });
 
   test("a channel that opens before its group had its turn gets the newest job once, after the group's others", () => {
