@@ -13,6 +13,7 @@ import type { Meter } from "../kernel/meter.ts";
 import type { AuxEntry, AuxWork } from "../mining/aux.ts";
 import type { HashedShare } from "../mining/downstream-deps.ts";
 import { buildJob, type Job, type JobParts } from "../mining/job.ts";
+import { chainsFlaw } from "./attempt.ts";
 import { Board } from "./board.ts";
 import type { ChainWorkStatus } from "./chain-status.ts";
 import { type Composition, composeJob } from "./compose.ts";
@@ -50,6 +51,8 @@ export interface MergeMiningOptions {
   readonly clampMinDifficulty: number;
   /** Bytes that the coinbase without witness may have, for miners with small buffers; no such limit when `undefined`. */
   readonly sizeLimitBytes: number | undefined;
+  /** Bytes that are left free in a coinbase for a channel's own payout. */
+  readonly reserveBytes: number;
   /** Solutions that may wait for their proof. */
   readonly queueSize: number;
   /** Further solutions of one aux block that are held. */
@@ -72,6 +75,7 @@ export const MERGE_MINING_DEFAULTS: MergeMiningOptions = {
   minGapMs: 250,
   clampMinDifficulty: 1,
   sizeLimitBytes: undefined,
+  reserveBytes: 0,
   queueSize: 64,
   maxSpares: 8,
   maxRounds: 64,
@@ -239,6 +243,9 @@ export class MergeMining implements Part {
     return composition.job;
   }
 
+  /** Why the chains of a job that `makeJob` made could not use its coinbase now that it has another payout; `undefined` when they can. */
+  readonly flawOf = (job: Job): string | undefined => chainsFlaw(job, this.#options.sizeLimitBytes);
+
   /**
    * Looks which chains a share solves. For every header that a miner hashed, also stale and refused ones. One comparison for a share
    * that solves nothing; never throws.
@@ -275,6 +282,7 @@ export class MergeMining implements Part {
       generation: this.#generation,
       chainIds: this.#board.chainIds(),
       sizeLimitBytes: this.#options.sizeLimitBytes,
+      reserveBytes: this.#options.reserveBytes,
       channelTarget: (entries) => this.#channelTarget(entries),
     });
   }

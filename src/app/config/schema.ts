@@ -78,6 +78,10 @@ export const SECTIONS = {
       "Who is paid: an address, or an output descriptor addr(ADDRESS) or raw(HEX SCRIPT). Required by `start` unless --devnet is given.",
       '"addr(bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4)"',
     ),
+    coinbase_pays: key(
+      z.enum(["pool", "identity"]).default("pool"),
+      "pool: every block pays `payout`. identity: a block pays the address in the user identity of the channel that found it (ADDRESS.worker, sri/solo/ADDRESS/worker, sri/donate/PERCENT/ADDRESS/worker as in SRI's pool; docs/solo.md), and `payout` all that names none.",
+    ),
     pool_tag: key(
       z.string().max(60).default("/bllvm-stratum-v2/"),
       "Text in the coinbase of every block. Together with the height and the extranonce it must fit 100 bytes; checked at start.",

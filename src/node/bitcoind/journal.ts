@@ -52,6 +52,9 @@ const fileSchema = z.object({
   coinbase: hex,
   block: hex.nullable(),
   reward: z.string().regex(/^\d+$/),
+  // Files of versions that paid nobody but the pool have neither.
+  finderReward: z.string().regex(/^\d+$/).default("0"),
+  finderAddress: z.string().nullable().default(null),
   userIdentity: z.string(),
   foundMs: z.number(),
   answers: z.array(
@@ -167,6 +170,8 @@ function textOf({ block, answers }: JournalEntry): string {
     source: block.source,
     userIdentity: block.userIdentity,
     reward: String(block.reward),
+    finderReward: String(block.finderReward),
+    finderAddress: block.finderAddress ?? null,
     foundMs: block.foundMs,
     answers: answers.map(({ node, verdict, reason, atMs }) => ({ node, verdict, reason, atMs })),
     header: blockHex(block.header),
@@ -190,6 +195,8 @@ function entryOf(text: string): JournalEntry {
       coinbase: bytes(file.coinbase),
       block: file.block === null ? undefined : bytes(file.block),
       reward: BigInt(file.reward),
+      finderReward: BigInt(file.finderReward),
+      finderAddress: file.finderAddress ?? undefined,
       userIdentity: file.userIdentity,
       foundMs: file.foundMs,
     },

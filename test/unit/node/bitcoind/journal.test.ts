@@ -14,6 +14,8 @@ const block = (height = 840_000, fill = 7): FoundBlock => ({
   coinbase: Uint8Array.of(1, 2, 3),
   block: Uint8Array.of(4, 5, 6, 7),
   reward: 312_500_123_456_789n,
+  finderReward: 1_234_567_890_123n,
+  finderAddress: "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
   userIdentity: 'miner "x"\n',
   foundMs: 1_700_000_000_123,
 });
@@ -44,6 +46,17 @@ describe("the journal of found blocks", () => {
     const bare = { block: { ...block(), block: undefined }, answers: [] };
     await written.write(bare);
     expect((await written.open()).unfinished).toEqual([bare]);
+  });
+
+  test("a block that an older version wrote down paid nobody but the pool", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    const { finderReward, finderAddress, ...older } = JSON.parse(files.texts.get(`${name}.json`) ?? "");
+    expect([finderReward, finderAddress]).toEqual(["1234567890123", block().finderAddress]);
+    files.texts.set(`${name}.json`, JSON.stringify(older));
+    const { unfinished, broken } = await written.open();
+    expect(broken).toEqual([]);
+    expect(unfinished).toEqual([{ ...entry(), block: { ...block(), finderReward: 0n, finderAddress: undefined } }]);
   });
 
   test("writes beside the place, flushes, renames, flushes the folder, in this order", async () => {
