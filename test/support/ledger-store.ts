@@ -5,6 +5,7 @@ import { inject, onTestFinished } from "vitest";
 import type { LedgerAccess } from "../../src/ledger/store/access.ts";
 import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
 import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import { storeAccess } from "../../src/ledger/store/transaction.ts";
 import "./postgres-setup.ts";
 
 /** A kind of ledger that suites run on: `describe.each(LEDGERS)("… on $name", ({ open }) => …)`. */
@@ -16,7 +17,7 @@ export interface LedgerKind {
 
 /** An empty ledger in memory, closed with the test. */
 export async function memoryLedger(): Promise<LedgerStore> {
-  const store = sqliteStore(async () => openSqlite({ path: ":memory:", readOnly: false, busyMs: 1000 }));
+  const store = sqliteStore(async () => openSqlite({ path: ":memory:", access: "own", create: true, busyMs: 1000 }));
   onTestFinished(() => store.close());
   await migrate(store, { lookOnly: false });
   return store;
@@ -45,7 +46,14 @@ async function administer(url: string, statement: string): Promise<void> {
 /** An empty ledger in a PostgreSQL database of its own, closed and dropped with the test. */
 async function postgresLedger(url: string): Promise<LedgerStore> {
   const own = await freshDatabase(url);
-  const store = postgresStore({ url: own, connections: 4, connectMs: 5000, statementMs: 30_000, onError() {} });
+  const store = postgresStore({
+    url: own,
+    connections: 4,
+    connectMs: 5000,
+    statementMs: 30_000,
+    readOnly: false,
+    onError() {},
+  });
   onTestFinished(() => store.close());
   await migrate(store, { lookOnly: false });
   return store;
@@ -60,6 +68,6 @@ export const LEDGERS: readonly LedgerKind[] = [
 ];
 
 /** A ledger's database without a server around it. */
-export function directAccess({ db }: LedgerStore): LedgerAccess {
-  return { run: (work) => work(db), transaction: (work) => db.transaction().execute(work) };
+export function directAccess(store: LedgerStore): LedgerAccess {
+  return storeAccess(store);
 }
