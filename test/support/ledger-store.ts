@@ -23,14 +23,23 @@ export async function memoryLedger(): Promise<LedgerStore> {
   return store;
 }
 
-/** A new, empty database of the private PostgreSQL at `url`: its URL. Dropped with the test, whoever is still connected. */
+/** A new, empty database of the private PostgreSQL at `url`: its URL. Dropped with the test, whoever is still connected. Takes half a second. */
 export async function freshDatabase(url: string): Promise<string> {
   const name = `test_${randomBytes(8).toString("hex")}`;
   await administer(url, `create database ${name}`);
   onTestFinished(() => administer(url, `drop database ${name} with (force)`));
+  // The URL of a socket names no host, which `URL` does not take.
   const own = new URL(url.replace("@/", "@socket/"));
   own.pathname = `/${name}`;
   return own.href.replace("@socket/", "@/");
+}
+
+/** A new, empty schema of the private PostgreSQL at `url` as if it were a database of its own: its URL. Dropped with the test. */
+async function freshSchema(url: string): Promise<string> {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await administer(url, `create schema ${name}`);
+  onTestFinished(() => administer(url, `drop schema ${name} cascade`));
+  return `${url}${url.includes("?") ? "&" : "?"}options=${encodeURIComponent(`-c search_path=${name}`)}`;
 }
 
 async function administer(url: string, statement: string): Promise<void> {
@@ -43,9 +52,9 @@ async function administer(url: string, statement: string): Promise<void> {
   }
 }
 
-/** An empty ledger in a PostgreSQL database of its own, closed and dropped with the test. */
+/** An empty ledger in a PostgreSQL schema of its own, closed and dropped with the test. */
 async function postgresLedger(url: string): Promise<LedgerStore> {
-  const own = await freshDatabase(url);
+  const own = await freshSchema(url);
   const store = postgresStore({
     url: own,
     connections: 4,
