@@ -1,10 +1,11 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { measureLedgerStores } from "./ledger-store.ts";
 import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
@@ -36,6 +37,11 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   async solo() {
     for (const scenario of ["10000:10000:2:extended", "10000:10000:2:standard", "10000:1:2:extended"])
       apart(`solo=${scenario}`);
+  },
+  async ledger() {
+    for (const { name, perSecond, note } of await measureLedgerStores(process.env.LEDGER_POSTGRES_URL)) {
+      line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, note);
+    }
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
