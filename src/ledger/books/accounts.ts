@@ -1,6 +1,6 @@
 /** The accounts of the books: made when they are first needed, never removed. */
 import type { AccountKind, LedgerDb } from "../store/schema.ts";
-import { chunks } from "./chunks.ts";
+import { chunks } from "./pieces.ts";
 
 /** An account of a chain. */
 export interface Account {

@@ -4,6 +4,7 @@ import { fromColumns } from "../store/amount.ts";
 import type { BlockState, LedgerDb } from "../store/schema.ts";
 import { type BlockBooks, blockKey, type RewardedBlock } from "./block-books.ts";
 import type { Weight } from "./largest-remainder.ts";
+import { turn } from "./pieces.ts";
 import { feeParts, type RewardPart, rewardParts } from "./reward-parts.ts";
 import type { RewardRules } from "./reward-rules.ts";
 import { type Round, SCHEMES } from "./reward-scheme.ts";
@@ -36,11 +37,15 @@ export async function partsOf(
     return rewardParts(actual, rules, scheme.weights({ finder, full: new Map(), oldest: undefined }));
   }
   const work = await readWindow(run, { chain, finder, toMs: foundMs, ...reach }, options);
-  const before =
-    last > 0 && work.full.size === 0 && work.oldest === undefined
-      ? await run((db) => lastWeights(db, block, last))
-      : [];
-  return rewardParts(actual, rules, before.length > 0 ? before : scheme.weights(work));
+  const isGone = last > 0 && work.full.size === 0 && work.oldest === undefined;
+  const before = isGone ? await run((db) => lastWeights(db, block, last)) : [];
+  // With ten thousand workers each of the three takes some ten ms, which is as long as shares should wait.
+  await turn();
+  const weights = before.length > 0 ? before : scheme.weights(work);
+  await turn();
+  const parts = rewardParts(actual, rules, weights);
+  await turn();
+  return parts;
 }
 
 async function roundOf(db: LedgerDb, { id, chain, foundMs, difficulty }: RewardedBlock): Promise<Round> {

@@ -9,9 +9,9 @@ import type { Expression, SqlBool } from "kysely";
 import { sql } from "kysely";
 import type { LedgerAccess } from "../store/access.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { chunks } from "./chunks.ts";
 import { type CountedWork, cutWindow } from "./counted-work.ts";
 import { exactSums, sumOf } from "./exact-sum.ts";
+import { chunks } from "./pieces.ts";
 
 /** The chain whose work every share is, whatever its job committed to. */
 export const BITCOIN = "bitcoin";
