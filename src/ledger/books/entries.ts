@@ -8,7 +8,7 @@
 import { changeState } from "../blocks/state.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { accountIds } from "./accounts.ts";
-import { type BlockBooks, blockKey, readBlockBooks } from "./block-books.ts";
+import { type BlockBooks, blockKey, type RewardedBlock, readBlockBooks } from "./block-books.ts";
 import { nextStep, type Step } from "./next-step.ts";
 import type { RewardPart } from "./reward-parts.ts";
 import type { RewardRules } from "./reward-rules.ts";
@@ -91,37 +91,39 @@ function isSame(now: BlockBooks, then: BlockBooks): boolean {
 }
 
 async function distribute(db: LedgerDb, { block, last }: BlockBooks, entries: Entries, atMs: number): Promise<void> {
-  const head = (key: string, kind: "distribution" | "payout"): TransactionHead => headOf(block, key, kind, atMs);
-  const distribution = head(blockKey("distribution", block.id, last + 1), "distribution");
-  const coinbase = head(blockKey("coinbase", block.id, last + 1), "payout");
-  if (!("again" in entries)) {
-    await post(db, { ...distribution, postings: entries.distribution });
-    if (entries.coinbase.length > 0) await post(db, { ...coinbase, postings: entries.coinbase });
+  const distribution = headOf(block, "distribution", last + 1, atMs);
+  const coinbase = headOf(block, "coinbase", last + 1, atMs);
+  if ("again" in entries) {
+    await copy(db, distribution, blockKey("distribution", block.id, last), false);
+    await copy(db, coinbase, blockKey("coinbase", block.id, last), false);
     return;
   }
-  await postCopy(db, distribution, { of: blockKey("distribution", block.id, last), negated: false });
-  const paid = blockKey("coinbase", block.id, last);
-  if (await isPosted(db, paid)) await postCopy(db, coinbase, { of: paid, negated: false });
+  written(distribution, await post(db, { ...distribution, postings: entries.distribution }));
+  if (entries.coinbase.length > 0) written(coinbase, await post(db, { ...coinbase, postings: entries.coinbase }));
 }
 
 async function reverse(db: LedgerDb, { block, last }: BlockBooks, atMs: number): Promise<void> {
-  await postCopy(db, headOf(block, blockKey("reversal", block.id, last), "reversal", atMs), {
-    of: blockKey("distribution", block.id, last),
-    negated: true,
-  });
-  const paid = blockKey("coinbase", block.id, last);
-  if (!(await isPosted(db, paid))) return;
-  await postCopy(db, headOf(block, blockKey("coinbase_reversal", block.id, last), "payout_reversal", atMs), {
-    of: paid,
-    negated: true,
-  });
+  await copy(db, headOf(block, "reversal", last, atMs), blockKey("distribution", block.id, last), true);
+  await copy(db, headOf(block, "coinbase_reversal", last, atMs), blockKey("coinbase", block.id, last), true);
 }
 
-function headOf(
-  { id, chain }: BlockBooks["block"],
-  key: string,
-  kind: TransactionHead["kind"],
-  atMs: number,
-): TransactionHead {
-  return { key, chain, kind, blockId: id, payoutId: undefined, atMs };
+/** Most blocks have no transaction of what their coinbase paid: nothing is copied of nothing. */
+async function copy(db: LedgerDb, head: TransactionHead, of: string, negated: boolean): Promise<void> {
+  if (await isPosted(db, of)) written(head, await postCopy(db, head, { of, negated }));
+}
+
+/** The row's lock lets nobody else write meanwhile; if somebody did, all that this transaction of the database wrote is undone. */
+function written({ key }: TransactionHead, isWritten: boolean): void {
+  if (!isWritten) throw new Error(`${key} is in the books already`);
+}
+
+const KINDS = {
+  distribution: "distribution",
+  coinbase: "payout",
+  reversal: "reversal",
+  coinbase_reversal: "payout_reversal",
+} as const;
+
+function headOf({ id, chain }: RewardedBlock, what: keyof typeof KINDS, n: number, atMs: number): TransactionHead {
+  return { key: blockKey(what, id, n), chain, kind: KINDS[what], blockId: id, payoutId: undefined, atMs };
 }

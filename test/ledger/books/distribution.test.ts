@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { Fault } from "../../../src/kernel/fault.ts";
+import { silentLog } from "../../../src/kernel/log.ts";
 import { commonsFee, REVENUE_SPLIT, REWARD_RULES_DEFAULTS } from "../../../src/ledger/books/reward-rules.ts";
 import { post } from "../../../src/ledger/books/transactions.ts";
-import { LEDGERS } from "../../support/ledger-store.ts";
+import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { BooksWorld } from "./books-world.ts";
 
 describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
@@ -257,6 +259,38 @@ describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
     await distribution.pass();
     expect(flushed).toBe(1);
     expect(await w.balances()).toEqual({ reward: -1000n, "worker carl": 1000n });
+  });
+
+  test("a block whose books cannot be written holds up no other, and is tried again", async () => {
+    const w = await world();
+    const lines: string[] = [];
+    const log = { ...silentLog, error: (line: string) => void lines.push(line) };
+    let fee = 2_000_000;
+    const rules = (chain: string) => ({ ...REWARD_RULES_DEFAULTS, feeMillionths: chain === "rsk" ? fee : 0 });
+    await w.block({ chain: "rsk" });
+    await w.block();
+    const distribution = w.distribution({ log, rules });
+    expect(await distribution.pass()).toBe(1);
+    expect(lines).toEqual(["the reward of a block could not be divided: a split of a negative amount"]);
+    expect(await w.balances()).toEqual({ reward: -1000n, "worker anna.1": 600n, "worker ben": 400n });
+    fee = 0;
+    expect(await distribution.pass()).toBe(1);
+    expect(await w.balances("rsk")).toEqual({ reward: -1000n, "worker anna.1": 1000n });
+  });
+
+  test("a ledger that is away ends the pass, and a line says so", async () => {
+    const w = await world();
+    await w.block();
+    const away = new Fault("ledger-schema-older", {});
+    const lines: string[] = [];
+    const log = { ...silentLog, warn: (line: string) => void lines.push(line) };
+    const { run } = directAccess(w.store);
+    const distribution = w.distribution({ log, ledger: { run, transaction: () => Promise.reject(away) } });
+    await expect(distribution.pass()).rejects.toBe(away);
+    await distribution.start();
+    await expect.poll(() => lines).toEqual([`rewards wait to be divided: ${away.message}`]);
+    await distribution.stop();
+    expect(await w.keys()).toEqual([]);
   });
 
   test("begins with its start, looks again with the clock, and ends with its stop", async () => {
