@@ -77,6 +77,16 @@ export const METRICS = {
     help: "Whatever a chain's plugin measures, by its own name",
     labels: ["chain", "name"],
   },
+  ledger_block_checks_total: {
+    kind: "counter",
+    help: "Questions to chains what became of a block, by answer: confirmed, mature, uncle, orphaned, unknown, none",
+    labels: ["chain", "answer"],
+  },
+  ledger_records_waiting: {
+    kind: "gauge",
+    help: "News of found blocks that wait for the ledger's database",
+    labels: [],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
