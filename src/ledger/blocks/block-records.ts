@@ -79,6 +79,7 @@ export class BlockRecords implements Part {
   #isDatabaseAway = false;
   /** Whether news were left to the journals. */
   #isIncomplete = true;
+  #isTakingUp = false;
   #failedTakeUps = 0;
   #work: Promise<unknown> = Promise.resolve();
 
@@ -137,7 +138,7 @@ export class BlockRecords implements Part {
   settled(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
-        if (!signal.aborted && (this.#isWriting || this.#waiting.length > 0 || this.#isIncomplete)) return;
+        if (!signal.aborted && this.#isBusy) return;
         this.#idleListeners.delete(check);
         signal.removeEventListener("abort", check);
         resolve();
@@ -163,6 +164,10 @@ export class BlockRecords implements Part {
     const recorded = await Promise.race([asked, late]);
     patience.abort();
     return recorded;
+  }
+
+  get #isBusy(): boolean {
+    return this.#isWriting || this.#isTakingUp || this.#isIncomplete || this.#waiting.length > 0;
   }
 
   #found(atMs: number): void {
@@ -276,6 +281,7 @@ export class BlockRecords implements Part {
   async #takeUp(): Promise<void> {
     const { ledger, log, histories } = this.#deps;
     this.#isIncomplete = false;
+    this.#isTakingUp = true;
     try {
       const push = (news: BlockNews): void => void this.#waiting.push({ news, tries: 0 });
       await takeUp({ ledger, log, histories, push, drain: () => this.#drain() });
@@ -286,6 +292,8 @@ export class BlockRecords implements Part {
       this.#failedTakeUps += 1;
       this.#databaseFailed(error);
       await this.#pause(this.#failedTakeUps);
+    } finally {
+      this.#isTakingUp = false;
     }
   }
 
