@@ -126,5 +126,5 @@ export function blockRecords(wish: {
     { clock, log, meter: silentMeter, ledger: access, writes, histories, onFound: (atMs) => void finds.push(atMs) },
     { ...BLOCK_RECORDS_DEFAULTS, ...options },
   );
-  return { ...told, access, log, finds, writes, histories, files, records };
+  return { ...told, store, access, log, finds, writes, histories, files, records };
 }
