@@ -123,6 +123,8 @@ class World {
   pending: (() => void)[] = [];
   mood: FailingAccess["mood"] = "well";
   kills = 0;
+  /** Answers that were on disk at a kill. */
+  readonly #final = new Map<FoundAux, Verdict>();
   #run: ReturnType<typeof blockRecords>;
 
   constructor(store: LedgerStore) {
@@ -179,7 +181,8 @@ class World {
         break;
       case "answer": {
         if (found === undefined || block === undefined) return;
-        const { verdict } = step;
+        // What is on disk with its answer is not submitted again after a restart.
+        const verdict = this.#final.get(found) ?? step.verdict;
         const answer = auxAnswer(verdict, found, { atMs: this.clock.nowMs() });
         await histories.aux.settle(found, answer);
         this.journal.set(found, verdict);
@@ -222,6 +225,7 @@ class World {
     this.pending = [];
     // The next run takes up what is on disk.
     for (const [found, said] of this.journal) {
+      if (said !== undefined) this.#final.set(found, said);
       const block = this.model[this.found.indexOf(found)];
       this.#expect(() => (said === undefined ? block?.find() : block?.answer(said)));
     }
@@ -317,7 +321,7 @@ class World {
 
 test.each(LEDGERS)("any life of any blocks ends as the model says, on $name", async ({ name, open }) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
+    fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
       const world = new World(await open());
       await world.start();
       for (const step of commands) await world.do(step);
