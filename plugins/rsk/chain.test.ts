@@ -33,7 +33,7 @@ function pretendNode() {
         : {
             blockHashForMergedMining: state.work,
             target: `0x${"55".repeat(32)}`,
-            feesPaidToMiner: "7",
+            feesPaidToMiner: "1000",
             notify: false,
             parentBlockHash: state.parent,
           },
@@ -94,7 +94,7 @@ describe("work", () => {
       id: hash("1"),
       parent: hash("a"),
       height: 101,
-      value: 7n,
+      value: 792n,
       details: { node: "a:4444" },
     });
     expect(host.troubles).toEqual([undefined]);
