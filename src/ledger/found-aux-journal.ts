@@ -123,7 +123,12 @@ export class FoundAuxJournal implements FoundAuxStore {
 
   /** All blocks that have a file, the newest first. Throws the system's error. */
   async files(): Promise<readonly JournalFile[]> {
-    return (await this.#deps.files.list(this.#options.folder)).sort().reverse().flatMap(fileOf);
+    const names = await this.#deps.files.list(this.#options.folder).catch((error: { readonly code?: unknown }) => {
+      // A folder is made with the first start, which may come later.
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names.sort().reverse().flatMap(fileOf);
   }
 
   /** What a file holds; `undefined` when it is gone or cannot be read, which `unsettled` tells of. */

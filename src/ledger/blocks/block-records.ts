@@ -14,7 +14,7 @@ import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { BlockWrites } from "./block-writes.ts";
 import { CHECK_PACE, type CheckPace } from "./check-pace.ts";
-import { auxRecord, auxVerdict, bitcoinRecord, bitcoinVerdict, type FinderPaid } from "./found-record.ts";
+import { auxRecord, auxVerdict, bitcoinRecord, bitcoinVerdict } from "./found-record.ts";
 import { type Histories, isRecorded, takeUp } from "./take-up.ts";
 import { type BlockNews, writeRecord } from "./write-record.ts";
 
@@ -88,10 +88,10 @@ export class BlockRecords implements Part {
     this.#options = options;
   }
 
-  /** A Bitcoin block was found. `paid`: what its coinbase pays straight to the finder. Returns at once and never throws. */
-  bitcoinFound(block: FoundBlock, paid?: FinderPaid): void {
+  /** A Bitcoin block was found. Returns at once and never throws. */
+  bitcoinFound(block: FoundBlock): void {
     this.#found(block.foundMs);
-    this.#take(() => ({ record: bitcoinRecord(block, paid), verdicts: [] }));
+    this.#take(() => ({ record: bitcoinRecord(block), verdicts: [] }));
   }
 
   /** A node's answer to a Bitcoin block (`BlockSink.onAnswer`). As `bitcoinFound`. */

@@ -13,6 +13,8 @@ export interface CheckPace {
   readonly staleWatchMs: number;
   /** For which a block is asked for after it became mature. */
   readonly matureWatchMs: number;
+  /** The same for one whose reward is not known by then: without it nothing is distributed. */
+  readonly unpaidWatchMs: number;
   /** After which a block that no daemon knows any more counts as orphaned: daemons are set back, and load their chain anew. */
   readonly unknownMs: number;
 }
@@ -25,6 +27,7 @@ export const CHECK_PACE: CheckPace = {
   orphanWatchMs: 2 * 86_400_000,
   staleWatchMs: 21_600_000,
   matureWatchMs: 86_400_000,
+  unpaidWatchMs: 30 * 86_400_000,
   unknownMs: 21_600_000,
 };
 

@@ -42,15 +42,15 @@ export interface Verdict {
   readonly height?: number;
 }
 
-/** What a solo miner's coinbase paid to its finder. */
-export interface FinderPaid {
+/** A Bitcoin block, also one whose coinbase paid a solo miner straight away. */
+export type SoloBlock = FoundBlock & {
   /** Sat. */
-  readonly amount: bigint;
-  readonly address: string;
-}
+  readonly finderReward?: bigint;
+  readonly finderAddress?: string | undefined;
+};
 
 /** The record of a Bitcoin block. Its target is its header's `nBits`, which it met. */
-export function bitcoinRecord(block: FoundBlock, paid?: FinderPaid): FoundRecord {
+export function bitcoinRecord(block: SoloBlock): FoundRecord {
   const hash = toDisplayHex(block.hash);
   return {
     chain: BITCOIN,
@@ -62,8 +62,8 @@ export function bitcoinRecord(block: FoundBlock, paid?: FinderPaid): FoundRecord
     foundMs: Math.floor(block.foundMs),
     work: workOfTarget(targetFromCompact(parseHeader(block.header).nBits)),
     expected: block.reward,
-    finderPaid: paid?.amount ?? 0n,
-    finderAddress: paid?.address,
+    finderPaid: block.finderReward ?? 0n,
+    finderAddress: block.finderAddress,
     auxWork: undefined,
   };
 }

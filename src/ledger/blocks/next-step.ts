@@ -12,6 +12,8 @@ export interface BlockPlace {
   readonly inStateMs: number;
   /** Since it was first said to be mature, ms; `undefined` when it never was. */
   readonly matureForMs: number | undefined;
+  /** Whether the chain told what it pays, now or before. */
+  readonly isPayKnown: boolean;
   /** Since no daemon knows it, ms, without a break that was seen. */
   readonly unknownForMs: number;
 }
@@ -58,10 +60,10 @@ function steady({ state }: BlockPlace, to: BlockState): { readonly to: BlockStat
   return { to: state === to || state === "mature" || state === "distributed" ? undefined : to };
 }
 
-/** A few more looks behind maturity: a daemon that was deceived, or set back, would say so now. */
-function watchMatureMs({ matureForMs }: BlockPlace, { matureWatchMs }: CheckPace): number | undefined {
-  if (matureForMs !== undefined && matureForMs >= matureWatchMs) return undefined;
-  return Math.max(1, Math.ceil(matureWatchMs / 4));
+/** A few more looks behind maturity: a daemon that was deceived, or set back, would say so now, and one that lacked a receipt may have it. */
+function watchMatureMs({ matureForMs = 0, isPayKnown }: BlockPlace, pace: CheckPace): number | undefined {
+  const watchMs = isPayKnown ? pace.matureWatchMs : pace.unpaidWatchMs;
+  return matureForMs >= watchMs ? undefined : Math.max(1, Math.ceil(pace.matureWatchMs / 4));
 }
 
 /** A block that is in no chain so far is watched for a while. */

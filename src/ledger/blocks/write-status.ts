@@ -27,24 +27,25 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
   const row = await db.selectFrom("blocks").selectAll().where("id", "=", blockId).executeTakeFirst();
   if (row === undefined) return [];
   const { maturedMs, wasMature } = await maturity(db, row);
+  const isThere = said.state === "confirmed" || said.state === "uncle" || said.state === "mature";
+  const known = amount(row.actual_hi, row.actual_lo);
+  const pays = isThere ? (paidToUs(row, said) ?? known) : known;
   const step = nextStep(
     {
       state: row.state,
       ageMs: atMs - row.found_ms,
       inStateMs: atMs - row.state_ms,
       matureForMs: maturedMs === undefined ? undefined : atMs - maturedMs,
+      isPayKnown: pays !== undefined,
       unknownForMs,
     },
     said,
     pace,
   );
-  const isThere = said.state === "confirmed" || said.state === "uncle" || said.state === "mature";
   if (isThere && !counts(row.state) && (await twinOf(db, row, row.block_hash)) !== undefined) {
     await db.updateTable("blocks").set({ next_check_ms: null }).where("id", "=", row.id).execute();
     return [];
   }
-  const known = amount(row.actual_hi, row.actual_lo);
-  const pays = isThere ? (paidToUs(row, said) ?? known) : known;
   const columns = pays === undefined ? undefined : toColumns(pays);
   const after: BlockRow = {
     ...row,

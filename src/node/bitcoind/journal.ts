@@ -155,7 +155,12 @@ export class BlockJournal {
 
   /** All blocks that have a file, the highest first. Throws the system's error. */
   async files(): Promise<readonly JournalFile[]> {
-    return (await this.#files.list(this.#folder)).sort().reverse().flatMap(fileOf);
+    const names = await this.#files.list(this.#folder).catch((error: { readonly code?: unknown }) => {
+      // A folder is made with the first start, which may come later.
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names.sort().reverse().flatMap(fileOf);
   }
 
   /** What a file holds; `undefined` when it is gone or cannot be read, which `open` tells of. */

@@ -29,6 +29,7 @@ const PACE = {
   orphanWatchMs: 10 ** 15,
   staleWatchMs: 10 ** 15,
   matureWatchMs: 4 * ROUND_MS,
+  unpaidWatchMs: 4 * ROUND_MS,
   unknownMs: 10 ** 15,
 };
 

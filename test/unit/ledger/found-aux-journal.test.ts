@@ -239,4 +239,15 @@ describe("the past in the journal", () => {
       "1 found aux blocks leave the journal that the ledger never had: it keeps no more files",
     ]);
   });
+
+  test("is empty before its folder is there, and a folder that cannot be listed is told", async () => {
+    const { store, files } = journal();
+    const fail = (code: string) => (step: string) => {
+      if (step.startsWith("list")) throw Object.assign(new Error(code), { code });
+    };
+    files.before = fail("ENOENT");
+    expect(await store.files()).toEqual([]);
+    files.before = fail("EIO");
+    await expect(store.files()).rejects.toThrow("EIO");
+  });
 });

@@ -11,6 +11,7 @@ const place = (state: BlockState, more: Partial<BlockPlace> = {}): BlockPlace =>
   ageMs: HOUR,
   inStateMs: HOUR / 2,
   matureForMs: undefined,
+  isPayKnown: true,
   unknownForMs: 0,
   ...more,
 });
@@ -92,6 +93,11 @@ describe("an end of asking", () => {
     expect(stepOf("mature", "mature", { matureForMs: 23 * HOUR }).pauseMs).toBe(6 * HOUR);
     expect(stepOf("mature", "mature", { matureForMs: 24 * HOUR })).toMatchObject({ to: undefined, pauseMs: undefined });
     expect(stepOf("distributed", "mature", { matureForMs: 24 * HOUR }).pauseMs).toBeUndefined();
+  });
+
+  test("comes only after 30 days where the chain never told what it pays", () => {
+    const at = (matureForMs: number) => stepOf("mature", "mature", { matureForMs, isPayKnown: false }).pauseMs;
+    expect([at(24 * HOUR), at(30 * 24 * HOUR - 1), at(30 * 24 * HOUR)]).toEqual([6 * HOUR, 6 * HOUR, undefined]);
   });
 
   test("does not come for a block that was distributed before it was mature", () => {
