@@ -1,5 +1,5 @@
 /** Rows of `blocks` as the parts that move them read them, and what is told when they moved. */
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { BlockStateChanged, MergeMiningReward } from "../events.ts";
 import { fromColumns } from "../store/amount.ts";
 import type { BlockState, BlocksTable, LedgerDb } from "../store/schema.ts";
@@ -66,6 +66,13 @@ export async function twinOf(
     .where("found_ms", "<=", row.found_ms + TWINS_WITHIN_MS)
     .where("id", "!=", row.id)
     .where("state", "in", [...COUNTING])
+    .where((where) =>
+      where.or([
+        where("block_hash", "=", blockHash),
+        // Only to leave out the many: another work's name may begin alike. Both databases count characters, JavaScript halves of some.
+        where(sql<string>`substr(key, 1, ${[...prefix].length})`, "=", prefix),
+      ]),
+    )
     .execute();
   return others.find(
     ({ key, block_hash }) =>

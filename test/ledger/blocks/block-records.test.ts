@@ -206,6 +206,16 @@ describe.each(LEDGERS)("block records on $name", ({ open }) => {
       expect(await both("rsk", ["0x1", "0x2"])).toEqual(["accepted", "accepted"]);
     });
 
+    test("of works whose names begin alike are not two solutions of one", async () => {
+      const { records, store, settled } = await running();
+      for (const id of ["w1", "w10", "w1:x", "w1%", "\u{1f40c}w1", "\u{1f40c}w1:"]) {
+        const found = foundAux({ work: auxWork({ id }) });
+        records.auxAnswered({ found, answer: auxAnswer("accepted", found) });
+      }
+      await settled();
+      expect(new Set(await states(store))).toEqual(new Set(["accepted"]));
+    });
+
     test("count as one while the name of one is not known", async () => {
       expect(await both("rsk", ["0x1", "w"])).toEqual(["accepted", "stale"]);
       expect(await both("rsk", ["w", "0x2"])).toEqual(["accepted", "stale"]);

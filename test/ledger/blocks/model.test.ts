@@ -182,8 +182,9 @@ class World {
         break;
       case "answer": {
         if (found === undefined || block === undefined) return;
-        // What is on disk with its answer is not submitted again after a restart.
-        const verdict = this.#final.get(found) ?? step.verdict;
+        // What is on disk with its answer is not submitted again after a restart; and which of several answers a kill leaves behind is chance.
+        const unwritten = this.pending.length > 0 ? this.journal.get(found) : undefined;
+        const verdict = this.#final.get(found) ?? unwritten ?? step.verdict;
         const answer = auxAnswer(verdict, found, { atMs: this.clock.nowMs() });
         await histories.aux.settle(found, answer);
         this.journal.set(found, verdict);
