@@ -81,6 +81,15 @@ export const METRICS = {
     kind: "counter",
     help: "What was done about a block's reward in the books, by step: distribute, correct, reverse, finish",
     labels: ["chain", "step"],
+  ledger_block_checks_total: {
+    kind: "counter",
+    help: "Questions to chains what became of a block, by answer: confirmed, mature, uncle, orphaned, unknown, none",
+    labels: ["chain", "answer"],
+  },
+  ledger_records_waiting: {
+    kind: "gauge",
+    help: "News of found blocks that wait for the ledger's database",
+    labels: [],
   },
   ledger_up: {
     kind: "gauge",

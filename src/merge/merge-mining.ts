@@ -350,7 +350,8 @@ export class MergeMining implements Part {
       chains: job.aux?.entries.map((entry) => entry.chain).join(" "),
     });
     this.#finds.lost(chain, "proof", `a solution of block ${work.id} is kept and not submitted: ${flaw}`);
-    this.#submissions.bury(found, flaw);
+    const answer = this.#submissions.bury(found, flaw);
+    this.#deps.bus.emit("AuxBlockAnswered", { found, answer });
   }
 
   #submit(found: FoundAux): void {

@@ -13,6 +13,9 @@ export const AMOUNT_UNIT = 10n ** 18n;
 /** Largest magnitude of either column. */
 const MAX_COLUMN = 2n ** 63n - 1n;
 
+/** The largest amount that the columns hold for sure. */
+export const MAX_AMOUNT = MAX_COLUMN * AMOUNT_UNIT;
+
 /** An amount as its columns hold it. */
 export interface AmountColumns {
   /** Whole 10^18s. */
