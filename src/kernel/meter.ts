@@ -77,6 +77,28 @@ export const METRICS = {
     help: "Whatever a chain's plugin measures, by its own name",
     labels: ["chain", "name"],
   },
+  ledger_shares_credited_total: { kind: "counter", help: "Accepted shares whose credit is in the ledger", labels: [] },
+  ledger_shares_lost_total: {
+    kind: "counter",
+    help: "Accepted shares that nobody gets credit for: memory was full while the database was away, or the server stopped without it",
+    labels: [],
+  },
+  ledger_flush_seconds: {
+    kind: "histogram",
+    help: "Time that it took to write the credit that had come together",
+    labels: [],
+  },
+  ledger_unwritten_shares: { kind: "gauge", help: "Accepted shares whose credit is in memory only", labels: [] },
+  ledger_compaction_seconds: {
+    kind: "histogram",
+    help: "Time that one transaction of compaction took",
+    labels: [],
+  },
+  ledger_rows_compacted_total: {
+    kind: "counter",
+    help: "Rows of credit that compaction took away, by why: joined, expired",
+    labels: ["why"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
