@@ -44,6 +44,8 @@ export class CreditWriter {
   readonly #options: CreditWriterOptions;
   readonly #workers = new Map<string, KnownWorker>();
   readonly #sets = new Map<string, number>();
+  /** Of the batch that is known to be in: it is never written again, so its id may go with the next. */
+  #lastId: string | undefined;
 
   constructor({ ledger }: { readonly ledger: LedgerAccess }, options: CreditWriterOptions) {
     this.#ledger = ledger;
@@ -71,6 +73,7 @@ export class CreditWriter {
     try {
       const ids = await this.#ledger.transaction((db) => this.#write(db, batch, nowMs));
       if (ids !== undefined) this.#remember(ids);
+      this.#lastId = batch.id;
     } catch (error) {
       // Another server of the database may have taken over without the last commits: what was known of it is asked anew.
       this.#workers.clear();
@@ -87,6 +90,7 @@ export class CreditWriter {
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirst();
     if (numInsertedOrUpdatedRows !== 1n) return undefined;
+    if (this.#lastId !== undefined) await db.deleteFrom("credit_batches").where("id", "=", this.#lastId).execute();
     const slices = await this.#writeSlices(db, batch.slices);
     const sets = await this.#setIds(db, batch.credits);
     const workers = await this.#writeWorkers(db, batch.credits);

@@ -128,7 +128,7 @@ describe.each(LEDGERS)("credit on $name", ({ open }) => {
     w.access.fates.push("answer lost", "works", "answer lost");
     for (let i = 0; i < 4 && ledger.pendingShares > 0; i++) await ledger.flush().catch(() => undefined);
     expect(await readSlices(w.store)).toMatchObject([{ shares: { "alice,rsk,": 2, "bob,": 1 } }]);
-    expect(await w.store.db.selectFrom("credit_batches").select("id").execute()).toHaveLength(2);
+    expect(await w.store.db.selectFrom("credit_batches").select("id").execute()).toHaveLength(1);
   });
 
   test("nothing of a batch is counted that could not be written, and all of it later", async () => {
