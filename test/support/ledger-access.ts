@@ -4,13 +4,14 @@ import type { LedgerAccess } from "../../src/ledger/store/access.ts";
 import { fromColumns } from "../../src/ledger/store/amount.ts";
 import type { LedgerStore } from "../../src/ledger/store/open.ts";
 import type { LedgerDb } from "../../src/ledger/store/schema.ts";
+import { storeAccess } from "../../src/ledger/store/transaction.ts";
 
 /** What befalls the next transactions: it works, it is not done, or it is done and the answer is lost. */
 export type Fate = "works" | "away" | "answer lost";
 
 /** A database whose transactions meet `fates`, one each and the first first; without any left they work. */
 export class FatefulAccess implements LedgerAccess {
-  readonly #store: LedgerStore;
+  readonly #access: LedgerAccess;
   readonly fates: Fate[] = [];
   /** While `true`, every transaction is not done. */
   isAway = false;
@@ -18,18 +19,18 @@ export class FatefulAccess implements LedgerAccess {
   asked = 0;
 
   constructor(store: LedgerStore) {
-    this.#store = store;
+    this.#access = storeAccess(store);
   }
 
   async run<T>(work: (db: LedgerDb) => Promise<T>): Promise<T> {
     if (this.isAway) throw gone();
-    return await work(this.#store.db);
+    return await this.#access.run(work);
   }
 
   async transaction<T>(work: (db: LedgerDb) => Promise<T>): Promise<T> {
     this.asked += 1;
     const fate = this.isAway ? "away" : (this.fates.shift() ?? "works");
-    const result = await this.#store.db.transaction().execute(async (db) => {
+    const result = await this.#access.transaction(async (db) => {
       const done = await work(db);
       // The worst moment: all statements were made, and nothing may remain of them.
       if (fate === "away") throw gone();
@@ -40,9 +41,9 @@ export class FatefulAccess implements LedgerAccess {
   }
 }
 
-/** What a database that is away is reported with; any fault does for those who use the port. */
+/** What a database that is away is reported with. */
 function gone(): Fault {
-  return new Fault("node-unreachable", {}, { cause: new Error("the database is away") });
+  return new Fault("ledger-unreachable", {}, { cause: new Error("the database is away") });
 }
 
 /** A slice with its credit. */

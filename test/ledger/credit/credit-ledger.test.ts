@@ -121,7 +121,7 @@ describe.each(LEDGERS)("credit on $name", ({ open }) => {
     const ledger = w.ledger();
     w.share(ledger, "alice", ["rsk"]);
     w.access.fates.push("works", "answer lost");
-    await expect(ledger.flush()).rejects.toMatchObject({ code: "node-unreachable" });
+    await expect(ledger.flush()).rejects.toMatchObject({ code: "ledger-unreachable" });
     expect(ledger.pendingShares).toBe(1);
     w.share(ledger, "alice", ["rsk"]);
     w.share(ledger, "bob");
@@ -136,9 +136,9 @@ describe.each(LEDGERS)("credit on $name", ({ open }) => {
     const ledger = w.ledger();
     w.access.isAway = true;
     w.share(ledger);
-    await expect(ledger.flush()).rejects.toMatchObject({ code: "node-unreachable" });
+    await expect(ledger.flush()).rejects.toMatchObject({ code: "ledger-unreachable" });
     w.share(ledger);
-    await expect(ledger.flush()).rejects.toMatchObject({ code: "node-unreachable" });
+    await expect(ledger.flush()).rejects.toMatchObject({ code: "ledger-unreachable" });
     expect(await readWork(w.store)).toEqual({});
     w.access.isAway = false;
     await ledger.flush();
