@@ -81,6 +81,7 @@ export const METRICS = {
     kind: "counter",
     help: "What was done about a block's reward in the books, by step: distribute, correct, reverse, finish",
     labels: ["chain", "step"],
+  },
   ledger_block_checks_total: {
     kind: "counter",
     help: "Questions to chains what became of a block, by answer: confirmed, mature, uncle, orphaned, unknown, none",
@@ -90,6 +91,28 @@ export const METRICS = {
     kind: "gauge",
     help: "News of found blocks that wait for the ledger's database",
     labels: [],
+  },
+  ledger_shares_credited_total: { kind: "counter", help: "Accepted shares whose credit is in the ledger", labels: [] },
+  ledger_shares_lost_total: {
+    kind: "counter",
+    help: "Accepted shares that nobody gets credit for: memory was full while the database was away, or the server stopped without it",
+    labels: [],
+  },
+  ledger_flush_seconds: {
+    kind: "histogram",
+    help: "Time that it took to write the credit that had come together",
+    labels: [],
+  },
+  ledger_unwritten_shares: { kind: "gauge", help: "Accepted shares whose credit is in memory only", labels: [] },
+  ledger_compaction_seconds: {
+    kind: "histogram",
+    help: "Time that one transaction of compaction took",
+    labels: [],
+  },
+  ledger_rows_compacted_total: {
+    kind: "counter",
+    help: "Rows of credit that compaction took away, by why: joined, expired",
+    labels: ["why"],
   },
   ledger_up: {
     kind: "gauge",

@@ -48,6 +48,7 @@ function snapshot(entries: readonly AuxEntry[], options: ComposeOptions): AuxSna
   return {
     generation: options.generation,
     entries,
+    chains: Object.freeze(entries.map(({ chain }) => chain)),
     easiest: targetToBytes(easiest),
     channelTarget: options.channelTarget?.(entries),
   };

@@ -67,11 +67,16 @@ export interface AuxEntry {
   readonly rules?: readonly AuxRules[];
 }
 
+/** The chains of a job without any. One for all such jobs: shares that carry it can be told by it. */
+export const NO_CHAINS: readonly string[] = Object.freeze([]);
+
 /** All chains of a job. */
 export interface AuxSnapshot {
   /** Counts up with every composition, for logs. */
   readonly generation: number;
   readonly entries: readonly AuxEntry[];
+  /** Names of the chains of `entries`, frozen and made once: every share of the job carries this very array (`ShareCredit.chains`). */
+  readonly chains: readonly string[];
   /** The easiest of the targets, `Uint8Array(32)` little-endian: what does not meet it meets none. */
   readonly easiest: Uint8Array;
   /** What a channel's target should not be harder than, so that miners send what wins a chain; `undefined` for no such wish. */

@@ -85,6 +85,11 @@ export interface ShareCredit {
   readonly userIdentity: string;
   /** Channel difficulty of the job it was found for; 1 is 2^32 hashes on average. */
   readonly difficulty: number;
+  /**
+   * Names of exactly those auxiliary chains that the share's own job committed to. Shares of one job carry the same frozen array, so what is
+   * derived from it can be remembered by its identity.
+   */
+  readonly chains: readonly string[];
   readonly height: number;
   readonly jobId: number;
   readonly atMs: number;

@@ -8,6 +8,7 @@ import { SUBMIT_SHARES_ERROR } from "../sv2/codes.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { Value } from "../sv2/table.ts";
 import { decodeUserIdentity } from "../sv2/tlv.ts";
+import { NO_CHAINS } from "./aux.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelJob } from "./channel-jobs.ts";
 import type { DownstreamDeps, MiningOptions } from "./downstream-deps.ts";
@@ -109,10 +110,11 @@ export class ShareIntake {
   ): void {
     const { clock, shares, meter } = this.#deps;
     const { difficulty } = channelJob;
-    const { jobId, template } = channelJob.prepared.job;
+    const { jobId, template, aux } = channelJob.prepared.job;
     const monotonicMs = clock.monotonicMs();
     channel.countAccepted(difficulty, block);
-    shares.credit({ userIdentity, difficulty, height: template.height, jobId, atMs: nowMs });
+    const chains = aux === undefined ? NO_CHAINS : aux.chains;
+    shares.credit({ userIdentity, difficulty, chains, height: template.height, jobId, atMs: nowMs });
     meter.count("shares_accepted_total", 1);
     meter.count("shares_accepted_difficulty_total", difficulty);
     channel.vardiff.share(difficulty, monotonicMs);

@@ -37,6 +37,8 @@ export function bitcoinBlock(n: number, wish: Partial<FoundBlock> = {}): FoundBl
     coinbase: Uint8Array.of(1),
     block: Uint8Array.of(1, 2),
     reward: 312_500_000n,
+    finderReward: 0n,
+    finderAddress: undefined,
     userIdentity: "farm.rig7",
     foundMs: 1_700_000_000_000,
     ...wish,

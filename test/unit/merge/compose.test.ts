@@ -94,6 +94,8 @@ describe("a job for many chains", () => {
     const { job } = compose(wanted, { channelTarget: (entries) => BigInt(entries.length) });
     expect(job.aux).toMatchObject({ generation: 4, channelTarget: 3n });
     expect(job.aux!.easiest).toEqual(targetToBytes(500n));
+    expect(job.aux!.chains).toEqual(["namecoin", "rsk", "fractal"]);
+    expect(Object.isFrozen(job.aux!.chains)).toBe(true);
     const [namecoin, tag, fractal] = job.aux!.entries;
     expect(namecoin!.work).toBe(wanted[0]!.work);
     expect(namecoin!.target).toEqual(targetToBytes(500n));

@@ -13,7 +13,13 @@ import { seededRandom } from "../../support/seeded-random.ts";
 const ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 const SCRIPT = scriptOfAddress(ADDRESS, "regtest");
 const SOLO: DirectPayout = { kind: "solo", address: ADDRESS, script: SCRIPT };
-const AUX: AuxSnapshot = { generation: 1, entries: [], easiest: new Uint8Array(32), channelTarget: undefined };
+const AUX: AuxSnapshot = {
+  generation: 1,
+  entries: [],
+  chains: [],
+  easiest: new Uint8Array(32),
+  channelTarget: undefined,
+};
 const OUTPUT = { value: 0n, script: Uint8Array.of(0x6a, 1, 9) };
 
 function job(jobId: number, bytes = 1000): Job {

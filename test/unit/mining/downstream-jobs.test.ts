@@ -283,6 +283,7 @@ describe("a merge-mined chain that is easier than Bitcoin", () => {
     aux: {
       generation: 1,
       entries: [],
+      chains: [],
       easiest: targetToBytes(0n),
       channelTarget: difficulty === undefined ? undefined : targetOfDifficulty(difficulty),
     },

@@ -46,7 +46,7 @@ describe.each(["standard", "extended"] as const)("shares of a %s channel", (kind
     channel.submit(channel.mine());
     const { difficulty } = peer.downstream.channels()[0]!;
     expect(pool.credits).toEqual([
-      { userIdentity: "alice", difficulty, height: 101, jobId: 1, atMs: pool.clock.nowMs() },
+      { userIdentity: "alice", difficulty, chains: [], height: 101, jobId: 1, atMs: pool.clock.nowMs() },
     ]);
     expect(peer.downstream.channels()[0]).toMatchObject({ accepted: 1, acceptedDifficulty: difficulty, rejected: {} });
   });
