@@ -15,6 +15,7 @@ import { MERGE_FAULTS } from "./faults/merge.ts";
 import { MINING_FAULTS } from "./faults/mining.ts";
 import { NODE_FAULTS } from "./faults/node.ts";
 import { POOL_FAULTS } from "./faults/pool.ts";
+import { REPORT_FAULTS } from "./faults/reports.ts";
 import { SDK_FAULTS } from "./faults/sdk.ts";
 import { SV2_FAULTS } from "./faults/sv2.ts";
 
@@ -32,6 +33,7 @@ export const FAULTS = {
   ...MINING_FAULTS,
   ...NODE_FAULTS,
   ...POOL_FAULTS,
+  ...REPORT_FAULTS,
   ...SDK_FAULTS,
   ...SV2_FAULTS,
 } as const;
