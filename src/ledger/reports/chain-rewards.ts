@@ -1,5 +1,5 @@
 /** `rewards` by chain: what was found and what became of it, what the books made of it, who is owed what. */
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import type { AccountKind, BlockState, LedgerDb, TransactionKind } from "../store/schema.ts";
 import { BLOCK_STATES, type RewardStage, STAGE_OF } from "./block-value.ts";
 import { exactSum, sumIn } from "./sums.ts";
@@ -123,27 +123,32 @@ interface BookTotal {
  * rows a block instead of one for each worker. `ledger check` shows whether the books do add up.
  */
 async function bookTotals(db: LedgerDb, { chain, sinceMs }: RewardsQuery): Promise<BookTotal[]> {
-  const since: RawBuilder<unknown> | undefined =
-    sinceMs === undefined ? undefined : sql`transactions.at_ms >= ${sinceMs}`;
-  let wanted = db
-    .selectFrom("accounts")
-    .innerJoin("postings", "postings.account_id", "accounts.id")
-    .innerJoin("transactions", "transactions.id", "postings.transaction_id")
-    .select(["accounts.chain", "accounts.kind as account", "accounts.name", "transactions.kind"])
-    .select(exactSum("since", "postings.amount", since))
-    .select(exactSum("ever", "postings.amount"))
-    .where("accounts.kind", "<>", "worker")
-    .groupBy(["accounts.chain", "accounts.kind", "accounts.name", "transactions.kind"]);
-  if (chain !== undefined) wanted = wanted.where("accounts.chain", "=", chain);
-  const rows = await wanted.execute();
-  return rows.map((row) => ({
-    chain: row.chain,
-    account: row.account,
-    name: row.name,
-    kind: row.kind,
-    since: sumIn(row, "since"),
-    ever: sumIn(row, "ever"),
-  }));
+  let others = db.selectFrom("accounts").select(["id", "chain", "kind", "name"]).where("kind", "<>", "worker");
+  if (chain !== undefined) others = others.where("chain", "=", chain);
+  const totals: BookTotal[] = [];
+  // One at a time: a database that knows nothing of its tables' sizes would read every worker's postings to find these.
+  for (const account of await others.execute()) {
+    const rows = await db
+      .selectFrom("postings")
+      .innerJoin("transactions", "transactions.id", "postings.transaction_id")
+      .select("transactions.kind")
+      .select(exactSum("since", "postings.amount", sql`transactions.at_ms >= ${sinceMs ?? 0}`))
+      .select(exactSum("ever", "postings.amount"))
+      .where("postings.account_id", "=", account.id)
+      .groupBy("transactions.kind")
+      .execute();
+    for (const row of rows) {
+      totals.push({
+        chain: account.chain,
+        account: account.kind,
+        name: account.name,
+        kind: row.kind,
+        since: sumIn(row, "since"),
+        ever: sumIn(row, "ever"),
+      });
+    }
+  }
+  return totals;
 }
 
 /** Transactions that pay out or take a payment back; the others split rewards up. */

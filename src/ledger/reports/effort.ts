@@ -167,10 +167,7 @@ async function windowLuck(db: LedgerDb, { chain, slices, sinceMs, nowMs, difficu
     meanEffort: known && found > 0 ? expected / found : undefined,
     luck: known ? found / expected : undefined,
     chance: known ? chanceOf(found, expected) : undefined,
-    expectedReward:
-      known && told.length > 0
-        ? (foundReward * BigInt(Math.round(expected * MILLIONTHS))) / BigInt(told.length * MILLIONTHS)
-        : undefined,
+    expectedReward: known && told.length > 0 ? timesMean(expected, foundReward, told.length) : undefined,
     foundReward,
     actualReward: sum(blocks.map((block) => (block.state === "orphaned" ? 0n : (worthOf(block) ?? 0n)))),
   };
@@ -179,6 +176,12 @@ async function windowLuck(db: LedgerDb, { chain, slices, sinceMs, nowMs, difficu
 /** `work / difficulty`, to 12 digits at least; 0 for a difficulty of 0. */
 function ratio(work: bigint, difficulty: bigint): number {
   return difficulty === 0n ? 0 : Number((work * 10n ** 15n) / difficulty) / 1e15;
+}
+
+/** `count` times the mean of `total`, to the nearest unit. */
+function timesMean(count: number, total: bigint, of: number): bigint {
+  const whole = BigInt(of * MILLIONTHS);
+  return (total * BigInt(Math.round(count * MILLIONTHS)) + whole / 2n) / whole;
 }
 
 function sum(amounts: readonly bigint[]): bigint {

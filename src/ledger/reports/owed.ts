@@ -25,7 +25,9 @@ export async function owedTo(db: LedgerDb, query: OwedQuery, kind: StoreKind): P
   const name = query.accounts ? accountOf("accounts.name", kind) : sql<string>`accounts.name`;
   let wanted = db
     .selectFrom("accounts")
-    .innerJoin("postings", "postings.account_id", "accounts.id")
+    // For SQLite this says in which order to search: without statistics it would read all postings.
+    .crossJoin("postings")
+    .whereRef("postings.account_id", "=", "accounts.id")
     .select([name.as("name"), "accounts.chain"])
     .select(exactSum("owed", "postings.amount"))
     .where("accounts.kind", "=", "worker")
