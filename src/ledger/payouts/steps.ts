@@ -1,0 +1,102 @@
+/** The steps of a payout that change the database, each one transaction: prepared, signed with the books posted, adopted, cancelled. */
+import { Fault } from "../../kernel/fault.ts";
+import type { LedgerAccess } from "../store/access.ts";
+import type { PayoutPlan } from "./plan.ts";
+import type { PayoutPlanner } from "./planner.ts";
+import { accountIdOf, type Line, linesOf, post } from "./posting.ts";
+import { insertItems, insertPayout, itemsOf, movePayout, type PayoutRecord } from "./records.ts";
+import type { Conflict, FeeFrom, SignedTransaction } from "./wallet.ts";
+
+/**
+ * Writes a plan down as the chain's payout under way; returns its number. Throws `Fault("payout-under-way")`, or `Fault("payout-plan-changed")`
+ * when the books owe less than the plan says or somebody's address is another one by now.
+ */
+export async function preparePayout(
+  ledger: LedgerAccess,
+  planner: Pick<PayoutPlanner, "owed">,
+  plan: PayoutPlan,
+  atMs: number,
+): Promise<number> {
+  return await ledger.transaction(async (db) => {
+    const id = await insertPayout(db, plan.chain, plan.total, atMs);
+    const { balances, destinationOf } = await planner.owed(db);
+    const now = new Map(balances.map((account) => [account.accountId, account]));
+    const items = plan.payments.flatMap(({ address, accounts }) =>
+      accounts.map(({ accountId, amount }) => ({ accountId, address, amount })),
+    );
+    for (const { accountId, address, amount } of items) {
+      const account = now.get(accountId);
+      const holds = account !== undefined && account.amount >= amount && destinationOf(account)?.address === address;
+      if (!holds) throw new Fault("payout-plan-changed", { chain: plan.chain, payee: account?.name });
+    }
+    await insertItems(db, id, items);
+    return id;
+  });
+}
+
+/**
+ * Writes down what the wallet signed and posts the books: from here on this transaction is the payout. Throws `Fault("payout-state")` when the
+ * payout is not `prepared` any more; then the transaction must be thrown away.
+ */
+export async function recordSigned(
+  ledger: LedgerAccess,
+  payout: Pick<PayoutRecord, "id" | "chain" | "total">,
+  signed: SignedTransaction,
+  feeFrom: FeeFrom,
+  atMs: number,
+): Promise<void> {
+  const { id, chain, total } = payout;
+  const { fee } = signed;
+  await ledger.transaction(async (db) => {
+    if (!(await movePayout(db, id, ["prepared"], "signed", atMs, signed))) {
+      throw new Fault("payout-state", { payout: id });
+    }
+    const items = await itemsOf(db, id);
+    const lines: Line[] = [
+      ...items.map(({ accountId, amount }) => ({ accountId, amount: -amount })),
+      { accountId: await accountIdOf(db, chain, "payout", ""), amount: feeFrom === "workers" ? total - fee : total },
+      { accountId: await accountIdOf(db, chain, "network_fee", ""), amount: fee },
+      ...(feeFrom === "workers" ? [] : [{ accountId: await accountIdOf(db, chain, "operator", ""), amount: -fee }]),
+    ];
+    await post(db, { key: `payout:${id}`, chain, kind: "payout", payoutId: id, atMs, lines });
+  });
+}
+
+/** The wallet paid the same payees in a transaction with another fee (bumpfee): that one is the payout now, and the operator bears the difference. */
+export async function adoptReplacement(
+  ledger: LedgerAccess,
+  payout: PayoutRecord,
+  replacement: Conflict,
+  atMs: number,
+): Promise<void> {
+  const { id, chain } = payout;
+  const { txid, rawTransaction, fee } = replacement;
+  const difference = fee - (payout.fee ?? 0n);
+  await ledger.transaction(async (db) => {
+    const note = `the wallet replaced ${payout.txid ?? ""}`;
+    const moved = await movePayout(db, id, ["signed", "sent"], "sent", atMs, { txid, rawTransaction, fee, note });
+    if (!moved) throw new Fault("payout-state", { payout: id });
+    const lines = [
+      { accountId: await accountIdOf(db, chain, "network_fee", ""), amount: difference },
+      { accountId: await accountIdOf(db, chain, "operator", ""), amount: -difference },
+    ];
+    await post(db, { key: `payout_fee:${id}:${txid}`, chain, kind: "payout", payoutId: id, atMs, lines });
+  });
+}
+
+/** Gives the payees their balance back. Throws `Fault("payout-state")` when the payout is in none of the states `signed` and `sent`. */
+export async function reversePayout(
+  ledger: LedgerAccess,
+  payout: PayoutRecord,
+  note: string,
+  atMs: number,
+): Promise<void> {
+  const { id, chain } = payout;
+  await ledger.transaction(async (db) => {
+    if (!(await movePayout(db, id, ["signed", "sent"], "cancelled", atMs, { note }))) {
+      throw new Fault("payout-state", { payout: id });
+    }
+    const lines = (await linesOf(db, id)).map(({ accountId, amount }) => ({ accountId, amount: -amount }));
+    await post(db, { key: `payout_reversal:${id}`, chain, kind: "payout_reversal", payoutId: id, atMs, lines });
+  });
+}
