@@ -1,4 +1,7 @@
-/** Test projects: `unit` touches neither network nor disk, `arch` reads our own sources, `e2e` runs the built program. */
+/**
+ * Test projects: `unit` touches neither network nor disk, `arch` reads our own sources, `ledger` runs the ledger on real
+ * databases, `e2e` runs the built program.
+ */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -26,6 +29,16 @@ export default defineConfig({
         },
       },
       { resolve: { alias }, test: { name: "arch", include: ["test/arch/**/*.test.ts"] } },
+      {
+        resolve: { alias },
+        test: {
+          name: "ledger",
+          include: ["test/ledger/**/*.test.ts"],
+          globalSetup: ["test/support/postgres-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         resolve: { alias },
         test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },

@@ -1,8 +1,18 @@
-/** Ledgers for tests: the same suites run on SQLite in memory and on a real PostgreSQL (`test/support/postgres.ts`). */
-import { onTestFinished } from "vitest";
+/** Ledgers for tests: the same suites run on SQLite in memory and, in the project `ledger`, on a real PostgreSQL. */
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { inject, onTestFinished } from "vitest";
 import type { LedgerAccess } from "../../src/ledger/store/access.ts";
-import { type LedgerStore, migrate, sqliteStore } from "../../src/ledger/store/open.ts";
+import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
 import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import "./postgres-setup.ts";
+
+/** A kind of ledger that suites run on: `describe.each(LEDGERS)("… on $name", ({ open }) => …)`. */
+export interface LedgerKind {
+  readonly name: "sqlite" | "postgres";
+  /** An empty ledger of its own with all tables; closed and removed with the test. */
+  open(): Promise<LedgerStore>;
+}
 
 /** An empty ledger in memory, closed with the test. */
 export async function memoryLedger(): Promise<LedgerStore> {
@@ -11,6 +21,43 @@ export async function memoryLedger(): Promise<LedgerStore> {
   await migrate(store, { lookOnly: false });
   return store;
 }
+
+/** A new, empty database of the private PostgreSQL at `url`: its URL. Dropped with the test, whoever is still connected. */
+export async function freshDatabase(url: string): Promise<string> {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await administer(url, `create database ${name}`);
+  onTestFinished(() => administer(url, `drop database ${name} with (force)`));
+  const own = new URL(url.replace("@/", "@socket/"));
+  own.pathname = `/${name}`;
+  return own.href.replace("@socket/", "@/");
+}
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** An empty ledger in a PostgreSQL database of its own, closed and dropped with the test. */
+async function postgresLedger(url: string): Promise<LedgerStore> {
+  const own = await freshDatabase(url);
+  const store = postgresStore({ url: own, connections: 4, connectMs: 5000, statementMs: 30_000, onError() {} });
+  onTestFinished(() => store.close());
+  await migrate(store, { lookOnly: false });
+  return store;
+}
+
+const postgresUrl = inject("postgresUrl");
+
+/** The ledgers that suites run on: SQLite always, PostgreSQL in the project `ledger` where it is installed. */
+export const LEDGERS: readonly LedgerKind[] = [
+  { name: "sqlite", open: memoryLedger },
+  ...(postgresUrl === undefined ? [] : [{ name: "postgres", open: () => postgresLedger(postgresUrl) } as const]),
+];
 
 /** A ledger's database without a server around it. */
 export function directAccess({ db }: LedgerStore): LedgerAccess {
