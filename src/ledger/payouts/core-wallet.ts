@@ -107,7 +107,7 @@ export class CoreWallet implements PayoutWallet {
       if (failure === undefined) throw error;
       const { code, says } = failure;
       if (code === -27 || ALREADY_THERE.test(says)) return { kind: "sent" };
-      if (code !== -25 && code !== -26 && code !== -22) throw error;
+      if (code !== -25 && code !== -26 && code !== -22) throw asWalletFault(error);
       return { kind: SPENT.test(says) ? "spent" : "refused", reason: says };
     }
   }

@@ -89,8 +89,8 @@ export async function insertPayout(db: LedgerDb, chain: string, total: bigint, a
     .values({
       chain,
       state: "prepared",
-      created_ms: atMs,
-      state_ms: atMs,
+      created_ms: Math.round(atMs),
+      state_ms: Math.round(atMs),
       total_hi: hi,
       total_lo: lo,
       fee_hi: null,
@@ -140,7 +140,7 @@ export async function movePayout(
     .updateTable("payouts")
     .set({
       state: to,
-      state_ms: atMs,
+      state_ms: Math.round(atMs),
       ...(columns === undefined ? {} : { fee_hi: columns.hi, fee_lo: columns.lo }),
       ...(txid === undefined ? {} : { txid }),
       ...(rawTransaction === undefined ? {} : { raw_transaction: rawTransaction }),

@@ -1,11 +1,18 @@
 /** The steps of a payout that change the database, each one transaction: prepared, signed with the books posted, adopted, cancelled. */
 import { Fault } from "../../kernel/fault.ts";
+import { type Account, accountIds } from "../books/accounts.ts";
+import { type NewTransaction, type Posting, post } from "../books/transactions.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
 import type { PayoutPlanner } from "./planner.ts";
-import { accountIdOf, type Line, linesOf, post } from "./posting.ts";
+import { postingsOf } from "./posting.ts";
 import { insertItems, insertPayout, itemsOf, movePayout, type PayoutRecord } from "./records.ts";
 import type { Conflict, FeeFrom, SignedTransaction } from "./wallet.ts";
+
+const PAYOUT: Account = { kind: "payout", name: "" };
+const NETWORK_FEE: Account = { kind: "network_fee", name: "" };
+const OPERATOR: Account = { kind: "operator", name: "" };
+const OURS = [PAYOUT, NETWORK_FEE, OPERATOR];
 
 /**
  * Writes a plan down as the chain's payout under way; returns its number. Throws `Fault("payout-under-way")`, or `Fault("payout-plan-changed")`
@@ -52,13 +59,14 @@ export async function recordSigned(
       throw new Fault("payout-state", { payout: id });
     }
     const items = await itemsOf(db, id);
-    const lines: Line[] = [
+    const idOf = await accountIds(db, chain, OURS);
+    const postings: Posting[] = [
       ...items.map(({ accountId, amount }) => ({ accountId, amount: -amount })),
-      { accountId: await accountIdOf(db, chain, "payout", ""), amount: feeFrom === "workers" ? total - fee : total },
-      { accountId: await accountIdOf(db, chain, "network_fee", ""), amount: fee },
-      ...(feeFrom === "workers" ? [] : [{ accountId: await accountIdOf(db, chain, "operator", ""), amount: -fee }]),
+      { accountId: idOf(PAYOUT), amount: feeFrom === "workers" ? total - fee : total },
+      { accountId: idOf(NETWORK_FEE), amount: fee },
+      ...(feeFrom === "workers" ? [] : [{ accountId: idOf(OPERATOR), amount: -fee }]),
     ];
-    await post(db, { key: `payout:${id}`, chain, kind: "payout", payoutId: id, atMs, lines });
+    await post(db, { ...headOf(payout, `payout:${id}`, "payout", atMs), postings });
   });
 }
 
@@ -76,11 +84,12 @@ export async function adoptReplacement(
     const note = `the wallet replaced ${payout.txid ?? ""}`;
     const moved = await movePayout(db, id, ["signed", "sent"], "sent", atMs, { txid, rawTransaction, fee, note });
     if (!moved) throw new Fault("payout-state", { payout: id });
-    const lines = [
-      { accountId: await accountIdOf(db, chain, "network_fee", ""), amount: difference },
-      { accountId: await accountIdOf(db, chain, "operator", ""), amount: -difference },
+    const idOf = await accountIds(db, chain, OURS);
+    const postings = [
+      { accountId: idOf(NETWORK_FEE), amount: difference },
+      { accountId: idOf(OPERATOR), amount: -difference },
     ];
-    await post(db, { key: `payout_fee:${id}:${txid}`, chain, kind: "payout", payoutId: id, atMs, lines });
+    await post(db, { ...headOf(payout, `payout_fee:${id}:${txid}`, "payout", atMs), postings });
   });
 }
 
@@ -91,12 +100,21 @@ export async function reversePayout(
   note: string,
   atMs: number,
 ): Promise<void> {
-  const { id, chain } = payout;
+  const { id } = payout;
   await ledger.transaction(async (db) => {
     if (!(await movePayout(db, id, ["signed", "sent"], "cancelled", atMs, { note }))) {
       throw new Fault("payout-state", { payout: id });
     }
-    const lines = (await linesOf(db, id)).map(({ accountId, amount }) => ({ accountId, amount: -amount }));
-    await post(db, { key: `payout_reversal:${id}`, chain, kind: "payout_reversal", payoutId: id, atMs, lines });
+    const postings = (await postingsOf(db, id)).map(({ accountId, amount }) => ({ accountId, amount: -amount }));
+    await post(db, { ...headOf(payout, `payout_reversal:${id}`, "payout_reversal", atMs), postings });
   });
+}
+
+function headOf(
+  { id, chain }: Pick<PayoutRecord, "id" | "chain">,
+  key: string,
+  kind: "payout" | "payout_reversal",
+  atMs: number,
+): Omit<NewTransaction, "postings"> {
+  return { key, chain, kind, blockId: undefined, payoutId: id, atMs };
 }
