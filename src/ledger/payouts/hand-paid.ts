@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { Fault } from "../../kernel/fault.ts";
 import { accountIds } from "../books/accounts.ts";
-import { post } from "../books/transactions.ts";
+import { isPosted, post } from "../books/transactions.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import { payableBalances } from "./balances.ts";
 import { PLAN_FORMAT } from "./plan-text.ts";
@@ -103,18 +103,20 @@ export async function markPaid(
     ];
     const key = `payout:plan:${digest}`;
     const balances = await payableBalances(db, chain);
-    const fresh = await post(db, { key, chain, kind: "payout", blockId: undefined, payoutId: id, atMs, postings });
-    if (!fresh) throw new Fault("payout-plan-paid", { chain, plan: digest.slice(0, 16) });
-    const owed = new Map(balances.map((account) => [account.accountId, account]));
+    if (await isPosted(db, key)) throw new Fault("payout-plan-paid", { chain, plan: digest.slice(0, 16) });
+    const owed = new Map(balances.map(({ accountId, amount }) => [accountId, amount]));
+    const names = await db.selectFrom("accounts").select(["id", "kind", "name"]).where("chain", "=", chain).execute();
+    const accounts = new Map(names.map((account) => [account.id, account]));
     for (const { accountId, kind, name, amount } of items) {
-      const account = owed.get(accountId);
-      if (account !== undefined && (account.kind !== kind || account.name !== name)) {
-        throw new Fault("payout-plan-file", { chain, why: `account ${accountId} is ${account.kind} ${account.name}` });
+      const account = accounts.get(accountId);
+      if (account?.kind !== kind || account.name !== name) {
+        throw new Fault("payout-plan-file", { chain, why: `account ${accountId} of the books is not ${kind} ${name}` });
       }
-      if (!force && (account?.amount ?? 0n) < amount) {
-        throw new Fault("payout-plan-stale", { chain, payee: name, plan: amount, owed: account?.amount ?? 0n });
-      }
+      const owes = owed.get(accountId) ?? 0n;
+      if (!force && owes < amount)
+        throw new Fault("payout-plan-stale", { chain, payee: name, plan: amount, owed: owes });
     }
+    await post(db, { key, chain, kind: "payout", blockId: undefined, payoutId: id, atMs, postings });
     await insertItems(db, id, items);
     await movePayout(db, id, ["prepared"], "confirmed", atMs, { txid, note: `paid by hand, plan ${digest}` });
     return id;
