@@ -148,9 +148,8 @@ export class FakeNetwork {
     const share = feeFrom === "workers" ? FEE / BigInt(outputs.length) : 0n;
     const rest = feeFrom === "workers" ? FEE % BigInt(outputs.length) : 0n;
     const paid = outputs.map(({ address, amount }, i) => ({ address, amount: amount - share - (i === 0 ? rest : 0n) }));
-    // Always the first coin that is free: two that are made one after the other want the same one.
-    let coin = 1;
-    while (this.#spentBy.has(coin) || this.locked.has(coin)) coin += 1;
+    // Each transaction spends coins of its own: no conflict keeps two of them from being taken.
+    const coin = this.#nonce + 1;
     const raw = rawOf({ nonce: ++this.#nonce, inputs: [coin], outputs: paid, fee: String(FEE) });
     return { txid: txidOf(raw), rawTransaction: raw, fee: FEE };
   }

@@ -78,17 +78,19 @@ describe.each(LEDGERS)("a payout on $name", ({ open }) => {
 
   test("two runs at once pay once", async () => {
     const ledger = directAccess(await open());
-    for (let seed = 1; seed <= 25; seed++) {
+    for (let seed = 1; seed <= 30; seed++) {
       const chain = `chain${seed}`;
       await owe(ledger, chain, OWED);
       await register(ledger, chain, ADDRESSES);
       const network = new FakeNetwork();
-      let state = seed;
-      const slow: Mishap = async () => {
-        state = (state * 48_271) % 2_147_483_647;
-        for (let i = state % 4; i > 0; i--) await new Promise((resolve) => setImmediate(resolve));
+      // Each of them stands still at some point, long enough for the other to do all that it does.
+      const standing = (at: number): Mishap => {
+        let points = 0;
+        return async () => {
+          if (++points === at) await new Promise((resolve) => setTimeout(resolve, 60));
+        };
       };
-      const runs = [payRun(ledger, network, { chain, mishap: slow }), payRun(ledger, network, { chain, mishap: slow })];
+      const runs = [seed, (seed * 7) % 30].map((at) => payRun(ledger, network, { chain, mishap: standing(at) }));
       const ends = await Promise.allSettled(runs);
       for (const end of ends) {
         if (end.status === "rejected") expect(end.reason.code).toMatch(/^payout-(under-way|state|plan-changed)$/);
