@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { describe, Fault } from "../kernel/fault.ts";
 import { EXIT, exitCodeText } from "./exit-codes.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { addPayoutCommands } from "./payout-words.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -121,6 +122,7 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
   addPluginCommands(cli, { terminal, set, config, json });
   addChainCommands(cli, { terminal, set, config, json });
   addReportCommands(cli, { terminal, set, config, json });
+  addPayoutCommands(cli, { terminal, set, config, json });
   cli
     .command("docs", { hidden: true })
     .description("check the generated pages, or write them")

@@ -77,6 +77,16 @@ export const METRICS = {
     help: "Whatever a chain's plugin measures, by its own name",
     labels: ["chain", "name"],
   },
+  ledger_up: {
+    kind: "gauge",
+    help: "1 while the ledger's database is open and takes what is written, else 0",
+    labels: [],
+  },
+  ledger_failures_total: {
+    kind: "counter",
+    help: "Times that the ledger's database could not be opened or used, by fault code",
+    labels: ["code"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

@@ -216,6 +216,60 @@ export const SECTIONS = {
       ),
     },
   ),
+  ledger: section("Where rewards are kept: who found what, who is owed what, what was paid.", {
+    database: key(
+      z.string().min(1).optional(),
+      "File of the ledger, relative to this file, or the URL of a PostgreSQL database. Left out, ledger.sqlite in data_dir.",
+      '"postgres://stratum@127.0.0.1/ledger"',
+    ),
+  }),
+  rewards: namedTables(
+    "How the rewards of a chain are paid out; one table a chain, bitcoin for Bitcoin. `payout --chain NAME` shows what is owed and pays nothing before --execute.",
+    {
+      min_payment: key(
+        z
+          .string()
+          .regex(/^\d{1,18}(\.\d{1,30})?$/, 'coins as text, e.g. "0.05"')
+          .optional(),
+        "Least payment in coins, as text so that it stays exact; a payee may have another one. 0.001 when left out.",
+        '"0.05"',
+      ),
+      max_payments: key(whole(1, 2000).default(500), "Payments in one transaction; the largest go first."),
+      payout_fee_from: key(
+        z.enum(["operator", "workers"]).default("operator"),
+        "Who bears the network's fee of a payout: the operator, or the payees in equal parts.",
+      ),
+      wallet_url: key(
+        httpUrl.optional(),
+        "JSON-RPC address of a daemon of Bitcoin Core's family whose wallet pays. Left out, plans are exported and paid by hand.",
+        '"http://127.0.0.1:8336"',
+      ),
+      wallet: key(
+        z
+          .string()
+          .regex(/^[^/?#\\]{1,200}$/, "a wallet's name without / ? # and \\")
+          .optional(),
+        "Name of the wallet, for a daemon that has several open.",
+        '"pool"',
+      ),
+      wallet_cookie_file: key(
+        z.string().min(1).optional(),
+        "The daemon's cookie file, or user and password below.",
+        '"/home/namecoin/.namecoin/.cookie"',
+      ),
+      wallet_user: key(z.string().min(1).optional(), "RPC user.", '"pool"'),
+      wallet_password: key(
+        z.string().optional(),
+        "RPC password. Better: wallet_password_file, readable by this user only.",
+        '"secret"',
+      ),
+      wallet_password_file: key(
+        z.string().min(1).optional(),
+        "File whose first line is the RPC password.",
+        '"wallet-password"',
+      ),
+    },
+  ),
   control: section("The control API: what the plugin, chain and reload commands talk to.", {
     enabled: key(z.boolean().default(true), "Set to false for no control API."),
     listen: key(
@@ -251,6 +305,8 @@ export const configSchema = z.strictObject({
   merge_mining: tableSchema(SECTIONS.merge_mining).prefault({}),
   // A chain's own keys are looked at when its plugin is loaded.
   chains: z.record(z.string().regex(PLUGIN_NAME, CHAIN_NAME), looseTableSchema(SECTIONS.chains)).default({}),
+  ledger: tableSchema(SECTIONS.ledger).prefault({}),
+  rewards: z.record(z.string().regex(PLUGIN_NAME, CHAIN_NAME), tableSchema(SECTIONS.rewards)).default({}),
   control: tableSchema(SECTIONS.control).prefault({}),
   log: tableSchema(SECTIONS.log).prefault({}),
 });

@@ -16,7 +16,7 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
   const table = (name: string): CreateTableBuilder<string, never> => db.schema.createTable(name);
   const withId = (name: string): CreateTableBuilder<string, "id"> =>
     kind === "sqlite"
-      ? db.schema.createTable(name).addColumn("id", "integer", (column) => column.primaryKey())
+      ? db.schema.createTable(name).addColumn("id", "integer", (column) => column.primaryKey().notNull())
       : db.schema
           .createTable(name)
           .addColumn("id", "bigint", (column) => column.primaryKey().generatedByDefaultAsIdentity());
@@ -46,7 +46,7 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
     .modifyEnd(withoutRowid(kind))
     .execute();
   await table("credit_batches")
-    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("id", "text", (column) => column.primaryKey().notNull())
     .addColumn("at_ms", "bigint", (column) => column.notNull())
     .execute();
   await withId("blocks")

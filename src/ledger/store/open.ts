@@ -1,5 +1,5 @@
 /** Opens the ledger's database and brings its schema up to date. */
-import { Kysely, type Migration, Migrator } from "kysely";
+import { Kysely, Migrator, sql } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
 import { integerColumns } from "./integers.ts";
 import { migrationsFor, type StoreKind } from "./migrations.ts";
@@ -16,7 +16,7 @@ export interface LedgerStore {
   close(): Promise<void>;
 }
 
-/** SQLite through `open`, e.g. `openSqliteThread`; nothing is opened before the first query. */
+/** SQLite through `open`, e.g. `openSqliteProcess`; nothing is opened before the first query. */
 export function sqliteStore(open: () => Promise<SqliteSession>): LedgerStore {
   return store("sqlite", new Kysely<LedgerTables>({ dialect: sqliteDialect(open), plugins: [integerColumns] }));
 }
@@ -26,34 +26,48 @@ export function postgresStore(options: PostgresOptions): LedgerStore {
   return store("postgres", new Kysely<LedgerTables>({ dialect: postgresDialect(options), plugins: [integerColumns] }));
 }
 
+/** Where it is written down which steps a database went through: names of ours, for a database may have other programs' tables too. */
+const STEPS = { migrationTableName: "ledger_migration", migrationLockTableName: "ledger_migration_lock" } as const;
+
 /**
- * Brings the schema up to date, or only looks whether it is. Throws `Fault("ledger-schema-newer")` for a database that a newer version of
- * this program wrote, `Fault("ledger-schema-older")` when only looking at one that an older version wrote, and what the database threw.
+ * Brings the schema up to date, or only looks whether it is. Two processes may do so at once. Throws `Fault("ledger-schema-newer")` for a
+ * database that a newer version of this program wrote, `Fault("ledger-schema-older")` when only looking at one that an older version wrote,
+ * and what the database threw.
  */
 export async function migrate({ kind, db }: LedgerStore, options: { readonly lookOnly: boolean }): Promise<void> {
   const migrations = migrationsFor(kind);
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const done = await appliedMigrations(db);
+  const schema = kind === "postgres" ? await currentSchema(db) : undefined;
+  const done = await appliedMigrations(db, schema);
   const unknown = done.filter((name) => !(name in migrations));
   if (unknown.length > 0) throw new Fault("ledger-schema-newer", { steps: unknown.join(" ") });
-  if (done.length === Object.keys(migrations).length) return;
-  if (options.lookOnly) throw new Fault("ledger-schema-older", { steps: missing(migrations, done) });
+  const missing = Object.keys(migrations).filter((name) => !done.includes(name));
+  if (missing.length === 0) return;
+  if (options.lookOnly) throw new Fault("ledger-schema-older", { steps: missing.join(" ") });
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => migrations },
+    ...STEPS,
+    ...(schema === undefined ? {} : { migrationTableSchema: schema }),
+  });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }
 
-function missing(migrations: Record<string, Migration>, done: readonly string[]): string {
-  return Object.keys(migrations)
-    .filter((name) => !done.includes(name))
-    .join(" ");
+/** The schema of PostgreSQL in which this connection makes tables. */
+async function currentSchema(db: LedgerDb): Promise<string> {
+  const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(db);
+  const name = rows[0]?.name;
+  if (name === undefined || name === null) throw new Fault("ledger-credentials", { reason: "the user has no schema" });
+  return name;
 }
 
 /** Names of the steps that the database went through; none for an empty one. */
-async function appliedMigrations(db: LedgerDb): Promise<string[]> {
+async function appliedMigrations(db: LedgerDb, schema: string | undefined): Promise<string[]> {
+  const { migrationTableName } = STEPS;
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some(({ name }) => name === "kysely_migration")) return [];
-  const rows = await (db as unknown as Kysely<{ kysely_migration: { name: string } }>)
-    .selectFrom("kysely_migration")
+  if (!tables.some((table) => table.name === migrationTableName && table.schema === schema)) return [];
+  const rows = await (db as unknown as Kysely<{ [migrationTableName]: { name: string } }>)
+    .selectFrom(migrationTableName)
     .select("name")
     .execute();
   return rows.map(({ name }) => name);

@@ -1,5 +1,5 @@
 /** Kysely over PostgreSQL: integers come as `bigint`, also sums, so that both databases give the same values. */
-import { type Dialect, PostgresDialect } from "kysely";
+import { CompiledQuery, type Dialect, PostgresDialect } from "kysely";
 import pg from "pg";
 
 /** How PostgreSQL is reached. */
@@ -12,6 +12,8 @@ export interface PostgresOptions {
   readonly connectMs: number;
   /** Ms after which a statement is given up. */
   readonly statementMs: number;
+  /** For commands that only look: the server refuses to write. */
+  readonly readOnly: boolean;
   /** Told of a connection that broke while nobody used it. */
   readonly onError: (error: Error) => void;
 }
@@ -25,12 +27,25 @@ export function postgresDialect(options: PostgresOptions): Dialect {
     max: options.connections,
     connectionTimeoutMillis: options.connectMs,
     statement_timeout: options.statementMs,
+    // A server that was cut off says nothing at all, not even that it gave up.
+    query_timeout: options.statementMs + 5000,
+    keepAlive: true,
     application_name: "bllvm-stratum-v2",
     types: { getTypeParser: parserOf as typeof getTypeParser },
   });
   pool.on("error", options.onError);
-  return new PostgresDialect({ pool });
+  const first = options.readOnly ? READ_ONLY : DURABLE;
+  return new PostgresDialect({
+    pool,
+    onCreateConnection: async (connection) => void (await connection.executeQuery(CompiledQuery.raw(first))),
+  });
 }
+
+const READ_ONLY = "set default_transaction_read_only = on";
+
+/** A commit is on the disk when it is answered, also where the server's own setting is another one; a stronger one stays. */
+const DURABLE =
+  "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
 
 function parserOf(oid: number, format?: "text" | "binary"): (text: string) => unknown {
   if (oid === builtins.INT2 || oid === builtins.INT4 || oid === builtins.INT8) return BigInt;

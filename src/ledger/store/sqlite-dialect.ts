@@ -9,7 +9,9 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { overloaded } from "./sqlite-process.ts";
 import type { SqliteSession } from "./sqlite-session.ts";
+import { boundValues } from "./sqlite-values.ts";
 
 /** SQLite changes its schema inside transactions, which Kysely's own adapter leaves out. */
 class Adapter extends SqliteAdapter {
@@ -28,10 +30,13 @@ export function sqliteDialect(open: () => Promise<SqliteSession>): Dialect {
   };
 }
 
+/** Transactions and single statements that may wait for their turn; the ledger's own queues are far below. */
+const MAX_TURNS = 10_000;
+
 class SessionDriver implements Driver {
   readonly #open: () => Promise<SqliteSession>;
   readonly #turns: (() => void)[] = [];
-  #session: SqliteSession | undefined;
+  #connection: SessionConnection | undefined;
   #taken = false;
 
   constructor(open: () => Promise<SqliteSession>) {
@@ -39,14 +44,18 @@ class SessionDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    this.#session = await this.#open();
+    this.#connection = new SessionConnection(await this.#open());
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
-    if (this.#session === undefined) throw new Error("the ledger's file is not open");
-    if (this.#taken) await new Promise<void>((resolve) => this.#turns.push(resolve));
+  async acquireConnection(): Promise<SessionConnection> {
+    if (this.#taken) {
+      if (this.#turns.length >= MAX_TURNS) throw overloaded();
+      await new Promise<void>((resolve) => this.#turns.push(resolve));
+    }
     this.#taken = true;
-    return new SessionConnection(this.#session);
+    if (this.#connection !== undefined) return this.#connection;
+    await this.releaseConnection();
+    throw new Error("the ledger's file is not open");
   }
 
   async releaseConnection(): Promise<void> {
@@ -55,43 +64,82 @@ class SessionDriver implements Driver {
     else next();
   }
 
-  /** Immediate: what reads first and writes then would fail if another process wrote between the two. */
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  async beginTransaction(connection: SessionConnection): Promise<void> {
+    await connection.begin();
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw("commit"));
+  async commitTransaction(connection: SessionConnection): Promise<void> {
+    await connection.commit();
   }
 
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    try {
-      await connection.executeQuery(CompiledQuery.raw("rollback"));
-    } catch (error) {
-      // SQLite rolls back by itself when the disk is full or fails, and then there is nothing left to roll back.
-      if (!(error instanceof Error && /no transaction is active/.test(error.message))) throw error;
-    }
+  async rollbackTransaction(connection: SessionConnection): Promise<void> {
+    await connection.rollback();
   }
 
   async destroy(): Promise<void> {
-    await this.#session?.close();
-    this.#session = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.close();
   }
 }
 
 class SessionConnection implements DatabaseConnection {
   readonly #session: SqliteSession;
+  #inTransaction = false;
+  /** The first failure in the transaction that is open. */
+  #spoilt: Error | undefined;
+  /** Why nothing more may be done with the session. */
+  #unusable: Error | undefined;
 
   constructor(session: SqliteSession) {
     this.#session = session;
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, changes } = await this.#session.execute(sql, parameters);
-    return changes === undefined ? { rows: rows as R[] } : { rows: rows as R[], numAffectedRows: changes };
+    // SQLite ends a transaction by itself when the disk is full or fails, and what follows would be written one by one. So a
+    // transaction is over with its first failure, whoever catches it, as it is in PostgreSQL.
+    const refused = this.#unusable ?? this.#spoilt;
+    if (refused !== undefined) throw refused;
+    const values = boundValues(parameters);
+    try {
+      const { rows, changes } = await this.#session.execute(sql, values);
+      return changes === undefined ? { rows: rows as R[] } : { rows: rows as R[], numAffectedRows: changes };
+    } catch (error) {
+      if (this.#inTransaction && error instanceof Error) this.#spoilt = error;
+      throw error;
+    }
   }
 
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
     yield await this.executeQuery<R>(query);
+  }
+
+  /** Immediate: what reads first and writes then would fail if another process wrote between the two. */
+  async begin(): Promise<void> {
+    await this.executeQuery(CompiledQuery.raw("begin immediate"));
+    this.#inTransaction = true;
+  }
+
+  async commit(): Promise<void> {
+    await this.executeQuery(CompiledQuery.raw("commit"));
+    this.#inTransaction = false;
+  }
+
+  async rollback(): Promise<void> {
+    this.#inTransaction = false;
+    this.#spoilt = undefined;
+    if (this.#unusable !== undefined) return;
+    try {
+      await this.#session.execute("rollback", []);
+    } catch (error) {
+      if (error instanceof Error && /no transaction is active/.test(error.message)) return;
+      // Whether the transaction is still open nobody knows: nothing may be written behind it. What made the rollback necessary is
+      // what the caller is told.
+      this.#unusable = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
   }
 }
