@@ -1,39 +1,50 @@
 /** Opens the ledger that a configuration names, for commands: they reach it themselves, so that they work while the server is down too. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../ledger/store/open.ts";
+import type { LedgerAccess } from "../ledger/store/access.ts";
+import { ledgerAddress } from "../ledger/store/address.ts";
+import { migrate, postgresStore, sqliteStore } from "../ledger/store/open.ts";
 import { openSqlite } from "../ledger/store/sqlite-session.ts";
+import { storeFault } from "../ledger/store/store-fault.ts";
+import { storeAccess } from "../ledger/store/transaction.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { absolute } from "./settings.ts";
 
-/** The running server may be in the middle of a write. */
+/** The running server may be in the middle of a write, ms. */
 const BUSY_MS = 15_000;
+const CONNECT_MS = 5000;
+const STATEMENT_MS = 60_000;
 
-/** The ledger, its schema up to date; the caller closes it. Throws what the database threw, or `Fault` `ledger-schema-*`. */
-export async function openLedger({ config, folder }: LoadedConfig): Promise<LedgerStore> {
+/** An open ledger; whoever opened it closes it. */
+export interface OpenedLedger extends LedgerAccess {
+  close(): Promise<void>;
+}
+
+/**
+ * The ledger. With `create` one that is not there is made, as the server's start does; otherwise it must be there and of this version. Throws
+ * `Fault` `ledger-*`.
+ */
+export async function ledgerOf(
+  { config, folder }: LoadedConfig,
+  { create }: { readonly create: boolean },
+): Promise<OpenedLedger> {
   const named = config.ledger.database;
-  const isUrl = named !== undefined && /^postgres(ql)?:\/\//.test(named);
-  const path = isUrl
-    ? undefined
-    : named === undefined
-      ? join(absolute(config.stratum_v2.data_dir, folder), "ledger.sqlite")
-      : absolute(named, folder);
+  const database = named === undefined || /^[a-z]+:/i.test(named) ? named : absolute(named, folder);
+  const address = ledgerAddress(database, absolute(config.stratum_v2.data_dir, folder));
   const store =
-    path === undefined
-      ? postgresStore({
-          url: named ?? "",
+    address.kind === "sqlite"
+      ? sqliteStore(async () => openSqlite({ path: address.path, access: "share", create, busyMs: BUSY_MS }))
+      : postgresStore({
+          url: address.url,
           connections: 2,
-          connectMs: BUSY_MS,
-          statementMs: 4 * BUSY_MS,
+          connectMs: CONNECT_MS,
+          statementMs: STATEMENT_MS,
+          readOnly: false,
           onError() {},
-        })
-      : sqliteStore(async () => openSqlite({ path, readOnly: false, busyMs: BUSY_MS }));
+        });
   try {
-    // A ledger of an older version is brought up to date by the server, after its operator made a copy.
-    await migrate(store, { lookOnly: path !== undefined && existsSync(path) });
-    return store;
+    await migrate(store, { lookOnly: !create });
   } catch (error) {
     await store.close();
-    throw error;
+    throw storeFault(error) ?? error;
   }
+  return { ...storeAccess(store), close: () => store.close() };
 }

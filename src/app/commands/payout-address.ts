@@ -10,7 +10,7 @@ import type { LedgerDb } from "../../ledger/store/schema.ts";
 import { coinOf } from "../coin-of.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openLedger } from "../ledger-of.ts";
+import { ledgerOf } from "../ledger-of.ts";
 import { addressCheck } from "../payout-settings.ts";
 import { systemClock } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
@@ -27,7 +27,7 @@ const PAGE = 1000;
 
 /** `payout-address list`. Returns the exit code; throws `Fault` `chain-unknown` and those of the ledger. */
 export async function listAddresses(words: PayoutAddressWords, terminal: Terminal): Promise<number> {
-  return await withLedger(words, async (db, coin) => {
+  return await withLedger(words, { create: false }, async (db, coin) => {
     let after = "";
     for (;;) {
       const page = await listPayoutAddresses(db, { chain: words.chain, after, limit: PAGE });
@@ -46,7 +46,7 @@ export async function setAddress(
   words: PayoutAddressWords & { readonly least?: string },
   terminal: Terminal,
 ): Promise<number> {
-  return await withLedger(words, async (db, coin, { config }) => {
+  return await withLedger(words, { create: true }, async (db, coin, { config }) => {
     const least = words.least === undefined ? undefined : unitsOf(words.least, coin);
     const entry = { chain: words.chain, payee, address, least, atMs: systemClock.nowMs() };
     await setPayoutAddress(db, entry, addressCheck(config.bitcoin.network));
@@ -57,7 +57,7 @@ export async function setAddress(
 
 /** `payout-address remove`. Returns the exit code, `failed` when there was none. */
 export async function removeAddress(payee: string, words: PayoutAddressWords, terminal: Terminal): Promise<number> {
-  return await withLedger(words, async (db) => {
+  return await withLedger(words, { create: false }, async (db) => {
     const removed = await removePayoutAddress(db, words.chain, payee);
     if (words.json) terminal.out(jsonLine({ payee, removed }));
     else terminal.out(removed ? `${payee} has no address on ${words.chain} any more` : `${payee} had none`);
@@ -67,15 +67,16 @@ export async function removeAddress(payee: string, words: PayoutAddressWords, te
 
 async function withLedger(
   { config, chain }: PayoutAddressWords,
+  { create }: { readonly create: boolean },
   work: (db: LedgerDb, coin: Coin, loaded: LoadedConfig) => Promise<number>,
 ): Promise<number> {
   const loaded = loadConfig(config);
   const coin = await coinOf(loaded, chain);
-  const store = await openLedger(loaded);
+  const ledger = await ledgerOf(loaded, { create });
   try {
-    return await work(store.db, coin, loaded);
+    return await ledger.run((db) => work(db, coin, loaded));
   } finally {
-    await store.close();
+    await ledger.close();
   }
 }
 

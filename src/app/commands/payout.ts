@@ -16,7 +16,7 @@ import { coinOf } from "../coin-of.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { askYes } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openLedger } from "../ledger-of.ts";
+import { ledgerOf } from "../ledger-of.ts";
 import { addressCheck, planOptionsOf, walletRpc } from "../payout-settings.ts";
 import { systemClock } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
@@ -83,11 +83,7 @@ async function openDesk(loaded: LoadedConfig, chain: string, terminal: Terminal)
   const coin = await coinOf(loaded, chain);
   const { feeFrom, ...options } = planOptionsOf(loaded, chain, coin);
   const rpc = walletRpc(loaded, chain);
-  const store = await openLedger(loaded);
-  const ledger: LedgerAccess = {
-    run: (work) => work(store.db),
-    transaction: (work) => store.db.transaction().execute(work),
-  };
+  const ledger = await ledgerOf(loaded, { create: false });
   const wallet: PayoutWallet | undefined = rpc === undefined ? undefined : new CoreWallet({ rpc }, { coin });
   const deps = { ledger, clock: systemClock, check: addressCheck(loaded.config.bitcoin.network) };
   const blindPlanner = new PayoutPlanner(deps, options);
@@ -98,7 +94,7 @@ async function openDesk(loaded: LoadedConfig, chain: string, terminal: Terminal)
   );
   const close = async (): Promise<void> => {
     rpc?.close();
-    await store.close();
+    await ledger.close();
   };
   return { chain, ledger, payouts, planner, blindPlanner, hasWallet: wallet !== undefined, close };
 }

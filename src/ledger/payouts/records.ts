@@ -78,9 +78,16 @@ export function outputsOf(items: readonly PayoutItem[]): WalletOutput[] {
     .sort((a, b) => (a.amount === b.amount ? (a.address < b.address ? -1 : 1) : a.amount > b.amount ? -1 : 1));
 }
 
+/** Whether `id` is the only payout of its chain that is under way. */
+export async function isAloneUnderWay(db: LedgerDb, chain: string, id: number): Promise<boolean> {
+  const underWay = await payoutsIn(db, chain, ["prepared", "signed"]);
+  return underWay.length === 1 && underWay[0]?.id === id;
+}
+
 /**
- * Takes the one place of a chain for a payout under way. Throws `Fault("payout-under-way")` when it is taken. To be called first in its
- * transaction: what is read behind it includes what every earlier payout posted.
+ * Takes the one place of a chain for a payout under way. Throws `Fault("payout-under-way")` when it is taken. The place is looked at again after it
+ * was taken: a unique index knows more than the transaction sees, and by what was read PostgreSQL finds out that this transaction and one that posted
+ * an earlier payout got in each other's way. Without that the balances that are read next could be older than that payout.
  */
 export async function insertPayout(db: LedgerDb, chain: string, total: bigint, atMs: number): Promise<number> {
   const { hi, lo } = toColumns(total);
@@ -102,7 +109,8 @@ export async function insertPayout(db: LedgerDb, chain: string, total: bigint, a
     .onConflict((conflict) => conflict.doNothing())
     .returning("id")
     .executeTakeFirst();
-  if (made === undefined) throw new Fault("payout-under-way", { chain });
+  if (made === undefined || !(await isAloneUnderWay(db, chain, made.id)))
+    throw new Fault("payout-under-way", { chain });
   return made.id;
 }
 

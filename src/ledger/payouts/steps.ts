@@ -6,7 +6,7 @@ import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
 import type { PayoutPlanner } from "./planner.ts";
 import { postingsOf } from "./posting.ts";
-import { insertItems, insertPayout, itemsOf, movePayout, type PayoutRecord } from "./records.ts";
+import { insertItems, insertPayout, isAloneUnderWay, itemsOf, movePayout, type PayoutRecord } from "./records.ts";
 import type { Conflict, FeeFrom, SignedTransaction } from "./wallet.ts";
 
 const PAYOUT: Account = { kind: "payout", name: "" };
@@ -55,9 +55,8 @@ export async function recordSigned(
   const { id, chain, total } = payout;
   const { fee } = signed;
   await ledger.transaction(async (db) => {
-    if (!(await movePayout(db, id, ["prepared"], "signed", atMs, signed))) {
-      throw new Fault("payout-state", { payout: id });
-    }
+    const moved = await movePayout(db, id, ["prepared"], "signed", atMs, signed);
+    if (!moved || !(await isAloneUnderWay(db, chain, id))) throw new Fault("payout-state", { payout: id });
     const items = await itemsOf(db, id);
     const idOf = await accountIds(db, chain, OURS);
     const postings: Posting[] = [
