@@ -40,6 +40,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { Reloader } from "./reload.ts";
+import { serverReports } from "./reports/server-reports.ts";
 import type { Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -196,6 +197,12 @@ export function compose(world: World): DependencyContainer {
       disable: (chain) => host.disable(chain),
       restart: (chain) => host.restart(chain),
       reload: () => get(TOKENS.reloader).reload(),
+      report: serverReports({
+        settings: world.settings,
+        clock: get(TOKENS.clock),
+        work: () => get(TOKENS.mergeMining).status(),
+        job: () => get(TOKENS.jobMaker).current(),
+      }),
     };
     return new ControlServer({ log: log("control"), files: diskFiles, port }, control);
   });

@@ -3,6 +3,7 @@ import { Fault } from "../kernel/fault.ts";
 import { PLUGIN_NAME } from "../merge/plugin-manifest.ts";
 import type { AppliedChains, ChainHealth } from "./plugin-host.ts";
 import type { PluginInfo } from "./plugin-info.ts";
+import { REPORTS, REPORTS_PAGE, type ReportName } from "./report-routes.ts";
 
 /** What taking over the configuration file changed. */
 export interface ReloadedConfig extends AppliedChains {
@@ -21,6 +22,8 @@ export interface ControlPort {
   restart(chain: string): Promise<ChainHealth>;
   /** Reads the configuration file again. Throws `Fault` `config-*` or `plugin-*`, and then nothing has changed. */
   reload(): Promise<ReloadedConfig>;
+  /** A report on the ledger. Throws `Fault` `report-*` for parameters that cannot be used, and `ledger-*`. */
+  report(name: ReportName, parameters: URLSearchParams): Promise<unknown>;
 }
 
 /** One request. */
@@ -29,7 +32,7 @@ export interface ControlRoute {
   /** `:chain` stands for a chain's name. */
   readonly path: string;
   readonly doc: string;
-  readonly run: (port: ControlPort, chain: string) => unknown;
+  readonly run: (port: ControlPort, chain: string, parameters: URLSearchParams) => unknown;
 }
 
 /** All requests. */
@@ -76,6 +79,15 @@ export const CONTROL_API: readonly ControlRoute[] = [
     doc: "Reads the configuration file again, as SIGHUP does: chains are added, removed and started anew as their tables say; keys that take a restart are named in the answer. A file with a mistake changes nothing.",
     run: (port) => port.reload(),
   },
+  ...REPORTS.map(({ name, doc, takes }): ControlRoute => {
+    const parameters = takes.map((each) => `\`${each}\``).join(", ");
+    return {
+      method: "GET",
+      path: `/v1/${name}`,
+      doc: `${doc} Parameters: ${parameters}.`,
+      run: (port, _, query) => port.report(name, query),
+    };
+  }),
 ];
 
 /** The request of a method and path. Throws `Fault("control-request")` when there is none. */
@@ -111,8 +123,10 @@ curl --unix-socket data/control.sock -X POST http://localhost/v1/chains/namecoin
 |---|---|
 ${rows.join("\n")}
 
+${REPORTS_PAGE}
+
 Every answer is JSON. An error is \`{ "error": { "code", "message", "help" } }\` with a code of [faults.md](faults.md): status 400 for a
-configuration or a plugin that cannot be used, 401 for a missing or wrong token, 404 for an unknown request or chain, 413 for a body of more
+configuration, a plugin or a parameter that cannot be used, 401 for a missing or wrong token, 404 for an unknown request, chain or block, 503 while the ledger cannot be read, 413 for a body of more
 than 4096 bytes (no request needs one), 500 for a fault of ours. At most 16 connections are open at once; a request that is not there within 5
 seconds loses its connection.
 `;

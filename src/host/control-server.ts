@@ -129,10 +129,10 @@ export class ControlServer implements Part {
         };
         return answer(response, 401, { error });
       }
-      const [path = ""] = (request.url ?? "").split("?");
+      const [path = "", query = ""] = (request.url ?? "").split("?", 2);
       const { route, chain } = routeOf(request.method, path);
       if (!(await isSmall(request))) return answer(response, 413, { error: { message: "no request needs a body" } });
-      answer(response, 200, await route.run(this.#deps.port, chain));
+      answer(response, 200, await route.run(this.#deps.port, chain, new URLSearchParams(query)));
     } catch (error) {
       // Whoever hung up in the middle of a request waits for no answer.
       if (request.errored !== null) return;
@@ -219,9 +219,18 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.end(`${body}\n`);
 }
 
+/** Faults of a name that nothing has. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  "control-request",
+  "chain-unknown",
+  "report-chain-unknown",
+  "report-block-unknown",
+]);
+
 function statusOf({ code }: Fault): number {
-  if (code === "control-request" || code === "chain-unknown") return 404;
-  return code.startsWith("config-") || code.startsWith("plugin") ? 400 : 500;
+  if (UNKNOWN.has(code)) return 404;
+  if (code === "report-no-ledger" || code.startsWith("ledger-")) return 503;
+  return /^(config-|plugin|report-)/.test(code) ? 400 : 500;
 }
 
 /** The fault at the root of an error: its advice is the one that helps. */

@@ -28,7 +28,7 @@ export async function reportTimes(
 ): Promise<{ readonly fillMs: number; readonly bytes: number; readonly times: readonly ReportTime[] }> {
   const folder = mkdtempSync(join(tmpdir(), "ledger-year-"));
   const path = join(folder, "ledger.sqlite");
-  const store = sqliteStore(async () => openSqlite({ path, readOnly: false, busyMs: 1000 }));
+  const store = sqliteStore(async () => openSqlite({ path, access: "own", create: true, busyMs: 1000 }));
   try {
     await migrate(store, { lookOnly: false });
     const startMs = performance.now();

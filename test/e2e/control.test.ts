@@ -35,6 +35,7 @@ async function tcpControl(folder: ChainFolder, token = `${TOKEN}\n`) {
         disable: refuse,
         restart: refuse,
         reload: refuse,
+        report: refuse,
       },
     },
     { kind: "tcp", address: { host: "127.0.0.1", port: 0 }, tokenFile },
@@ -51,7 +52,7 @@ describe("the socket's place", () => {
     };
     const port = { status: never, chains: () => [], plugins: never, enable: never, disable: never, restart: never };
     const control = new ControlServer(
-      { log, files: diskFiles, port: { ...port, reload: never } },
+      { log, files: diskFiles, port: { ...port, reload: never, report: never } },
       { kind: "socket", path },
     );
     await control.start(new AbortController().signal);

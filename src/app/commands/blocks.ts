@@ -1,7 +1,9 @@
 /** `blocks`: what was found, newest first; `blocks <key or hash>`: everything that happened to one. */
+
+import type { Coin } from "../../ledger/payouts/coins.ts";
 import type { BlockHistory } from "../../ledger/reports/block-history.ts";
 import type { BlockReport } from "../../ledger/reports/blocks.ts";
-import { type Coin, coinNumber, coinText } from "../reports/coin-text.ts";
+import { coinNumber, coinText } from "../reports/coin-text.ts";
 import type { CsvValue } from "../reports/csv.ts";
 import type { BlocksAnswer } from "../reports/ledger-reports.ts";
 import { plainText } from "../reports/plain-text.ts";

@@ -1,7 +1,9 @@
 /** `effort`: the work since each chain's last block, and its luck. */
+
+import type { Coin } from "../../ledger/payouts/coins.ts";
 import type { ChainEffort } from "../../ledger/reports/effort.ts";
 import type { Chance } from "../../ledger/reports/luck.ts";
-import { type Coin, coinNumber, coinText } from "../reports/coin-text.ts";
+import { coinNumber, coinText } from "../reports/coin-text.ts";
 import type { CsvValue } from "../reports/csv.ts";
 import type { EffortAnswer } from "../reports/ledger-reports.ts";
 import { plainText } from "../reports/plain-text.ts";

@@ -1,10 +1,10 @@
 /** What the commands that print reports have in common: the ledger they read, and the three forms that they print. */
-import { Fault } from "../../kernel/fault.ts";
+
+import type { Coin } from "../../ledger/payouts/coins.ts";
 import { loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openLedgerForReading } from "../ledger-of.ts";
+import { LedgerReader } from "../ledger-reading.ts";
 import { pluginLoader } from "../parts.ts";
-import type { Coin } from "../reports/coin-text.ts";
 import { coinsOf } from "../reports/coins.ts";
 import { type CsvValue, csvLine } from "../reports/csv.ts";
 import { LedgerReports, type ReportRequest, type WithCoins } from "../reports/ledger-reports.ts";
@@ -40,26 +40,15 @@ export async function printReport<A extends WithCoins>(
 ): Promise<number> {
   const loaded = loadConfig(options.config);
   const settings = mergeSettingsOf(loaded);
-  const store = await openLedgerForReading(loaded);
-  try {
-    const reports = new LedgerReports(
-      {
-        clock: systemClock,
-        access: { run: (work) => work(store.db) },
-        coins: () => coinsOf(settings, pluginLoader()),
-        chains: () => settings.chains.map(({ name }) => name),
-        difficulties: () => new Map(),
-      },
-      { kind: store.kind },
-    );
-    print(await ask(reports), options, terminal, form);
-    return EXIT.ok.code;
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw new Fault("report-unreadable", {}, { cause: error });
-  } finally {
-    await store.close();
-  }
+  const reports = new LedgerReports({
+    clock: systemClock,
+    reader: new LedgerReader(loaded),
+    coins: () => coinsOf(settings, pluginLoader()),
+    chains: () => settings.chains.map(({ name }) => name),
+    difficulties: () => new Map(),
+  });
+  print(await ask(reports), options, terminal, form);
+  return EXIT.ok.code;
 }
 
 function print<A extends WithCoins>(

@@ -1,8 +1,10 @@
 /** `rewards`: what each chain paid, what became of it, and who is owed what. */
+
+import type { Coin } from "../../ledger/payouts/coins.ts";
 import { BLOCK_STATES } from "../../ledger/reports/block-value.ts";
 import type { ChainRewards } from "../../ledger/reports/chain-rewards.ts";
 import type { WorkerRewards } from "../../ledger/reports/worker-rewards.ts";
-import { type Coin, coinNumber, coinText } from "../reports/coin-text.ts";
+import { coinNumber, coinText } from "../reports/coin-text.ts";
 import type { CsvValue } from "../reports/csv.ts";
 import type { RewardsAnswer } from "../reports/ledger-reports.ts";
 import { plainText } from "../reports/plain-text.ts";

@@ -2,8 +2,10 @@
 import { discover, pluginOf } from "../../host/discovery.ts";
 import type { PluginLoader } from "../../host/loader.ts";
 import { diskPlugins } from "../../host/plugin-files.ts";
+import type { Coin } from "../../ledger/payouts/coins.ts";
+import { coinOfTable } from "../coin-of.ts";
 import type { MergeSettings } from "../settings.ts";
-import { BITCOIN_COIN, type Coin, type Coins } from "./coin-text.ts";
+import { BITCOIN_COIN, type Coins } from "./coin-text.ts";
 
 /**
  * Coins of Bitcoin and of every chain of the configuration, those that rest included. Modules of plugins are loaded, no chain is opened. A chain whose plugin is
@@ -17,7 +19,7 @@ export async function coinsOf(settings: MergeSettings, loader: PluginLoader): Pr
   for (const chain of settings.chains) {
     try {
       const plugin = await loader.load(pluginOf(found, chain.plugin, chain.name));
-      coins.set(chain.name, plugin.coin);
+      coins.set(chain.name, coinOfTable(plugin, chain.table));
     } catch {
       // What is wrong with it is said by doctor and plugin list.
     }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
+import type { Coin } from "../../ledger/payouts/coins.ts";
 import { type BlockHistory, blockHistories } from "../../ledger/reports/block-history.ts";
 import { type BlocksPage, listBlocks } from "../../ledger/reports/blocks.ts";
 import { type ChainRewards, chainRewards } from "../../ledger/reports/chain-rewards.ts";
@@ -11,10 +12,8 @@ import { type ChainEffort, effortReport } from "../../ledger/reports/effort.ts";
 import { isChainOfLedger } from "../../ledger/reports/known-chain.ts";
 import { type WorkerRewardsPage, workerRewards } from "../../ledger/reports/worker-rewards.ts";
 import { type WorkersPage, workersReport } from "../../ledger/reports/workers.ts";
-import type { LedgerAccess } from "../../ledger/store/access.ts";
-import type { StoreKind } from "../../ledger/store/migrations.ts";
-import type { LedgerDb } from "../../ledger/store/schema.ts";
-import type { Coin, Coins } from "./coin-text.ts";
+import type { LedgerStore } from "../../ledger/store/open.ts";
+import type { Coins } from "./coin-text.ts";
 import { sinceMsOf } from "./time-text.ts";
 
 /** What a report is asked for, as it was typed; all may be left out. */
@@ -54,7 +53,8 @@ export type EffortAnswer = WithCoins & { readonly chains: readonly ChainEffort[]
 /** What the reports work with. */
 export interface LedgerReportsDeps {
   readonly clock: Pick<Clock, "nowMs">;
-  readonly access: Pick<LedgerAccess, "run">;
+  /** Opens the ledger for one report. */
+  readonly reader: { run<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> };
   readonly coins: () => Promise<Coins>;
   /** Names of the configured chains, without Bitcoin. */
   readonly chains: () => readonly string[];
@@ -62,33 +62,29 @@ export interface LedgerReportsDeps {
   readonly difficulties: () => ReadonlyMap<string, bigint>;
 }
 
-/** Options of `LedgerReports`. */
-export interface LedgerReportsOptions {
-  readonly kind: StoreKind;
-}
-
-/** All reports. Every method throws `Fault` `report-*` for a request that cannot be answered, and what `access` throws. */
+/** All reports. Every method throws `Fault` `report-*` for a request that cannot be answered, and what `reader` throws. */
 export class LedgerReports {
   readonly #deps: LedgerReportsDeps;
-  readonly #options: LedgerReportsOptions;
 
-  constructor(deps: LedgerReportsDeps, options: LedgerReportsOptions) {
+  constructor(deps: LedgerReportsDeps) {
     this.#deps = deps;
-    this.#options = options;
   }
 
   /** What was found, what became of it and who is owed what; with `worker` or `workers` by worker. */
   rewards(request: ReportRequest): Promise<RewardsAnswer> {
-    return this.#ask<{ readonly chains: readonly ChainRewards[] } | WorkerRewardsPage>(request, async (db, asked) => {
-      if (request.worker !== undefined || request.workers === true) return await workerRewards(db, asked);
-      return { chains: await chainRewards(db, asked) };
-    });
+    return this.#ask<{ readonly chains: readonly ChainRewards[] } | WorkerRewardsPage>(
+      request,
+      async ({ db }, asked) => {
+        if (request.worker !== undefined || request.workers === true) return await workerRewards(db, asked);
+        return { chains: await chainRewards(db, asked) };
+      },
+    );
   }
 
   /** Found blocks, newest first, or the history of one. */
   blocks(request: ReportRequest): Promise<BlocksAnswer> {
     const { state, block } = request;
-    return this.#ask<BlocksPage | { readonly histories: readonly BlockHistory[] }>(request, async (db, asked) => {
+    return this.#ask<BlocksPage | { readonly histories: readonly BlockHistory[] }>(request, async ({ db }, asked) => {
       if (block !== undefined) return { histories: await blockHistories(db, block) };
       return await listBlocks(db, { ...asked, state });
     });
@@ -97,26 +93,28 @@ export class LedgerReports {
   /** Who mines, how fast, and what each is owed. */
   workers(request: ReportRequest): Promise<WorkersAnswer> {
     const { accounts } = request;
-    return this.#ask(request, (db, asked) => workersReport(db, { ...asked, accounts }, this.#options.kind));
+    return this.#ask(request, ({ db, kind }, asked) => workersReport(db, { ...asked, accounts }, kind));
   }
 
   /** Work since the last blocks, and luck. */
   effort(request: ReportRequest): Promise<EffortAnswer> {
     const difficulties = this.#deps.difficulties();
-    return this.#ask(request, async (db, asked) => ({ chains: await effortReport(db, { ...asked, difficulties }) }));
+    return this.#ask(request, async ({ db }, asked) => ({
+      chains: await effortReport(db, { ...asked, difficulties }),
+    }));
   }
 
-  async #ask<T>(request: ReportRequest, ask: (db: LedgerDb, asked: Asked) => Promise<T>): Promise<T & WithCoins> {
+  async #ask<T>(request: ReportRequest, ask: (store: LedgerStore, asked: Asked) => Promise<T>): Promise<T & WithCoins> {
     const { chain, worker, since, limit, after } = request;
-    const { clock, access, coins, chains } = this.#deps;
+    const { clock, reader, coins, chains } = this.#deps;
     const nowMs = clock.nowMs();
     const sinceMs = since === undefined ? undefined : sinceMsOf(since, nowMs);
-    const report = await access.run(async (db) => {
+    const report = await reader.run(async (store) => {
       const isKnown = chain === undefined || chain === "bitcoin" || chains().includes(chain);
-      if (!isKnown && !(await isChainOfLedger(db, chain))) {
+      if (!isKnown && !(await isChainOfLedger(store.db, chain))) {
         throw new Fault("report-chain-unknown", { chain: chain.slice(0, 40) });
       }
-      return await ask(db, { chain, worker, sinceMs, limit, after, nowMs });
+      return await ask(store, { chain, worker, sinceMs, limit, after, nowMs });
     });
     return { coins: Object.fromEntries(await coins()), ...report };
   }

@@ -23,9 +23,4 @@ export const REPORT_FAULTS = faults({
     what: "there is no ledger yet",
     help: "The server makes it at its first start. If it has run already, see that -c names its configuration: the ledger is where ledger.database or stratum_v2.data_dir says.",
   },
-  "report-unreadable": {
-    act: "halt",
-    what: "the ledger cannot be read",
-    help: "See that this user may read the file and its folder, and that it is a ledger; the cause is what the database said. `bllvm-stratum-v2 ledger check` looks for damage. Never delete the ledger for this: it says who is owed what.",
-  },
 });
