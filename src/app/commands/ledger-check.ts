@@ -1,5 +1,6 @@
 /** `ledger check`: whether the database is whole and its books balance. Looks only; a server may run meanwhile. */
 import { describe, Fault } from "../../kernel/fault.ts";
+import { checkBooks } from "../../ledger/books/balance-check.ts";
 import { databaseFlaws } from "../../ledger/reports/integrity.ts";
 import type { LedgerStore } from "../../ledger/store/open.ts";
 import { loadConfig } from "../config/load.ts";
@@ -34,7 +35,11 @@ export async function checkLedger(
 
 async function look({ db, kind }: LedgerStore): Promise<Finding[]> {
   const seen = kind === "sqlite" ? "every page and index is whole" : "PostgreSQL looks after it";
-  return [{ check: "database", seen, flaws: await databaseFlaws(db, kind) }];
+  const database: Finding = { check: "database", seen, flaws: await databaseFlaws(db, kind) };
+  const { problems, owing, transactions, blocks } = await checkBooks((work) => work(db));
+  const debts = owing.length === 0 ? "" : `; ${owing.length} accounts owe what was paid out and taken back since`;
+  const books = `${transactions} transactions sum up to 0 and agree with ${blocks} blocks${debts}`;
+  return [database, { check: "books", seen: books, flaws: problems }];
 }
 
 function tell({ check, seen, flaws }: Finding, terminal: Terminal): void {

@@ -163,7 +163,8 @@ function ofBooks(totals: readonly BookTotal[]) {
   const names = [...new Set(totals.filter(({ account }) => account === "beneficiary").map(({ name }) => name))].sort();
   return {
     split: 0n - sinceOf(earned, "reward"),
-    workersEarned: 0n - earned.reduce((sum, { since }) => sum + since, 0n),
+    // What a coinbase paid was earned before: in summaries both are in one transaction.
+    workersEarned: 0n - earned.reduce((sum, { account, since }) => (account === "coinbase" ? sum : sum + since), 0n),
     operatorEarned: sinceOf(earned, "operator"),
     beneficiaries: names.map((name) => ({
       name,
