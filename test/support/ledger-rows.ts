@@ -60,6 +60,8 @@ export async function addBlock(db: LedgerDb, spec: BlockSpec = {}): Promise<numb
 export interface TransactionSpec {
   readonly chain?: string;
   readonly kind: TransactionKind;
+  /** `<kind>:<n>` when left out. */
+  readonly key?: string;
   readonly atMs?: number;
   readonly blockId?: number;
   readonly amounts: Readonly<Record<string, bigint>>;
@@ -74,7 +76,14 @@ export async function addTransaction(db: LedgerDb, spec: TransactionSpec): Promi
     .executeTakeFirstOrThrow();
   const { id } = await db
     .insertInto("transactions")
-    .values({ key: `${kind}:${count.n}`, chain, kind, block_id: blockId ?? null, payout_id: null, at_ms: atMs })
+    .values({
+      key: spec.key ?? `${kind}:${count.n}`,
+      chain,
+      kind,
+      block_id: blockId ?? null,
+      payout_id: null,
+      at_ms: atMs,
+    })
     .returning("id")
     .executeTakeFirstOrThrow();
   for (const [account, amount] of Object.entries(amounts)) {

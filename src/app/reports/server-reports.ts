@@ -7,13 +7,13 @@ import type { ChainWorkStatus } from "../../merge/chain-status.ts";
 import type { Job } from "../../mining/job.ts";
 import { LedgerReader } from "../ledger-reading.ts";
 import { pluginLoader } from "../parts.ts";
-import type { Settings } from "../settings.ts";
+import type { MergeSettings, Settings } from "../settings.ts";
 import { coinsOf } from "./coins.ts";
 import { LedgerReports, type ReportRequest } from "./ledger-reports.ts";
 
 /** What a server's reports are made of. */
 export interface ServerReportsDeps {
-  readonly settings: Settings;
+  readonly settings: MergeSettings & Pick<Settings, "config">;
   readonly clock: Pick<Clock, "nowMs">;
   readonly work: () => readonly ChainWorkStatus[];
   readonly job: () => Pick<Job, "bitcoinTarget"> | undefined;

@@ -81,16 +81,17 @@ describe.each(LEDGERS)("rewards on $name", ({ open }) => {
     // What a coinbase paid to b: earned and paid at once.
     await addTransaction(db, { kind: "distribution", blockId, atMs: 5000, amounts: { reward: -90n, "worker b": 90n } });
     await addTransaction(db, { kind: "payout", blockId, atMs: 5000, amounts: { "worker b": -90n, coinbase: 90n } });
-    await addTransaction(db, { kind: "summary", atMs: 500, amounts: { reward: -11n, "worker a": 11n } });
+    // A month put together: b earned 5 by a coinbase, which paid it.
+    await addTransaction(db, { kind: "summary", atMs: 500, amounts: { reward: -16n, "worker a": 11n, coinbase: 5n } });
     const [all] = await chainRewards(db, {});
     expect(all).toMatchObject({
-      split: 1000n + 90n + 11n,
-      workersEarned: 900n + 90n + 11n,
+      split: 1000n + 90n + 16n,
+      workersEarned: 900n + 90n + 16n,
       operatorEarned: 40n,
       beneficiaries: [{ name: "grants", earned: 60n, owed: 10n }],
       paid: 543n,
       networkFees: 7n,
-      paidByCoinbase: 90n,
+      paidByCoinbase: 95n,
       workersOwed: 111n + 300n,
       operatorOwed: 40n,
     });
