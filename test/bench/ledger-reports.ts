@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { blockHistories } from "../../src/ledger/reports/block-history.ts";
 import { listBlocks } from "../../src/ledger/reports/blocks.ts";
 import { chainRewards } from "../../src/ledger/reports/chain-rewards.ts";
 import { effortReport } from "../../src/ledger/reports/effort.ts";
 import { workerRewards } from "../../src/ledger/reports/worker-rewards.ts";
 import { workersReport } from "../../src/ledger/reports/workers.ts";
-import { type LedgerStore, migrate, sqliteStore } from "../../src/ledger/store/open.ts";
+import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
 import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
 import { fillYear } from "../support/ledger-year.ts";
 
@@ -22,24 +23,44 @@ export interface ReportTime {
   readonly worstMs: number;
 }
 
-/** Fills a year and asks every report three times. `workers`: 10,000 for the figures of docs/benchmarks.md. */
+/**
+ * Fills a year and asks every report three times: in an SQLite file, or in the empty PostgreSQL database at `postgresUrl`. `workers`: 10,000 for the
+ * figures of docs/benchmarks.md.
+ */
 export async function reportTimes(
   workers: number,
+  postgresUrl: string | undefined,
 ): Promise<{ readonly fillMs: number; readonly bytes: number; readonly times: readonly ReportTime[] }> {
   const folder = mkdtempSync(join(tmpdir(), "ledger-year-"));
   const path = join(folder, "ledger.sqlite");
-  const store = sqliteStore(async () => openSqlite({ path, access: "own", create: true, busyMs: 1000 }));
+  const store =
+    postgresUrl === undefined
+      ? sqliteStore(async () => openSqlite({ path, access: "own", create: true, busyMs: 1000 }))
+      : postgresStore({
+          url: postgresUrl,
+          connections: 2,
+          connectMs: 5000,
+          statementMs: 600_000,
+          readOnly: false,
+          onError() {},
+        });
   try {
     await migrate(store, { lookOnly: false });
     const startMs = performance.now();
     const year = { nowMs: NOW, workers, days: 365, chains: ["namecoin", "rsk"], blocks: 50_000, distributions: 100 };
     await fillYear(store, year);
     const fillMs = performance.now() - startMs;
-    return { fillMs, bytes: statSync(path).size, times: await askAll(store) };
+    return { fillMs, bytes: await bytesOf(store, path), times: await askAll(store) };
   } finally {
     await store.close();
     rmSync(folder, { recursive: true });
   }
+}
+
+async function bytesOf({ db, kind }: LedgerStore, path: string): Promise<number> {
+  if (kind === "sqlite") return statSync(path).size;
+  const { rows } = await sql<{ size: number }>`select pg_database_size(current_database()) as size`.execute(db);
+  return rows[0]?.size ?? 0;
 }
 
 async function askAll({ db, kind }: LedgerStore): Promise<ReportTime[]> {

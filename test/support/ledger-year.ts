@@ -142,7 +142,7 @@ async function addChain(db: LedgerDb, chain: string, year: LedgerYear): Promise<
   const part = YEAR_BLOCK.reward / BigInt(year.workers);
   await sql`
     insert into postings (transaction_id, account_id, amount_hi, amount_lo)
-    select t.id, a.id, 0, case a.kind when 'worker' then ${part} when 'reward' then ${0n - YEAR_BLOCK.reward}
+    select t.id, a.id, 0, case a.kind when 'worker' then cast(${part} as bigint) when 'reward' then ${0n - YEAR_BLOCK.reward}
       else ${YEAR_BLOCK.reward - part * BigInt(year.workers)} end
     from transactions t join accounts a on a.chain = t.chain where t.chain = ${chain}`.execute(db);
 }
