@@ -14,9 +14,10 @@ import { DISTRIBUTION_DEFAULTS, Distribution } from "../../src/ledger/books/dist
 import { REVENUE_SPLIT, REWARD_RULES_DEFAULTS } from "../../src/ledger/books/reward-rules.ts";
 import { summariseBooks } from "../../src/ledger/books/summary.ts";
 import type { LedgerAccess } from "../../src/ledger/store/access.ts";
+import { type LedgerAddress, openLedger } from "../../src/ledger/store/address.ts";
 import { toColumns } from "../../src/ledger/store/amount.ts";
-import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
-import { openSqliteThread } from "../../src/ledger/store/sqlite-thread.ts";
+import { type LedgerStore, migrate } from "../../src/ledger/store/open.ts";
+import { storeAccess } from "../../src/ledger/store/transaction.ts";
 
 /** One figure, ms. */
 export interface SplitFigure {
@@ -32,22 +33,26 @@ const WORKERS = 10_000;
 const SLICES = 100;
 const SLICE_MS = 60_000;
 const CHAIN = "rsk";
+/** Tells the slices from those of other benches in the same database. */
+const SERVER = 77;
 /** Hashes in a slice: each worker's differ. */
 const DIFFICULTY_1 = 4_294_967_296n;
 
-/** Measures on SQLite in its thread, and on the empty PostgreSQL database at `LEDGER_POSTGRES_URL` when that is set. */
+/** Compiled beside this file: `npm run bench` builds sources and benches into one folder. */
+const CHILD = new URL("../../src/ledger/store/sqlite-child.js", import.meta.url);
+
+/** Measures on SQLite in its process, and on the PostgreSQL database at `postgresUrl` when there is one. */
 export async function measureSplit(postgresUrl: string | undefined): Promise<SplitFigure[]> {
   const folder = await mkdtemp(join(tmpdir(), "ledger-split-"));
+  const addresses: LedgerAddress[] = [{ kind: "sqlite", path: join(folder, "ledger.sqlite") }];
+  if (postgresUrl !== undefined) addresses.push({ kind: "postgres", url: postgresUrl });
   try {
-    const script = new URL("../../src/ledger/store/sqlite-worker.js", import.meta.url);
-    const options = { path: join(folder, "ledger.sqlite"), readOnly: false, busyMs: 5000 };
-    const figures = await measureStore(
-      "SQLite",
-      sqliteStore(() => openSqliteThread(options, script)),
-    );
-    if (postgresUrl === undefined) return figures;
-    const postgres = { url: postgresUrl, connections: 4, connectMs: 5000, statementMs: 60_000, onError() {} };
-    return [...figures, ...(await measureStore("PostgreSQL", postgresStore(postgres)))];
+    const figures: SplitFigure[] = [];
+    for (const address of addresses) {
+      const store = openLedger(address, { access: "own", create: true, script: CHILD, onLost() {} });
+      figures.push(...(await measureStore(address.kind === "sqlite" ? "SQLite" : "PostgreSQL", store)));
+    }
+    return figures;
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -66,9 +71,10 @@ async function measureStore(name: string, store: LedgerStore): Promise<SplitFigu
         holdMs = Math.max(holdMs, performance.now() - start);
       }
     };
+    const direct = storeAccess(store);
     const ledger: LedgerAccess = {
-      run: (work) => timed(() => work(store.db)),
-      transaction: (work) => timed(() => store.db.transaction().execute(work)),
+      run: (work) => timed(() => direct.run(work)),
+      transaction: (work) => timed(() => direct.transaction(work)),
     };
     const rules = { ...REWARD_RULES_DEFAULTS, feeMillionths: 10_000, beneficiaries: REVENUE_SPLIT };
     const distribution = new Distribution(
@@ -114,7 +120,7 @@ async function measureStore(name: string, store: LedgerStore): Promise<SplitFigu
 
 async function fill({ db }: LedgerStore): Promise<void> {
   for (let at = 0; at < WORKERS; at += 1000) {
-    const identities = Array.from({ length: 1000 }, (_, n) => `farm${(at + n) % 40}.rig${at + n}`);
+    const identities = Array.from({ length: 1000 }, (_, n) => `split.rig${at + n}`);
     await db
       .insertInto("workers")
       .values(identities.map((identity) => ({ identity, first_share_ms: 0, last_share_ms: 0 })))
@@ -126,13 +132,13 @@ async function fill({ db }: LedgerStore): Promise<void> {
     .returning("id")
     .executeTakeFirstOrThrow();
   const slices = Array.from({ length: SLICES }, (_, n) => {
-    return { server: 0, start_ms: n * SLICE_MS, end_ms: (n + 1) * SLICE_MS, open: 0 };
+    return { server: SERVER, start_ms: n * SLICE_MS, end_ms: (n + 1) * SLICE_MS, open: 0 };
   });
   await db.insertInto("slices").values(slices).execute();
   await sql`
     insert into credits (slice_id, worker_id, chain_set_id, work_hi, work_lo, shares)
     select slices.id, workers.id, ${sql.lit(set.id)}, 0, ${sql.raw(String(DIFFICULTY_1))} * (1 + (slices.id * workers.id) % 1009), 7
-    from slices, workers order by slices.id, workers.id
+    from slices, workers where server = ${sql.lit(SERVER)} and identity like 'split.%' order by slices.id, workers.id
   `.execute(db);
 }
 
@@ -149,7 +155,7 @@ async function addBlock({ db }: LedgerStore, height: number): Promise<void> {
       header_hash: "",
       height,
       worker_id: null,
-      finder: "farm1.rig1",
+      finder: "split.rig1",
       found_ms: SLICES * SLICE_MS,
       state: "mature",
       state_ms: 0,

@@ -4,7 +4,7 @@
  * what a step was prepared from is looked at again in the transaction that writes it, and each transaction's key is unique.
  */
 import type { Clock, Timer } from "../../kernel/clock.ts";
-import { describe, Fault } from "../../kernel/fault.ts";
+import { describe, Fault, type FaultCode } from "../../kernel/fault.ts";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Meter } from "../../kernel/meter.ts";
@@ -141,7 +141,7 @@ export class Distribution implements Part {
         const step = nextStep(books, rules(block.chain));
         if (step !== undefined && (await this.#step(step, books))) written += 1;
       } catch (error) {
-        if (error instanceof Fault && error.code.startsWith("ledger-")) throw error;
+        if (error instanceof Fault && isAway(error.code)) throw error;
         const facts = { chain: block.chain, block: block.blockHash, error };
         log.error(`the reward of a block could not be divided: ${describe(error)}`, facts);
       }
@@ -175,6 +175,11 @@ export class Distribution implements Part {
     const parts = await partsOf((work) => ledger.run(work), books, rules, this.#options.window);
     return await ledger.transaction((db) => entriesOf(db, books, parts));
   }
+}
+
+/** Whether the ledger would refuse the next block as well. A statement that it refused, or a conflict, is this block's. */
+function isAway(code: FaultCode): boolean {
+  return code.startsWith("ledger-") && code !== "ledger-failed" && code !== "ledger-conflict";
 }
 
 const IN_WORDS: Readonly<Record<Step, string>> = {

@@ -38,29 +38,67 @@ export interface WindowOptions {
 /** What holds unless said otherwise: with 10,000 workers some 160,000 rows a statement. */
 export const WINDOW_DEFAULTS: WindowOptions = { slicesAtOnce: 16 };
 
-/** Names in one query. */
-const NAMES_AT_ONCE = 500;
+/** Ids in one query. */
+const IDS_AT_ONCE = 500;
 
 interface Slice {
   readonly id: number;
   readonly start_ms: number;
   readonly end_ms: number;
+  readonly open: number;
 }
 
 type Run = LedgerAccess["run"];
 
-/** The work of `window`. Rejects with what `run` rejects with. */
+/** Times that a window is read when slices are joined meanwhile. */
+const TRIES = 5;
+
+/**
+ * The work of `window`. When slices were joined while it was read (old ones are, by and by), it is read again. Rejects with what `run` rejects with, and
+ * with an `Error` when slices are joined all the time.
+ */
 export async function readWindow(run: Run, window: Window, options = WINDOW_DEFAULTS): Promise<CountedWork> {
-  const reader = new WindowReader(run, window);
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const reader = new WindowReader(run, window);
+    const slices = await readSlices(run, reader, window, options);
+    if (await areAsBefore(run, slices)) return await reader.result();
+  }
+  throw new Error("the slices of a window are joined faster than they are read");
+}
+
+/** Gives the slices that it read. */
+async function readSlices(
+  run: Run,
+  reader: WindowReader,
+  window: Window,
+  { slicesAtOnce }: WindowOptions,
+): Promise<readonly Slice[]> {
+  const read: Slice[] = [];
   for (let before: Slice | undefined; !reader.full; ) {
-    const page = await run((db) => slicesBefore(db, window, before, options.slicesAtOnce));
+    const page = await run((db) => slicesBefore(db, window, before, slicesAtOnce));
+    read.push(...page);
     for (const stretch of stretches(page, window)) {
       if (!reader.full) await reader.add(stretch);
     }
     before = page.at(-1);
     if (before === undefined) break;
   }
-  return await reader.result();
+  return read;
+}
+
+/** Whether slices are still there with the same bounds; an open one may have grown. */
+async function areAsBefore(run: Run, slices: readonly Slice[]): Promise<boolean> {
+  for (const some of chunks(slices, IDS_AT_ONCE)) {
+    const rows = await run((db) =>
+      db.selectFrom("slices").select(["id", "start_ms", "end_ms", "open"]).where("id", "in", idsOf(some)).execute(),
+    );
+    const now = new Map(rows.map((row) => [row.id, row]));
+    for (const { id, start_ms, end_ms, open } of some) {
+      const slice = now.get(id);
+      if (slice?.start_ms !== start_ms || (open === 0 && slice.end_ms !== end_ms)) return false;
+    }
+  }
+  return true;
 }
 
 class WindowReader {
@@ -143,7 +181,7 @@ class WindowReader {
   async #names(): Promise<Map<number, string>> {
     const names = new Map<number, string>();
     const ids = [...new Set([...this.#work.keys(), ...(this.#oldest?.work.keys() ?? [])])];
-    for (const some of chunks(ids, NAMES_AT_ONCE)) {
+    for (const some of chunks(ids, IDS_AT_ONCE)) {
       const rows = await this.#run((db) =>
         db.selectFrom("workers").select(["id", "identity"]).where("id", "in", some).execute(),
       );
@@ -162,7 +200,7 @@ async function slicesBefore(
 ): Promise<Slice[]> {
   let query = db
     .selectFrom("slices")
-    .select(["id", "start_ms", "end_ms"])
+    .select(["id", "start_ms", "end_ms", "open"])
     .where("end_ms", ">", Number.isFinite(fromMs) ? Math.floor(fromMs) : 0)
     .where("start_ms", "<", toMs);
   if (before !== undefined) {

@@ -68,6 +68,7 @@ class ProcessSession implements SqliteSession {
   readonly #child: ChildProcess;
   readonly #onGone: (error: Error) => void;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #ended: Promise<void>;
   #lastId = 0;
   #lastWords = "";
   #gone: Error | undefined;
@@ -85,10 +86,13 @@ class ProcessSession implements SqliteSession {
     });
     this.#child.on("message", (message: FromSqliteProcess) => this.#answered(message));
     this.#child.on("error", (error) => this.#fail(error));
-    // `close`, not `exit`: its last words were read by then.
-    this.#child.on("close", (code, signal) =>
-      this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords)),
-    );
+    this.#ended = new Promise((resolve) => {
+      // `close`, not `exit`: its last words were read by then.
+      this.#child.on("close", (code, signal) => {
+        this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords));
+        resolve();
+      });
+    });
   }
 
   execute(sql: string, values: readonly SqliteValue[]): Promise<SqliteAnswer> {
@@ -101,6 +105,8 @@ class ProcessSession implements SqliteSession {
       if (this.#gone === undefined) await this.ask({ close: true });
     } finally {
       this.end();
+      // Its locks and its files are free then.
+      await this.#ended;
     }
   }
 

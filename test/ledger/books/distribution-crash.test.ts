@@ -2,20 +2,19 @@
 import fc from "fast-check";
 import type { KyselyPlugin } from "kysely";
 import { describe, expect, test } from "vitest";
+import { Fault } from "../../../src/kernel/fault.ts";
 import { REWARD_RULES_DEFAULTS } from "../../../src/ledger/books/reward-rules.ts";
 import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
 import type { BlockState } from "../../../src/ledger/store/schema.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { BooksWorld } from "./books-world.ts";
 
-class Killed extends Error {}
-
 /** Access that is gone after `statements` of them; a commit counts as one, after which its answer is lost. */
 function dyingAccess({ store }: BooksWorld, statements: number): LedgerAccess & { readonly isDead: () => boolean } {
   let left = statements;
   const spend = (): void => {
     left -= 1;
-    if (left < 0) throw new Killed();
+    if (left < 0) throw new Fault("ledger-process-ended");
   };
   const plugin: KyselyPlugin = {
     transformQuery({ node }) {
@@ -77,7 +76,7 @@ describe.each(LEDGERS)("distribution on $name", ({ name, open }) => {
       await w
         .distribution({ ledger })
         .pass()
-        .catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
+        .catch((error: unknown) => expect(error).toMatchObject({ code: "ledger-process-ended" }));
       const sums = Object.values(await w.balances()).reduce((sum, amount) => sum + amount, 0n);
       expect(sums).toBe(0n);
       if (!ledger.isDead()) break;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readWindow, type Window } from "../../../src/ledger/books/window.ts";
+import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { BooksWorld } from "./books-world.ts";
 
@@ -56,6 +57,41 @@ describe.each(LEDGERS)("the work that counts, on $name", ({ open }) => {
       full: full({}),
       oldest: { work: full({ ben: 33n }), counts: 3n },
     });
+  });
+
+  test("is read again when slices are joined meanwhile, and given up when that does not end", async () => {
+    const w = await world();
+    for (let n = 0; n < 6; n++) await w.slice([n * 1000, n * 1000 + 1000], { anna: 6n, ben: 4n });
+    const { db } = w.store;
+    const slices = await db.selectFrom("slices").selectAll().orderBy("end_ms").execute();
+    /** Joins the two slices before the newest, as compaction does. */
+    const join = async (): Promise<void> => {
+      const [older, newer] = slices.slice(3, 5);
+      if (older === undefined || newer === undefined) return;
+      await db.deleteFrom("credits").where("slice_id", "=", older.id).execute();
+      await db.deleteFrom("slices").where("id", "=", older.id).execute();
+      await db.updateTable("slices").set({ start_ms: older.start_ms }).where("id", "=", newer.id).execute();
+      await db
+        .updateTable("credits")
+        .set((set) => ({ work_lo: set("work_lo", "*", 2n) }))
+        .where("slice_id", "=", newer.id)
+        .execute();
+    };
+    const { run } = directAccess(w.store);
+    let statements = 0;
+    const joining: LedgerAccess["run"] = async (work) => {
+      statements += 1;
+      if (statements === 3) await join();
+      return await run(work);
+    };
+    const work = await readWindow(joining, { ...WINDOW, toMs: 6000 }, { slicesAtOnce: 2 });
+    expect(work.full).toEqual(full({ anna: 36n, ben: 24n }));
+    let start = 1;
+    const restless: LedgerAccess["run"] = async (read) => {
+      await db.updateTable("slices").set({ start_ms: start++ }).where("end_ms", "=", 6000).execute();
+      return await run(read);
+    };
+    await expect(readWindow(restless, WINDOW, { slicesAtOnce: 2 })).rejects.toThrow(/joined faster/);
   });
 
   test("sums of lower columns may exceed 64 bits", async () => {
