@@ -6,11 +6,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Fault } from "../kernel/fault.ts";
-import { ledgerAddress, openLedger } from "../ledger/store/address.ts";
+import { openLedger } from "../ledger/store/address.ts";
 import { type LedgerStore, migrate } from "../ledger/store/open.ts";
 import { storeFault } from "../ledger/store/store-fault.ts";
 import type { LoadedConfig } from "./config/load.ts";
-import { absolute } from "./settings.ts";
+import { ledgerAddressOf } from "./ledger-of.ts";
 import { PACKAGE_FOLDER } from "./version.ts";
 
 /** libsql ends its process at some damages of a file: that must be neither the server's nor a command's. */
@@ -37,10 +37,7 @@ export class LedgerReader {
   }
 
   async #read<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> {
-    const { config, folder } = this.#loaded;
-    const named = config.ledger.database;
-    const database = named === undefined || /^[a-z]+:/i.test(named) ? named : absolute(named, folder);
-    const address = ledgerAddress(database, absolute(config.stratum_v2.data_dir, folder));
+    const address = ledgerAddressOf(this.#loaded);
     if (address.kind === "sqlite" && !existsSync(address.path))
       throw new Fault("report-no-ledger", { file: address.path });
     const store = openLedger(address, { access: "read", create: false, script: SQLITE_CHILD, onLost() {} });

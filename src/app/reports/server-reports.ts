@@ -5,15 +5,17 @@ import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { ChainWorkStatus } from "../../merge/chain-status.ts";
 import type { Job } from "../../mining/job.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import { LedgerReader } from "../ledger-reading.ts";
 import { pluginLoader } from "../parts.ts";
-import type { MergeSettings, Settings } from "../settings.ts";
+import { type MergeSettings, mergeSettingsOf } from "../settings.ts";
 import { coinsOf } from "./coins.ts";
 import { LedgerReports, type ReportRequest } from "./ledger-reports.ts";
 
 /** What a server's reports are made of. */
 export interface ServerReportsDeps {
-  readonly settings: MergeSettings & Pick<Settings, "config">;
+  /** The configuration as its file has it now: chains may have come by a reload. May throw for a file that cannot be used just now. */
+  readonly loaded: () => LoadedConfig;
   readonly clock: Pick<Clock, "nowMs">;
   readonly work: () => readonly ChainWorkStatus[];
   readonly job: () => Pick<Job, "bitcoinTarget"> | undefined;
@@ -21,16 +23,25 @@ export interface ServerReportsDeps {
 
 /** Answers `ControlPort.report`. */
 export function serverReports({
-  settings,
+  loaded,
   clock,
   work,
   job,
 }: ServerReportsDeps): (name: ReportName, parameters: URLSearchParams) => Promise<unknown> {
+  const first = loaded();
+  const settings = (): MergeSettings => {
+    try {
+      return mergeSettingsOf(loaded());
+    } catch {
+      // Somebody is writing in it: what the server was started with still tells most coins.
+      return mergeSettingsOf(first);
+    }
+  };
   const reports = new LedgerReports({
     clock,
-    reader: new LedgerReader(settings),
-    coins: () => coinsOf(settings, pluginLoader()),
-    chains: () => settings.chains.map(({ name }) => name),
+    reader: new LedgerReader(first),
+    coins: () => coinsOf(settings(), pluginLoader()),
+    chains: () => settings().chains.map(({ name }) => name),
     difficulties: () => difficultiesOf(work(), job()),
   });
   return async (name, parameters) => await reports[name](requestOf(name, parameters));

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "../../../src/app/config/load.ts";
 import { difficultiesOf, requestOf, serverReports } from "../../../src/app/reports/server-reports.ts";
-import { mergeSettingsOf } from "../../../src/app/settings.ts";
 import { systemClock } from "../../../src/app/system.ts";
 import { targetOfDifficulty } from "../../../src/bitcoin/target.ts";
 import { diskFiles } from "../../../src/daemon/files.ts";
@@ -22,17 +21,25 @@ async function api() {
   const folder = scratchFolder();
   writeFileSync(join(folder, "config.toml"), "[chains.namecoin]\nenabled = false\n");
   writeFileSync(join(folder, "token"), TOKEN);
-  const loaded = loadConfig(join(folder, "config.toml"));
   const refuse = async () => {
     throw new Error("not in this test");
   };
   const report = serverReports({
-    settings: { ...mergeSettingsOf(loaded), config: loaded.config },
+    loaded: () => loadConfig(join(folder, "config.toml")),
     clock: systemClock,
     work: () => [],
     job: () => ({ bitcoinTarget: targetOfDifficulty(2) }),
   });
-  const port = { status: refuse, plugins: refuse, enable: refuse, disable: refuse, restart: refuse, reload: refuse };
+  const payoutAddresses = { payoutAddresses: refuse, setPayoutAddress: refuse, removePayoutAddress: refuse };
+  const port = {
+    ...payoutAddresses,
+    status: refuse,
+    plugins: refuse,
+    enable: refuse,
+    disable: refuse,
+    restart: refuse,
+    reload: refuse,
+  };
   const server = new ControlServer(
     { log: recordingLog(), files: diskFiles, port: { ...port, chains: () => [], report } },
     { kind: "tcp", address: { host: "127.0.0.1", port: 0 }, tokenFile: join(folder, "token") },
