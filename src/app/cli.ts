@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { describe, Fault } from "../kernel/fault.ts";
 import { EXIT, exitCodeText } from "./exit-codes.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { addPayoutCommands } from "./payout-words.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -29,7 +30,12 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 }
 
 /** Faults of words on the command line; the same mistakes in a file come as the cause of another fault. */
-const MISTYPED: ReadonlySet<string> = new Set(["sv2-url-invalid", "authority-key-invalid"]);
+const MISTYPED: ReadonlySet<string> = new Set([
+  "sv2-url-invalid",
+  "authority-key-invalid",
+  "report-query",
+  "report-chain-unknown",
+]);
 
 /** The innermost fault of a chain of causes: the one whose advice helps. */
 function rootFault(fault: Fault): Fault {
@@ -115,6 +121,8 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
     });
   addPluginCommands(cli, { terminal, set, config, json });
   addChainCommands(cli, { terminal, set, config, json });
+  addReportCommands(cli, { terminal, set, config, json });
+  addPayoutCommands(cli, { terminal, set, config, json });
   cli
     .command("docs", { hidden: true })
     .description("check the generated pages, or write them")
@@ -201,6 +209,66 @@ function addChainCommands(cli: Command, { terminal, set, config, json }: Tools):
     .action(async (options) => {
       const { reload } = await import("./commands/chains.ts");
       await set(reload(options, terminal));
+    });
+}
+
+/** Reports on the ledger; they work beside a running server and without one. */
+function addReportCommands(cli: Command, { terminal, set, config, json }: Tools): void {
+  const report = (name: string, description: string): Command =>
+    cli
+      .command(name)
+      .description(description)
+      .addOption(config())
+      .addOption(json("print one JSON line; amounts in the coins' base units").conflicts("csv"))
+      .addOption(new Option("--csv", "print CSV for a spreadsheet").default(false))
+      .option("--chain <name>", "this chain alone: bitcoin, or namecoin of [chains.namecoin]");
+  const paged = (name: string, description: string): Command =>
+    report(name, description)
+      .option("--limit <n>", "so many entries, up to 1000; 100 when left out", wholeNumber)
+      .option("--after <n>", "the entries after these: what the last page said", wholeNumber);
+  const since = (doc: string): Option => new Option("--since <time>", `${doc}: an ISO date, or how long ago (24h, 7d)`);
+
+  paged("rewards", "show what each chain paid, what became of it, and who is owed what")
+    .option("--worker <identity>", "what this worker earned, was paid and is owed")
+    .option("--workers", "what every worker earned, was paid and is owed", false)
+    .addOption(since("what was found, earned and paid from then on"))
+    .action(async (options) => {
+      const { rewards } = await import("./commands/rewards.ts");
+      await set(rewards(options, terminal));
+    });
+  paged("blocks", "show found blocks, newest first, or everything that happened to one")
+    .argument("[block]", "key, hash, or Bitcoin header's hash of one")
+    .option("--state <state>", "in this state alone, e.g. orphaned")
+    .option("--worker <identity>", "found by this worker")
+    .addOption(since("found from then on"))
+    .action(async (block: string | undefined, options) => {
+      const { blocks } = await import("./commands/blocks.ts");
+      await set(blocks({ ...options, block }, terminal));
+    });
+  paged("workers", "show who mines, how fast, and what each is owed")
+    .option("--worker <identity>", "this worker alone; with --accounts this account")
+    .option("--accounts", "by account: user identities up to their first dot", false)
+    .addOption(since("shares from then on, 24h when left out"))
+    .action(async (options) => {
+      const { workers } = await import("./commands/workers.ts");
+      await set(workers(options, terminal));
+    });
+  report("effort", "show the work since each chain's last block, and its luck")
+    .addOption(since("luck from then on, 30d when left out"))
+    .action(async (options) => {
+      const { effort } = await import("./commands/effort.ts");
+      await set(effort(options, terminal));
+    });
+  cli
+    .command("ledger")
+    .description("the ledger's database")
+    .command("check")
+    .description("show whether the database is whole and its books balance")
+    .addOption(config())
+    .addOption(json("print the findings as one JSON line"))
+    .action(async (options) => {
+      const { checkLedger } = await import("./commands/ledger-check.ts");
+      await set(checkLedger(options, terminal));
     });
 }
 

@@ -43,10 +43,15 @@ import { TcpTransport } from "../pool/transports/tcp.ts";
 import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { chainScopes } from "./chain-scope.ts";
+import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { occasionalLedger } from "./ledger-of.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
+import { payoutAddressPort } from "./payout-address-port.ts";
+import { addressCheck } from "./payout-settings.ts";
 import { Reloader } from "./reload.ts";
+import { serverReports } from "./reports/server-reports.ts";
 import { payoutReserveOf, type Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -204,6 +209,19 @@ export function compose(world: World): DependencyContainer {
       disable: (chain) => host.disable(chain),
       restart: (chain) => host.restart(chain),
       reload: () => get(TOKENS.reloader).reload(),
+      report: serverReports({
+        loaded: () => world.reload?.() ?? world.settings,
+        clock: get(TOKENS.clock),
+        work: () => get(TOKENS.mergeMining).status(),
+        job: () => get(TOKENS.jobMaker).current(),
+      }),
+      ...payoutAddressPort({
+        ledger: occasionalLedger(world.settings),
+        clock: get(TOKENS.clock),
+        check: addressCheck(world.settings.network),
+        // Chains may have come by a reload.
+        coinOf: (chain) => coinOf(world.reload?.() ?? world.settings, chain),
+      }),
     };
     return new ControlServer({ log: log("control"), files: diskFiles, port }, control);
   });

@@ -1,5 +1,5 @@
 /**
- * The control API's server. Five routes with no content need no framework: what matters here are the bounds, since whoever may open the
+ * The control API's server. A handful of routes needs no framework: what matters here are the bounds, since whoever may open the
  * socket must not be able to harm the mining by what he sends.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -129,10 +129,12 @@ export class ControlServer implements Part {
         };
         return answer(response, 401, { error });
       }
-      const [path = ""] = (request.url ?? "").split("?");
+      const [path = "", search = ""] = (request.url ?? "").split("?", 2);
       const { route, chain } = routeOf(request.method, path);
-      if (!(await isSmall(request))) return answer(response, 413, { error: { message: "no request needs a body" } });
-      answer(response, 200, await route.run(this.#deps.port, chain));
+      const text = await contentOf(request);
+      if (text === undefined) return answer(response, 413, { error: { message: "no request needs so long a body" } });
+      const body = route.takesBody === true ? parsed(text) : undefined;
+      answer(response, 200, await route.run(this.#deps.port, { chain, query: new URLSearchParams(search), body }));
     } catch (error) {
       // Whoever hung up in the middle of a request waits for no answer.
       if (request.errored !== null) return;
@@ -197,14 +199,24 @@ async function removeStale(path: string): Promise<void> {
   await unlink(path);
 }
 
-/** Reads the body to its end, or as far as it may be long. */
-async function isSmall(request: IncomingMessage): Promise<boolean> {
+/** The body, read to its end; `undefined` when it is longer than it may be. */
+async function contentOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Uint8Array).length;
-    if (size > MAX_BODY_BYTES) return false;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk as Uint8Array);
   }
-  return true;
+  return Buffer.concat(chunks, size).toString("utf8");
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Fault("control-body", {}, { cause });
+  }
 }
 
 function answer(response: ServerResponse, status: number, value: unknown): void {
@@ -219,9 +231,18 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.end(`${body}\n`);
 }
 
+/** Faults of a name that nothing has. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  "control-request",
+  "chain-unknown",
+  "report-chain-unknown",
+  "report-block-unknown",
+]);
+
 function statusOf({ code }: Fault): number {
-  if (code === "control-request" || code === "chain-unknown") return 404;
-  return code.startsWith("config-") || code.startsWith("plugin") ? 400 : 500;
+  if (UNKNOWN.has(code)) return 404;
+  if (code === "report-no-ledger" || code.startsWith("ledger-")) return 503;
+  return /^(config-|plugin|payout-|report-|control-body$)/.test(code) ? 400 : 500;
 }
 
 /** The fault at the root of an error: its advice is the one that helps. */

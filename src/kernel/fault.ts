@@ -14,7 +14,9 @@ import { LIFECYCLE_FAULTS } from "./faults/lifecycle.ts";
 import { MERGE_FAULTS } from "./faults/merge.ts";
 import { MINING_FAULTS } from "./faults/mining.ts";
 import { NODE_FAULTS } from "./faults/node.ts";
+import { PAYOUT_FAULTS } from "./faults/payout.ts";
 import { POOL_FAULTS } from "./faults/pool.ts";
+import { REPORT_FAULTS } from "./faults/reports.ts";
 import { SDK_FAULTS } from "./faults/sdk.ts";
 import { SV2_FAULTS } from "./faults/sv2.ts";
 
@@ -31,7 +33,9 @@ export const FAULTS = {
   ...MERGE_FAULTS,
   ...MINING_FAULTS,
   ...NODE_FAULTS,
+  ...PAYOUT_FAULTS,
   ...POOL_FAULTS,
+  ...REPORT_FAULTS,
   ...SDK_FAULTS,
   ...SV2_FAULTS,
 } as const;

@@ -1,10 +1,11 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger reports server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { reportTimes } from "./ledger-reports.ts";
 import { measureSplit } from "./ledger-split.ts";
 import { measureLedgerStores } from "./ledger-store.ts";
 import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
@@ -45,6 +46,15 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
     }
     for (const { name, ms: took, pauseMs, holdMs } of await measureSplit(process.env.LEDGER_POSTGRES_URL)) {
       line(name, ms(took), `longest pause ${ms(pauseMs)}, longest hold on the database ${ms(holdMs)}`);
+    }
+  },
+  async reports() {
+    const url = process.env.LEDGER_POSTGRES_URL;
+    for (const at of url === undefined ? [undefined] : [undefined, url]) {
+      const { fillMs, bytes, times } = await reportTimes(10_000, at);
+      const size = `${Math.round(bytes / 2 ** 20)} MiB`;
+      line(`a year of 10,000 workers, ${at === undefined ? "SQLite" : "PostgreSQL"}`, ms(fillMs), size);
+      for (const { name, medianMs, worstMs } of times) line(name, ms(medianMs), `worst ${ms(worstMs)}`);
     }
   },
   async server() {

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { diskFiles } from "../../src/daemon/files.ts";
 import { ControlServer } from "../../src/host/control-server.ts";
 import { askSocket, ChainFolder, chainServer } from "../support/chain-server.ts";
+import { program } from "../support/program.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { steadily } from "../support/steady-miner.ts";
 import { pause, until } from "../support/until.ts";
@@ -35,6 +36,10 @@ async function tcpControl(folder: ChainFolder, token = `${TOKEN}\n`) {
         disable: refuse,
         restart: refuse,
         reload: refuse,
+        report: refuse,
+        payoutAddresses: refuse,
+        setPayoutAddress: refuse,
+        removePayoutAddress: refuse,
       },
     },
     { kind: "tcp", address: { host: "127.0.0.1", port: 0 }, tokenFile },
@@ -51,7 +56,18 @@ describe("the socket's place", () => {
     };
     const port = { status: never, chains: () => [], plugins: never, enable: never, disable: never, restart: never };
     const control = new ControlServer(
-      { log, files: diskFiles, port: { ...port, reload: never } },
+      {
+        log,
+        files: diskFiles,
+        port: {
+          ...port,
+          reload: never,
+          report: never,
+          payoutAddresses: never,
+          setPayoutAddress: never,
+          removePayoutAddress: never,
+        },
+      },
       { kind: "socket", path },
     );
     await control.start(new AbortController().signal);
@@ -107,6 +123,72 @@ describe("the control socket", () => {
     expect(JSON.stringify([chains, status, plugins]) + running.server.err.join("")).not.toContain("hush-hush");
     expect(await running.stop()).toBe(0);
     expect(existsSync(socket)).toBe(false);
+  });
+
+  test("payout addresses are registered, replaced, listed and removed; what cannot be one is told", async () => {
+    const running = await chainServer({ chains: "[chains.fake]\n" });
+    const socket = join(running.folder.path, "data/control.sock");
+    const path = "/v1/chains/fake/payout-addresses";
+    const put = (body: unknown, at = path) =>
+      askSocket(socket, "PUT", at, { body: typeof body === "string" ? body : JSON.stringify(body) });
+    expect(await running.ask("GET", path)).toEqual({ status: 200, body: { addresses: [], next: null } });
+    const entry = { payee: "farm", address: "FakeAddress1", least: "0.05000000" };
+    expect(await put({ ...entry, least: "0.05" })).toEqual({ status: 200, body: entry });
+    expect(await put({ payee: "operator", address: "FakeAddress2" })).toMatchObject({
+      status: 200,
+      body: { least: null },
+    });
+    expect(await put({ payee: "farm", address: "FakeAddress3" })).toMatchObject({ status: 200 });
+    expect(await running.ask("GET", path)).toEqual({
+      status: 200,
+      body: {
+        addresses: [
+          { payee: "farm", address: "FakeAddress3", least: null },
+          { payee: "operator", address: "FakeAddress2", least: null },
+        ],
+        next: null,
+      },
+    });
+    expect(await running.ask("GET", `${path}?after=farm`)).toMatchObject({
+      body: { addresses: [{ payee: "operator" }] },
+    });
+
+    const code = (error: string) => ({ status: 400, body: { error: { code: error } } });
+    expect(await put({ payee: "farm", address: "no address" })).toMatchObject(code("payout-address"));
+    expect(await put({ payee: "", address: "FakeAddress1" })).toMatchObject(code("payout-payee"));
+    expect(await put({ ...entry, least: "0.000000001" })).toMatchObject(code("payout-amount"));
+    expect(await put({ ...entry, more: 1 })).toMatchObject(code("control-body"));
+    expect(await put("{")).toMatchObject(code("control-body"));
+    expect(await put({ ...entry, address: "x".repeat(4096) })).toMatchObject({ status: 413 });
+    expect(
+      await put({ payee: "a", address: "2NEmfdVJYw2ffphvUpjv3Bkw1wA9w8Gn9ov" }, "/v1/chains/bitcoin/payout-addresses"),
+    ).toMatchObject(code("payout-address"));
+    expect(await put(entry, "/v1/chains/nmc/payout-addresses")).toMatchObject({
+      status: 404,
+      body: { error: { code: "chain-unknown" } },
+    });
+    expect(await askSocket(socket, "DELETE", path)).toMatchObject(code("control-body"));
+    expect(await askSocket(socket, "DELETE", `${path}?payee=farm`)).toEqual({ status: 200, body: { removed: true } });
+    expect(await askSocket(socket, "DELETE", `${path}?payee=farm`)).toEqual({ status: 200, body: { removed: false } });
+
+    // The command sees what was registered through the server, and the server what the command registers, while it runs.
+    const words = ["-c", "config.toml", "--chain", "fake", "--json"];
+    const command = async (...args: string[]) => {
+      const running = program(["payout-address", ...args, ...words], { cwd: folder });
+      return { code: await running.ended, out: running.out, err: running.err };
+    };
+    const folder = running.folder.path;
+    expect(await command("set", "farm", "FakeAddress4", "--least", "1")).toMatchObject({ code: 0, err: [] });
+    expect((await command("list")).out.map((line) => JSON.parse(line).address)).toEqual([
+      "FakeAddress4",
+      "FakeAddress2",
+    ]);
+    expect(await running.ask("GET", path)).toMatchObject({
+      body: { addresses: [{ address: "FakeAddress4", least: "1.00000000" }, {}] },
+    });
+    expect(await command("remove", "farm")).toMatchObject({ code: 0 });
+    expect(await command("remove", "farm")).toMatchObject({ code: 1 });
+    await running.stop();
   });
 
   test("unknown requests and chains are told as such", async () => {

@@ -41,7 +41,7 @@ export function sections<K extends Readonly<Record<string, KeyRow>>>(
   return { doc, keys, kind: "array" };
 }
 
-/** `[name.<a name of the operator's>]`: any number of TOML tables, which may hold further keys than these. */
+/** `[name.<a name of the operator's>]`: any number of TOML tables. */
 export function namedTables<K extends Readonly<Record<string, KeyRow>>>(
   doc: string,
   keys: K,

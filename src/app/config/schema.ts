@@ -246,7 +246,7 @@ export const SECTIONS = {
     {
       database: key(
         z.string().min(1).optional(),
-        "SQLite file, or a PostgreSQL URL. Left out, ledger.sqlite in data_dir, which needs no set-up.",
+        "SQLite file, relative to this file, or the URL of a PostgreSQL database. Left out, ledger.sqlite in data_dir, which needs no set-up.",
         '"postgres://pool:secret@127.0.0.1:5432/ledger"',
       ),
       flush_s: key(
@@ -289,7 +289,7 @@ export const SECTIONS = {
     },
   ),
   rewards: namedTables(
-    "Rewards of one chain, or of Bitcoin (NAME bitcoin): how they are split, and the wallet that pays them out. Keys left out hold as [ledger] says.",
+    "Rewards of one chain, or of Bitcoin (NAME bitcoin): how they are split, and the wallet that pays them out (`payout --chain NAME` shows what is owed and pays nothing before --execute). Keys of the first kind that are left out hold as [ledger] says.",
     {
       scheme: key(
         z.enum(["pplns", "proportional", "solo"]).optional(),
@@ -302,6 +302,48 @@ export const SECTIONS = {
         z.enum(["mature", "confirmed"]).optional(),
         "As ledger.distribute_at, for this chain.",
         '"confirmed"',
+      ),
+      min_payment: key(
+        z
+          .string()
+          .regex(/^\d{1,18}(\.\d{1,30})?$/, 'coins as text, e.g. "0.05"')
+          .optional(),
+        "Least payment in coins, as text so that it stays exact; a payee may have another one. 0.001 when left out.",
+        '"0.05"',
+      ),
+      max_payments: key(whole(1, 2000).default(500), "Payments in one transaction; the largest go first."),
+      payout_fee_from: key(
+        z.enum(["operator", "workers"]).default("operator"),
+        "Who bears the network's fee of a payout: the operator, or the payees in equal parts.",
+      ),
+      wallet_url: key(
+        httpUrl.optional(),
+        "JSON-RPC address of a daemon of Bitcoin Core's family whose wallet pays. Left out, plans are exported and paid by hand.",
+        '"http://127.0.0.1:8336"',
+      ),
+      wallet: key(
+        z
+          .string()
+          .regex(/^[^/?#\\]{1,200}$/, "a wallet's name without / ? # and \\")
+          .optional(),
+        "Name of the wallet, for a daemon that has several open.",
+        '"pool"',
+      ),
+      wallet_cookie_file: key(
+        z.string().min(1).optional(),
+        "The daemon's cookie file, or user and password below.",
+        '"/home/namecoin/.namecoin/.cookie"',
+      ),
+      wallet_user: key(z.string().min(1).optional(), "RPC user.", '"pool"'),
+      wallet_password: key(
+        z.string().optional(),
+        "RPC password. Better: wallet_password_file, readable by this user only.",
+        '"secret"',
+      ),
+      wallet_password_file: key(
+        z.string().min(1).optional(),
+        "File whose first line is the RPC password.",
+        '"wallet-password"',
       ),
     },
   ),

@@ -78,6 +78,11 @@ export const HOST_FAULTS = faults({
     what: "the token of the control API cannot be used",
     help: "The first line of control.token_file must hold 16 to 256 characters without blanks, e.g. from `openssl rand -hex 32`, and this user must be able to read it.",
   },
+  "control-body": {
+    act: "reply",
+    what: "the content of a request to the control API is not what that request takes",
+    help: "docs/control-api.md says what each request takes; content is a JSON object.",
+  },
   "control-request": {
     act: "reply",
     what: "a request to the control API is not one that it knows",

@@ -14,7 +14,8 @@ describe("command line", () => {
   test("--help names every command and every exit code", async () => {
     const { code, out } = await run("--help");
     expect(code).toBe(0);
-    for (const command of ["start", "demo", "doctor", "keygen", "mine", "plugin", "chain", "reload"])
+    const commands = ["start", "demo", "doctor", "keygen", "mine", "plugin", "chain", "reload"];
+    for (const command of [...commands, "rewards", "blocks", "workers", "effort", "ledger"])
       expect(out).toMatch(new RegExp(`^  ${command} `, "m"));
     for (const row of Object.values(EXIT)) expect(out).toContain(`${row.code}`.padEnd(4) + row.doc);
     expect(out).not.toContain("docs");
@@ -32,6 +33,11 @@ describe("command line", () => {
     "chain disable",
     "chain restart",
     "reload",
+    "rewards",
+    "blocks",
+    "workers",
+    "effort",
+    "ledger check",
   ])("%s --help explains itself", async (command) => {
     const { code, out } = await run(...command.split(" "), "--help");
     expect(code).toBe(0);

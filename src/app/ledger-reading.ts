@@ -1,0 +1,53 @@
+/**
+ * The ledger as reports read it: opened for each, for reading alone, beside whoever writes it. The server's own connection is not for this: a report may read
+ * for seconds, and a found block must not wait for it.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Fault } from "../kernel/fault.ts";
+import { openLedger } from "../ledger/store/address.ts";
+import { type LedgerStore, migrate } from "../ledger/store/open.ts";
+import { storeFault } from "../ledger/store/store-fault.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import { ledgerAddressOf } from "./ledger-of.ts";
+import { PACKAGE_FOLDER } from "./version.ts";
+
+/** libsql ends its process at some damages of a file: that must be neither the server's nor a command's. */
+const SQLITE_CHILD = pathToFileURL(join(PACKAGE_FOLDER, "dist/src/ledger/store/sqlite-child.js"));
+
+/** Opens a ledger for one report after the other. */
+export class LedgerReader {
+  readonly #loaded: Pick<LoadedConfig, "config" | "folder">;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Nothing is opened yet. */
+  constructor(loaded: Pick<LoadedConfig, "config" | "folder">) {
+    this.#loaded = loaded;
+  }
+
+  /**
+   * Runs `work` on the open ledger when all others before are done, and closes it again. Throws `Fault("report-no-ledger")` when there is no file,
+   * and `Fault` `ledger-*` for one that cannot be read or is another version's.
+   */
+  run<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> {
+    const running = this.#turn.then(() => this.#read(work));
+    this.#turn = running.catch(() => undefined);
+    return running;
+  }
+
+  async #read<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> {
+    const address = ledgerAddressOf(this.#loaded);
+    if (address.kind === "sqlite" && !existsSync(address.path))
+      throw new Fault("report-no-ledger", { file: address.path });
+    const store = openLedger(address, { access: "read", create: false, script: SQLITE_CHILD, onLost() {} });
+    try {
+      await migrate(store, { lookOnly: true });
+      return await work(store);
+    } catch (error) {
+      throw storeFault(error) ?? error;
+    } finally {
+      await store.close().catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/** Looks at what a wallet made before it counts: our own parser reads the bytes, whatever the daemon says about them. */
+import { parseTransaction, type Transaction, txid } from "../../bitcoin/transaction.ts";
+import { fromHex, toDisplayHex, toHex } from "../../kernel/bytes.ts";
+import { describe, Fault } from "../../kernel/fault.ts";
+import type { FeeFrom } from "./wallet.ts";
+
+/** What an output was asked to be. */
+export interface WantedOutput {
+  /** scriptPubKey in hex, as the wallet's `validateaddress` gave it. */
+  readonly script: string;
+  readonly amount: bigint;
+}
+
+/** A transaction's bytes, read. Throws `Fault("payout-transaction-wrong")`. */
+export function readRaw(raw: string): Transaction {
+  try {
+    return parseTransaction(fromHex(raw));
+  } catch (cause) {
+    throw new Fault("payout-transaction-wrong", { why: "it is no transaction of Bitcoin's form" }, { cause });
+  }
+}
+
+/**
+ * The txid, display hex, of a transaction whose first outputs are those wanted, in their order, followed by one of change at most. With `workers` they are smaller
+ * by parts of `fee` that differ by as many units as there are outputs at most. Throws `Fault("payout-transaction-wrong")`.
+ */
+export function checkedTxid(raw: string, wanted: readonly WantedOutput[], fee: bigint, feeFrom: FeeFrom): string {
+  const wrong = (why: string): Fault => new Fault("payout-transaction-wrong", { why });
+  const tx = readRaw(raw);
+  const count = tx.outputs.length;
+  if (count < wanted.length || count > wanted.length + 1) {
+    throw wrong(`it has ${count} outputs for ${wanted.length} payments`);
+  }
+  let withheld = 0n;
+  const share = fee / BigInt(Math.max(1, wanted.length));
+  for (const [i, { script, amount }] of wanted.entries()) {
+    const output = tx.outputs[i];
+    if (output === undefined || toHex(output.script) !== script) throw wrong(`output ${i} pays somebody else`);
+    const less = amount - output.value;
+    // Core takes the remainder of the division from the first output.
+    const most = feeFrom === "operator" ? 0n : share + BigInt(wanted.length);
+    if (less < 0n || less > most) throw wrong(`output ${i} pays ${output.value} instead of ${amount}`);
+    withheld += less;
+  }
+  if (feeFrom === "workers" && withheld !== fee) throw wrong(`the payees pay ${withheld} of a fee of ${fee}`);
+  return toDisplayHex(txid(tx));
+}
+
+/** `txid:n` of the outputs that a transaction spends. Throws `Fault("payout-transaction-wrong")`. */
+export function inputsOf(raw: string): { readonly txid: string; readonly vout: number }[] {
+  return readRaw(raw).inputs.map(({ prevHash, prevIndex }) => ({ txid: toDisplayHex(prevHash), vout: prevIndex }));
+}
+
+/** How much of a payout another transaction pays: each of the first `outputs` outputs of `raw`, script and amount, once. */
+export function paysSame(raw: string, other: string, outputs: number): "all" | "some" | "none" {
+  const left = readRaw(other).outputs.map(keyOf);
+  let found = 0;
+  const wanted = readRaw(raw).outputs.slice(0, outputs).map(keyOf);
+  for (const key of wanted) {
+    const at = left.indexOf(key);
+    if (at < 0) continue;
+    left.splice(at, 1);
+    found += 1;
+  }
+  return found === 0 ? "none" : found === wanted.length ? "all" : "some";
+}
+
+function keyOf({ script, value }: Transaction["outputs"][number]): string {
+  return `${toHex(script)}:${value}`;
+}
+
+/** A daemon's number of coins as text with `decimals`, exact for the small ones that fees are: a double holds 15 digits. */
+export function numberToCoins(value: number, decimals: number): string {
+  if (!Number.isFinite(value) || Math.abs(value) * 10 ** decimals > Number.MAX_SAFE_INTEGER) {
+    throw new Fault("payout-transaction-wrong", { why: `a fee of ${describe(value)}` });
+  }
+  return Math.abs(value).toFixed(decimals);
+}
