@@ -3,7 +3,6 @@
  * other file knows the container.
  */
 import "reflect-metadata";
-import { join } from "node:path";
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from "tsyringe";
 import type { TxOutput } from "../bitcoin/transaction.ts";
 import { diskFiles } from "../daemon/files.ts";
@@ -16,7 +15,7 @@ import { Bus } from "../kernel/events.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { randomU32 } from "../kernel/random.ts";
-import { FOUND_AUX_JOURNAL_DEFAULTS, FoundAuxJournal } from "../ledger/found-aux-journal.ts";
+import type { LedgerEvents } from "../ledger/events.ts";
 import type { MergeEvents } from "../merge/found-aux.ts";
 import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
 import { ChannelPayouts } from "../mining/channel-payouts.ts";
@@ -25,7 +24,6 @@ import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
 import type { Authoriser } from "../mining/ports.ts";
 import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../node/bitcoind/job-source.ts";
-import { BlockJournal } from "../node/bitcoind/journal.ts";
 import { BitcoindBlockSink, BLOCK_SINK_DEFAULTS } from "../node/bitcoind/submit.ts";
 import { MemoryMeter } from "../ops/memory-meter.ts";
 import {
@@ -46,7 +44,7 @@ import { chainScopes } from "./chain-scope.ts";
 import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { occasionalLedger } from "./ledger-of.ts";
+import { registerLedger } from "./ledger-parts.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
@@ -57,8 +55,6 @@ import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
 
-/** Finished blocks whose journal files are kept; a full block takes 8 MB as hex. */
-const JOURNAL_KEEP = 100;
 /** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
 const EPHEMERAL_KEYS = 1000;
 
@@ -92,7 +88,7 @@ export function compose(world: World): DependencyContainer {
   part(
     TOKENS.bus,
     () =>
-      new Bus<PoolEvents & MergeEvents>({
+      new Bus<PoolEvents & MergeEvents & LedgerEvents>({
         onError: (error, name) => log("bus").error(`a listener of ${name} failed: ${describe(error)}`, { error }),
       }),
   );
@@ -128,26 +124,24 @@ export function compose(world: World): DependencyContainer {
       },
     );
   });
-  part(TOKENS.blockSink, () => {
-    const journal = new BlockJournal(
-      { files: diskFiles },
-      { folder: join(world.settings.dataDir, "blocks"), keep: JOURNAL_KEEP },
-    );
-    return new BitcoindBlockSink(
-      { nodes: get(TOKENS.nodes), journal, clock: get(TOKENS.clock), log: log("blocks"), meter: get(TOKENS.meter) },
-      BLOCK_SINK_DEFAULTS,
-    );
-  });
-
-  // Auxiliary chains
   part(
-    TOKENS.foundAux,
+    TOKENS.blockSink,
     () =>
-      new FoundAuxJournal(
-        { files: diskFiles, log: log("aux blocks") },
-        { ...FOUND_AUX_JOURNAL_DEFAULTS, folder: join(world.settings.dataDir, "aux-blocks") },
+      new BitcoindBlockSink(
+        {
+          nodes: get(TOKENS.nodes),
+          journal: get(TOKENS.blockJournal),
+          clock: get(TOKENS.clock),
+          log: log("blocks"),
+          meter: get(TOKENS.meter),
+        },
+        BLOCK_SINK_DEFAULTS,
       ),
   );
+
+  registerLedger({ settings: world.settings, part, get, log });
+
+  // Auxiliary chains
   part(
     TOKENS.mergeMining,
     () =>
@@ -158,6 +152,7 @@ export function compose(world: World): DependencyContainer {
           meter: get(TOKENS.meter),
           bus: get(TOKENS.bus),
           store: get(TOKENS.foundAux),
+          onFind: (foundMs) => get(TOKENS.credit).cut(foundMs),
         },
         {
           ...MERGE_MINING_DEFAULTS,
@@ -216,7 +211,7 @@ export function compose(world: World): DependencyContainer {
         job: () => get(TOKENS.jobMaker).current(),
       }),
       ...payoutAddressPort({
-        ledger: occasionalLedger(world.settings),
+        ledger: get(TOKENS.ledger),
         clock: get(TOKENS.clock),
         check: addressCheck(world.settings.network),
         // Chains may have come by a reload.
@@ -260,9 +255,6 @@ export function compose(world: World): DependencyContainer {
       { network },
     );
   });
-  // Shares are counted by the meter and announced on the bus; keeping accounts of them is the ledger's.
-  part(TOKENS.shareSink, () => ({ credit() {} }));
-
   // Miners
   part(TOKENS.noise, () => {
     const [clock, random, crypto] = [get(TOKENS.clock), get(TOKENS.random), nodeCrypto({ log: log("noise") })];
@@ -292,8 +284,8 @@ export function compose(world: World): DependencyContainer {
         extranonces: get(TOKENS.extranonces),
         authoriser: get(TOKENS.authoriser),
         ...(payouts === undefined ? {} : { payouts }),
-        blockSink: get(TOKENS.blockSink),
-        shareSink: get(TOKENS.shareSink),
+        blockSink: get(TOKENS.recordedBlocks),
+        shareSink: get(TOKENS.credit),
         bus: get(TOKENS.bus),
         onHashed: get(TOKENS.mergeMining).hashed,
       },

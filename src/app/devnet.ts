@@ -13,6 +13,7 @@ import { RskDaemon } from "../devnet/rsk/daemon.ts";
 import { HOST_KEYS } from "../host/chain-settings.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
+import { ledgerAddress } from "../ledger/store/address.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { type Config, configSchema } from "./config/schema.ts";
 import { controlOf, mergeSettingsOf, parseHostPort, type Settings, tagOf } from "./settings.ts";
@@ -82,7 +83,7 @@ export async function startDevnet(
     await stop();
     throw error;
   }
-  const adapt = (config: LoadedConfig): LoadedConfig => adapted(config, tablesOf(namecoin, rsk));
+  const adapt = (config: LoadedConfig): LoadedConfig => inFolder(adapted(config, tablesOf(namecoin, rsk)), dataDir);
   const { config } = adapt(loaded);
   return {
     node,
@@ -93,6 +94,7 @@ export async function startDevnet(
       ...mergeSettingsOf({ ...loaded, config }),
       config,
       control,
+      ledger: ledgerAddress(undefined, dataDir),
       network: "regtest",
       listen: address,
       dataDir,
@@ -151,6 +153,13 @@ function tablesOf(namecoin: NamecoinDaemon, rsk: RskDaemon): Tables {
     },
     rsk: { maturity: RSK_MATURITY, daemons: [{ name: "devnet", url: rsk.url, ws: rsk.wsUrl }] },
   };
+}
+
+/** `loaded` with all that is written in `dataDir`: blocks of the devnet must not come into an operator's ledger. */
+function inFolder(loaded: LoadedConfig, dataDir: string): LoadedConfig {
+  const { config } = loaded;
+  const { database: _, ...ledger } = config.ledger;
+  return { ...loaded, config: { ...config, ledger, stratum_v2: { ...config.stratum_v2, data_dir: dataDir } } };
 }
 
 /** `loaded` with these chains; what it says of when they are mined stays. */

@@ -3,18 +3,13 @@
  * for seconds, and a found block must not wait for it.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { Fault } from "../kernel/fault.ts";
 import { openLedger } from "../ledger/store/address.ts";
 import { type LedgerStore, migrate } from "../ledger/store/open.ts";
 import { storeFault } from "../ledger/store/store-fault.ts";
 import type { LoadedConfig } from "./config/load.ts";
-import { ledgerAddressOf } from "./ledger-of.ts";
-import { PACKAGE_FOLDER } from "./version.ts";
-
-/** libsql ends its process at some damages of a file: that must be neither the server's nor a command's. */
-const SQLITE_CHILD = pathToFileURL(join(PACKAGE_FOLDER, "dist/src/ledger/store/sqlite-child.js"));
+import { SQLITE_CHILD } from "./parts.ts";
+import { ledgerAddressOf } from "./settings.ts";
 
 /** Opens a ledger for one report after the other. */
 export class LedgerReader {

@@ -1,5 +1,6 @@
 /** Small parts that more than one command builds the same way. */
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { diskFiles } from "../daemon/files.ts";
 import { nodeHttpPost } from "../daemon/http.ts";
 import { RpcClient } from "../daemon/rpc.ts";
@@ -8,6 +9,12 @@ import type { Config } from "./config/schema.ts";
 import type { NodeSettings } from "./settings.ts";
 import { systemClock } from "./system.ts";
 import { OWN_MODULES, PACKAGE_FOLDER } from "./version.ts";
+
+/**
+ * What has an SQLite file open, compiled: a process of its own. Its disk may take its time, and libsql ends its process at some damages of a file: that
+ * must be neither the server's nor a command's.
+ */
+export const SQLITE_CHILD = pathToFileURL(join(PACKAGE_FOLDER, "dist/src/ledger/store/sqlite-child.js"));
 
 /** Where the authority key of a data folder is. */
 export function authorityKeyPath(dataDir: string): string {

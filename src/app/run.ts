@@ -64,6 +64,9 @@ export async function startServer(
   const parts: Part[] = [
     ...before,
     connections,
+    container.resolve(TOKENS.ledger),
+    container.resolve(TOKENS.credit),
+    container.resolve(TOKENS.blockRecords),
     container.resolve(TOKENS.blockSink),
     container.resolve(TOKENS.jobSource),
     container.resolve(TOKENS.mergeMining),
@@ -73,6 +76,10 @@ export async function startServer(
       { log: world.log, jobs: container.resolve(TOKENS.jobMaker) },
       { reserveBytes: payoutReserveOf(world.settings.config) },
     ),
+    container.resolve(TOKENS.blockFollower),
+    container.resolve(TOKENS.distribution),
+    container.resolve(TOKENS.compaction),
+    container.resolve(TOKENS.summaries),
     server,
     ...(control === undefined ? [] : [control]),
     new StatusLine(

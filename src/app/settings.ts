@@ -8,11 +8,13 @@ import type { Credentials } from "../daemon/credentials.ts";
 import type { ChainSettings, PluginPlaces } from "../host/chain-settings.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
+import { type LedgerAddress, ledgerAddress } from "../ledger/store/address.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
 import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
 import { chainsOf } from "./chain-settings.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { checkRewardRules } from "./reward-rules.ts";
 import { PACKAGE_FOLDER } from "./version.ts";
 
 /** Where a server listens. */
@@ -56,6 +58,8 @@ export interface Settings {
   readonly plugins: PluginPlaces;
   /** `undefined` for no control API. */
   readonly control: ControlSettings | undefined;
+  /** Where the ledger is. */
+  readonly ledger: LedgerAddress;
 }
 
 /** The part of the settings that is about merge mining: what a reload takes over. */
@@ -65,6 +69,7 @@ export type MergeSettings = Pick<Settings, "file" | "folder" | "chains" | "plugi
 export function settingsOf(loaded: LoadedConfig): Settings {
   const { config, file, folder } = loaded;
   if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
+  checkRewardRules(config, file);
   const merge = mergeSettingsOf(loaded);
   return {
     ...merge,
@@ -77,7 +82,15 @@ export function settingsOf(loaded: LoadedConfig): Settings {
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: nodesOf(loaded),
     control: controlOf(loaded),
+    ledger: ledgerAddressOf(loaded),
   };
+}
+
+/** Where the ledger of a configuration is. Throws `Fault("ledger-address")`. */
+export function ledgerAddressOf({ config, folder }: Pick<LoadedConfig, "config" | "folder">): LedgerAddress {
+  const named = config.ledger.database;
+  const database = named === undefined || /^[a-z]+:/i.test(named) ? named : absolute(named, folder);
+  return ledgerAddress(database, absolute(config.stratum_v2.data_dir, folder));
 }
 
 /** Chains, and where their plugins are looked for. Throws nothing: plugins and their keys are checked when they are loaded. */

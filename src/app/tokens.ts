@@ -7,13 +7,24 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Bus } from "../kernel/events.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
-import type { FoundAuxStore, MergeEvents } from "../merge/found-aux.ts";
+import type { BlockRecords } from "../ledger/blocks/block-records.ts";
+import type { BlockWrites } from "../ledger/blocks/block-writes.ts";
+import type { BlockFollower } from "../ledger/blocks/follower.ts";
+import type { Distribution } from "../ledger/books/distribution.ts";
+import type { Summaries } from "../ledger/books/summaries.ts";
+import type { Compaction } from "../ledger/credit/compaction.ts";
+import type { CreditLedger } from "../ledger/credit/credit-ledger.ts";
+import type { LedgerEvents } from "../ledger/events.ts";
+import type { FoundAuxJournal } from "../ledger/found-aux-journal.ts";
+import type { LedgerConnection } from "../ledger/store/connection.ts";
+import type { MergeEvents } from "../merge/found-aux.ts";
 import type { MergeMining } from "../merge/merge-mining.ts";
 import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
-import type { Authoriser, ShareSink } from "../mining/ports.ts";
+import type { Authoriser, BlockSink } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
+import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { PoolEvents } from "../pool/events.ts";
@@ -36,22 +47,31 @@ export const TOKENS = {
   random: token<Random>("Random"),
   log: token<Log>("Log"),
   meter: token<MemoryMeter>("Meter"),
-  bus: token<Bus<PoolEvents & MergeEvents>>("Bus"),
+  bus: token<Bus<PoolEvents & MergeEvents & LedgerEvents>>("Bus"),
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
   jobSource: token<BitcoindJobSource>("JobSource"),
+  blockJournal: token<BlockJournal>("BlockJournal"),
   blockSink: token<BitcoindBlockSink>("BlockSink"),
+  recordedBlocks: token<BlockSink>("BlockSink that tells the ledger"),
   authoriser: token<Authoriser>("Authoriser"),
   payouts: token<ChannelPayouts | undefined>("ChannelPayouts, if coinbases pay identities"),
-  shareSink: token<ShareSink>("ShareSink"),
   extranonces: token<ExtranonceAllocator>("ExtranonceAllocator"),
   jobIds: token<JobIds>("JobIds"),
   jobMaker: token<JobMaker>("JobMaker"),
   transports: token<readonly Transport[]>("Transports"),
-  foundAux: token<FoundAuxStore>("FoundAuxStore"),
+  foundAux: token<FoundAuxJournal>("FoundAuxStore"),
   mergeMining: token<MergeMining>("MergeMining"),
   pluginHost: token<PluginHost>("PluginHost"),
   reloader: token<Reloader>("Reloader"),
+  ledger: token<LedgerConnection>("LedgerAccess"),
+  credit: token<CreditLedger>("ShareSink"),
+  compaction: token<Compaction>("Compaction"),
+  blockWrites: token<BlockWrites>("BlockWrites"),
+  blockRecords: token<BlockRecords>("BlockRecords"),
+  blockFollower: token<BlockFollower>("BlockFollower"),
+  distribution: token<Distribution>("Distribution"),
+  summaries: token<Summaries>("Summaries"),
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

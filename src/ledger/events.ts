@@ -41,10 +41,26 @@ export interface MergeMiningReward {
   readonly atMs: number;
 }
 
+/** The reward of a block was divided, divided anew, or taken back. */
+export interface RewardDistributed {
+  readonly chain: string;
+  readonly blockHash: string;
+  readonly height: number;
+  /** `distribute` it was divided, `correct` divided anew since the chain pays another amount, `reverse` taken back from an orphan. */
+  readonly step: "distribute" | "correct" | "reverse";
+  /** In the chain's base unit, with what the coinbase paid to the finder. */
+  readonly amount: bigint;
+  /** Accounts that have a part in it; 0 when no new parts were worked out. */
+  readonly accounts: number;
+  /** Wall time, ms since the Unix epoch. */
+  readonly atMs: number;
+}
+
 /** Events by name. */
 export interface LedgerEvents {
   readonly BlockStateChanged: BlockStateChanged;
   readonly MergeMiningReward: MergeMiningReward;
+  readonly RewardDistributed: RewardDistributed;
 }
 
 /** The part of a bus that the ledger talks to; any `Bus` that has these events is one. */

@@ -72,7 +72,7 @@ async function withLedger(
 ): Promise<number> {
   const loaded = loadConfig(config);
   const coin = await coinOf(loaded, chain);
-  const ledger = await ledgerOf(loaded, { create, apart: false });
+  const ledger = await ledgerOf(loaded, { create });
   try {
     return await ledger.run((db) => work(db, coin, loaded));
   } finally {

@@ -83,7 +83,7 @@ async function openDesk(loaded: LoadedConfig, chain: string, terminal: Terminal)
   const coin = await coinOf(loaded, chain);
   const { feeFrom, ...options } = planOptionsOf(loaded, chain, coin);
   const rpc = walletRpc(loaded, chain);
-  const ledger = await ledgerOf(loaded, { create: false, apart: false });
+  const ledger = await ledgerOf(loaded, { create: false });
   const wallet: PayoutWallet | undefined = rpc === undefined ? undefined : new CoreWallet({ rpc }, { coin });
   const deps = { ledger, clock: systemClock, check: addressCheck(loaded.config.bitcoin.network) };
   const blindPlanner = new PayoutPlanner(deps, options);

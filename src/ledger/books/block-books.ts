@@ -6,6 +6,7 @@ import type { BlockState, LedgerDb } from "../store/schema.ts";
 export interface RewardedBlock {
   readonly id: number;
   readonly chain: string;
+  readonly key: string;
   readonly blockHash: string;
   readonly height: number;
   readonly finder: string;
@@ -60,6 +61,7 @@ export async function readBlockBooks(db: LedgerDb, blockIds: readonly number[]):
     const block: RewardedBlock = {
       id: row.id,
       chain: row.chain,
+      key: row.key,
       blockHash: row.block_hash,
       height: row.height,
       finder: row.finder,

@@ -23,8 +23,13 @@ export interface RewardStep {
   readonly step: Step;
   readonly chain: string;
   readonly blockId: number;
+  readonly key: string;
   readonly blockHash: string;
   readonly height: number;
+  /** User identity of the finder. */
+  readonly finder: string;
+  /** Whether the block came from `mature` to `distributed` with it. */
+  readonly isDone: boolean;
   /** What was divided, or taken back, in the chain's base unit, with what the coinbase paid; the standing amount for `finish`. */
   readonly amount: bigint;
   /** Accounts that have a part in it; 0 when no new parts were worked out. */
@@ -156,12 +161,13 @@ export class Distribution implements Part {
     const entries = step === "distribute" || step === "correct" ? await this.#entries(books, chosen) : undefined;
     const atMs = Math.round(clock.nowMs());
     if (!(await ledger.transaction((db) => writeStep(db, { step, books, entries, atMs }, chosen)))) return false;
-    const { id: blockId, chain, blockHash, height } = block;
+    const { id: blockId, chain, key, blockHash, height, finder } = block;
+    const isDone = step !== "reverse" && block.state === "mature";
     const amount = entries === undefined ? (books.standing ?? 0n) : (block.actual ?? 0n) + block.finderPaid;
     const accounts = entries === undefined || "again" in entries ? 0 : entries.distribution.length - 1;
     meter.count("ledger_rewards_total", 1, { chain, step });
     log.info(IN_WORDS[step], { chain, height, block: blockHash, amount: String(amount), accounts });
-    onDistributed({ step, chain, blockId, blockHash, height, amount, accounts, atMs });
+    onDistributed({ step, chain, blockId, key, blockHash, height, finder, isDone, amount, accounts, atMs });
     return true;
   }
 

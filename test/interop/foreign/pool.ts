@@ -13,6 +13,7 @@ import { compactFromTarget, targetOfDifficulty } from "../../../src/bitcoin/targ
 import { DevnetNode } from "../../../src/devnet/node/node.ts";
 import { toDisplayHex, utf8 } from "../../../src/kernel/bytes.ts";
 import { silentLog } from "../../../src/kernel/log.ts";
+import { ledgerAddress } from "../../../src/ledger/store/address.ts";
 import type { ChannelSnapshot } from "../../../src/mining/channel.ts";
 import type { BlockAnswer, FoundBlock } from "../../../src/mining/ports.ts";
 import type { MiningJobCreated, ShareSubmitted } from "../../../src/pool/events.ts";
@@ -84,6 +85,7 @@ export async function startPool(node: DevnetNode, options: PoolOptions = {}): Pr
     dataDir,
     payoutScript: scriptOfAddress(PAYOUT_ADDRESS, "regtest"),
     tag: utf8("/interop/"),
+    ledger: ledgerAddress(undefined, dataDir),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: [
       {

@@ -13,6 +13,7 @@ function books(
   const block = {
     id: 1,
     chain: "rsk",
+    key: "rsk:1",
     blockHash: "",
     height: 1,
     finder: "anna",

@@ -1,0 +1,68 @@
+/** How rewards are divided, from `[ledger]`, `[rewards.NAME]`, `[revenue_split]` and `[stratum_v2.merge_mining_fee]`. */
+import { Fault } from "../kernel/fault.ts";
+import {
+  type Beneficiary,
+  commonsFee,
+  type RewardRules,
+  rewardRulesFlaw,
+  WHOLE,
+} from "../ledger/books/reward-rules.ts";
+import { BITCOIN } from "../ledger/books/window.ts";
+import type { Config } from "./config/schema.ts";
+
+const DAY_MS = 86_400_000;
+const MILLIONTHS_PER_PERCENT = WHOLE / 100;
+
+/**
+ * The rules of `chain`, which need not be configured any more. Where coinbases pay the finders themselves, what they leave the pool of a Bitcoin block is
+ * what its finder gave it: the operator's, as in SRI's pool.
+ */
+export function rewardRulesOf(config: Config, chain: string): RewardRules {
+  const { ledger, rewards, bitcoin } = config;
+  const table: Partial<Config["rewards"][string]> = rewards[chain] ?? {};
+  const isGift = chain === BITCOIN && bitcoin.coinbase_pays === "identity";
+  return {
+    scheme: table.scheme ?? ledger.scheme,
+    windowMillionths: Math.round((table.window ?? ledger.window) * WHOLE),
+    maxWindowMs: ledger.max_window_days * DAY_MS,
+    feeMillionths: isGift ? WHOLE : millionths(table.fee_percent ?? ledger.fee_percent),
+    beneficiaries: beneficiariesOf(config, chain),
+    distributeAt: table.distribute_at ?? ledger.distribute_at,
+  };
+}
+
+/** Checks the rules of all chains that have some. Throws `Fault("config-invalid")` with what is wrong as cause. */
+export function checkRewardRules(config: Config, file: string | undefined): void {
+  const { enabled, core, grants, audits, operations } = config.revenue_split;
+  if (enabled && Math.abs(core + grants + audits + operations - 100) > 1e-9) {
+    const sum = core + grants + audits + operations;
+    const cause = new Error(`core, grants, audits and operations make ${sum}, expected 100`);
+    throw new Fault("config-invalid", { file, key: "revenue_split" }, { cause });
+  }
+  for (const chain of [BITCOIN, ...Object.keys(config.chains), ...Object.keys(config.rewards)]) {
+    const flaw = rewardRulesFlaw(rewardRulesOf(config, chain));
+    if (flaw !== undefined) {
+      throw new Fault("config-invalid", { file, key: `rewards.${chain}` }, { cause: new Error(flaw) });
+    }
+  }
+}
+
+/** Beneficiaries that payout plans leave out: what the operator pays himself. */
+export function heldBeneficiaries({ stratum_v2 }: Config): readonly string[] {
+  return stratum_v2.merge_mining_fee.auto_distribute ? [] : ["commons"];
+}
+
+function beneficiariesOf({ stratum_v2, revenue_split }: Config, chain: string): readonly Beneficiary[] {
+  const { merge_mining_fee: fee } = stratum_v2;
+  const { enabled, ...split } = revenue_split;
+  return [
+    ...(fee.enabled && chain !== BITCOIN ? [commonsFee(millionths(fee.fee_percentage))] : []),
+    ...(enabled
+      ? Object.entries(split).map(([name, share]): Beneficiary => ({ name, millionths: millionths(share), of: "fee" }))
+      : []),
+  ];
+}
+
+function millionths(percent: number): number {
+  return Math.round(percent * MILLIONTHS_PER_PERCENT);
+}
