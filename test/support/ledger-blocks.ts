@@ -76,9 +76,9 @@ export class FailingAccess implements LedgerAccess {
   }
 }
 
-/** What the ledger's access throws while its database is not there; any code does. */
+/** What the access to a ledger throws while its database is not there. */
 function away(): Fault {
-  return new Fault("node-timeout", { node: "database" });
+  return new Fault("ledger-unreachable");
 }
 
 /** What was told on a bus. */
