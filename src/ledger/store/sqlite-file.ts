@@ -2,7 +2,7 @@
  * The files of an SQLite ledger: made for this user alone, held by one server at a time, and watched while they are open, since SQLite
  * goes on writing into a file that was deleted or replaced and says nothing.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "libsql";
@@ -33,6 +33,11 @@ export function makeFile(path: string): void {
   } finally {
     closeSync(folder);
   }
+}
+
+/** Throws the system's error, which says more than SQLite's, when the file or its folder cannot be written. */
+export function mustBeWritable(path: string): void {
+  for (const one of [dirname(path), path]) accessSync(one, constants.R_OK | constants.W_OK);
 }
 
 /** A lock that is held. */

@@ -33,9 +33,6 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Requests that may wait for the disk; the ledger's own queues are far below. */
-const MAX_WAITING = 10_000;
-
 /** Last characters of what the process says before it dies. */
 const MAX_LAST_WORDS = 2000;
 
@@ -52,7 +49,10 @@ export class SqliteProcessEnded extends Error {
   }
 }
 
-/** Opens a file in a process. Rejects with the system's error, with its `code`. Once the process is gone everything fails. */
+/**
+ * Opens a file in a process, for one caller who waits for each answer: nothing here bounds what is asked at once. Rejects with the system's error, with its `code`. Once the process is gone
+ * everything fails.
+ */
 export async function openSqliteProcess(options: SqliteOptions, how: SqliteProcessOptions): Promise<SqliteSession> {
   const session = new ProcessSession(how);
   try {
@@ -68,6 +68,7 @@ class ProcessSession implements SqliteSession {
   readonly #child: ChildProcess;
   readonly #onGone: (error: Error) => void;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #ended: Promise<void>;
   #lastId = 0;
   #lastWords = "";
   #gone: Error | undefined;
@@ -85,10 +86,13 @@ class ProcessSession implements SqliteSession {
     });
     this.#child.on("message", (message: FromSqliteProcess) => this.#answered(message));
     this.#child.on("error", (error) => this.#fail(error));
-    // `close`, not `exit`: its last words were read by then.
-    this.#child.on("close", (code, signal) =>
-      this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords)),
-    );
+    this.#ended = new Promise((resolve) => {
+      // `close`, not `exit`: its last words were read by then.
+      this.#child.on("close", (code, signal) => {
+        this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords));
+        resolve();
+      });
+    });
   }
 
   execute(sql: string, values: readonly SqliteValue[]): Promise<SqliteAnswer> {
@@ -101,6 +105,8 @@ class ProcessSession implements SqliteSession {
       if (this.#gone === undefined) await this.ask({ close: true });
     } finally {
       this.end();
+      // Its locks and its files are free then.
+      await this.#ended;
     }
   }
 
@@ -112,7 +118,6 @@ class ProcessSession implements SqliteSession {
 
   ask(request: Request): Promise<SqliteAnswer> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    if (this.#waiting.size >= MAX_WAITING) return Promise.reject(overloaded());
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
@@ -140,9 +145,4 @@ class ProcessSession implements SqliteSession {
 
 function systemError({ message, code }: { readonly message: string; readonly code: string | undefined }): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
-}
-
-/** The error of a request that found too many others before it. */
-export function overloaded(): Error {
-  return Object.assign(new Error("too much waits for the ledger already"), { code: "LEDGER_OVERLOADED" });
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, statSync } from "node:fs";
 import Database from "libsql";
-import { fileAddress, lockFile, makeFile, OpenFiles } from "./sqlite-file.ts";
+import { fileAddress, lockFile, makeFile, mustBeWritable, OpenFiles } from "./sqlite-file.ts";
 import type { SqliteValue } from "./sqlite-values.ts";
 
 /** What a statement gave. */
@@ -60,6 +60,7 @@ export function openSqlite(options: SqliteOptions): SqliteSession {
   const { path, access, create, busyMs } = options;
   const inMemory = path === ":memory:";
   if (create && !inMemory) makeFile(path);
+  if (access !== "read" && !inMemory) mustBeWritable(path);
   const lock = access === "own" && !inMemory ? lockFile(path, busyMs) : undefined;
   try {
     if (inMemory) {
@@ -85,6 +86,9 @@ function openFile({ path, access, busyMs }: SqliteOptions): Database.Database {
       "PRAGMA synchronous = FULL",
       "PRAGMA foreign_keys = ON",
       `PRAGMA journal_size_limit = ${LOG_BYTES}`,
+      // SQLite opens what it cannot write for reading, and says so at the first write only.
+      "begin immediate",
+      "rollback",
     ]);
   }
   try {

@@ -9,7 +9,7 @@ const BY_CODE: readonly (readonly [RegExp, FaultCode])[] = [
   [/^(SQLITE_BUSY.*|SQLITE_LOCKED.*|SQLITE_PROTOCOL|55P03)$/, "ledger-locked"],
   [/^(SQLITE_CORRUPT.*|SQLITE_NOTADB|SQLITE_FORMAT|LEDGER_PROCESS_CORRUPT|XX001|XX002)$/, "ledger-corrupt"],
   [/^(SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM)$/, "ledger-not-permitted"],
-  [/^(SQLITE_CANTOPEN.*|ENOENT|ENOTDIR|EISDIR|ENAMETOOLONG|ELOOP|EMFILE|ENFILE)$/, "ledger-cannot-open"],
+  [/^(SQLITE_CANTOPEN.*|ENOENT|EEXIST|ENOTDIR|EISDIR|ENAMETOOLONG|ELOOP|EMFILE|ENFILE)$/, "ledger-cannot-open"],
   [/^(SQLITE_IOERR.*|EIO|58.{3})$/, "ledger-disk-failed"],
   [/^LEDGER_IN_USE$/, "ledger-in-use"],
   [/^LEDGER_PROCESS_ENDED$/, "ledger-process-ended"],
