@@ -77,6 +77,11 @@ export const METRICS = {
     help: "Whatever a chain's plugin measures, by its own name",
     labels: ["chain", "name"],
   },
+  ledger_rewards_total: {
+    kind: "counter",
+    help: "What was done about a block's reward in the books, by step: distribute, correct, reverse, finish",
+    labels: ["chain", "step"],
+  },
   ledger_up: {
     kind: "gauge",
     help: "1 while the ledger's database is open and takes what is written, else 0",

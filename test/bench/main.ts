@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { measureSplit } from "./ledger-split.ts";
 import { measureLedgerStores } from "./ledger-store.ts";
 import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
@@ -36,6 +37,9 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   async ledger() {
     for (const { name, perSecond, note } of await measureLedgerStores(process.env.LEDGER_POSTGRES_URL)) {
       line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, note);
+    }
+    for (const { name, ms: took, pauseMs, holdMs } of await measureSplit(process.env.LEDGER_POSTGRES_URL)) {
+      line(name, ms(took), `longest pause ${ms(pauseMs)}, longest hold on the database ${ms(holdMs)}`);
     }
   },
   async server() {

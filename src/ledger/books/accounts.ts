@@ -1,6 +1,6 @@
 /** The accounts of the books: made when they are first needed, never removed. */
 import type { AccountKind, LedgerDb } from "../store/schema.ts";
-import { chunks } from "./chunks.ts";
+import { chunks } from "./pieces.ts";
 
 /** An account of a chain. */
 export interface Account {
@@ -27,8 +27,8 @@ export async function accountIds(db: LedgerDb, chain: string, accounts: Iterable
     if (known === undefined) names.set(kind, new Set([name]));
     else known.add(name);
   }
-  for (const [kind, wanted] of names) {
-    // In one order for all processes: PostgreSQL would see two that make the same accounts in different orders as a deadlock.
+  // In one order for all processes: PostgreSQL would see two that make the same accounts in different orders as a deadlock.
+  for (const [kind, wanted] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (const some of chunks([...wanted].sort(), NAMES_AT_ONCE)) await addIds(db, chain, kind, some, ids);
   }
   return ({ kind, name }) => {

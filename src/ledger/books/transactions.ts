@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { toColumns } from "../store/amount.ts";
 import type { LedgerDb, TransactionKind } from "../store/schema.ts";
-import { chunks } from "./chunks.ts";
+import { chunks } from "./pieces.ts";
 
 /** What an account gets (plus) or gives (minus). */
 export interface Posting {
