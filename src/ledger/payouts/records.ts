@@ -4,7 +4,7 @@
  */
 import type { Selectable } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
-import { chunks } from "../books/chunks.ts";
+import { chunks } from "../books/pieces.ts";
 import { fromColumns, toColumns } from "../store/amount.ts";
 import type { LedgerDb, PayoutState, PayoutsTable } from "../store/schema.ts";
 import type { WalletOutput } from "./wallet.ts";

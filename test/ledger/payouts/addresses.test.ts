@@ -80,4 +80,12 @@ describe.each(LEDGERS)("payout addresses on $name", ({ open }) => {
     });
     expect(await ledger.run((db) => payableBalances(db, "nmc"))).toEqual([]);
   });
+
+  test("balances of more accounts than are read at a time are all there", async () => {
+    const ledger = directAccess(await open());
+    const owed = Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`w${i}`, BigInt(i + 1)]));
+    await owe(ledger, "nmc", owed);
+    const balances = await ledger.run((db) => payableBalances(db, "nmc"));
+    expect(Object.fromEntries(balances.map(({ name, amount }) => [name, amount]))).toEqual(owed);
+  });
 });
