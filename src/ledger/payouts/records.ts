@@ -58,6 +58,18 @@ export async function payoutOf(db: LedgerDb, chain: string, id: number): Promise
   return recordOf(row);
 }
 
+/** Whether a transaction is that of another payout of the chain than `id`. */
+export async function isOtherPayout(db: LedgerDb, chain: string, id: number, txid: string): Promise<boolean> {
+  const other = await db
+    .selectFrom("payouts")
+    .select("id")
+    .where("chain", "=", chain)
+    .where("txid", "=", txid)
+    .where("id", "<>", id)
+    .executeTakeFirst();
+  return other !== undefined;
+}
+
 /** What a payout pays, by account. */
 export async function itemsOf(db: LedgerDb, payoutId: number): Promise<PayoutItem[]> {
   const rows = await db

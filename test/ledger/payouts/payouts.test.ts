@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { insertPayout, movePayout } from "../../../src/ledger/payouts/records.ts";
 import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { booksOf, FakeNetwork, Killed, type Mishap, owe, payer, payRun, register } from "../../support/payout-world.ts";
@@ -159,6 +160,25 @@ describe.each(LEDGERS)("payouts on $name", ({ open }) => {
     await run();
     expect((await books()).all).toMatchObject([{ state: "confirmed" }]);
     expect(Object.fromEntries(network.received())).toEqual({ alice1: 5_000_000n, bob1: 3_000_000n });
+  });
+
+  test("a later payout of the same amounts, with coins that the wallet took back from a lost one, is no replacement of it", async () => {
+    const { ledger, network, run, at, books } = await world(open);
+    await run();
+    const outputs = [
+      { address: "alice1", amount: 5_000_000n },
+      { address: "bob1", amount: 3_000_000n },
+    ];
+    const later = network.spend(await rawOf(ledger), outputs);
+    await owe(ledger, "nmc", OWED, "2");
+    await ledger.transaction(async (db) => {
+      const id = await insertPayout(db, "nmc", 8_000_000n, 1);
+      await movePayout(db, id, ["prepared"], "sent", 1, { txid: later, rawTransaction: "00", fee: 1000n });
+    });
+    expect(await at.payouts.resume()).toEqual([expect.stringContaining(`${later} spent its coins`)]);
+    expect((await books()).all[0]).toMatchObject({ id: 1, state: "sent" });
+    network.mine(5);
+    expect(await at.payouts.cancel(1, { force: false })).toMatchObject({ state: "cancelled" });
   });
 
   test("a payout that was sent with another fee and is cancelled by force gives back everything that it posted", async () => {
