@@ -283,17 +283,15 @@ export async function booksOf(ledger: LedgerAccess, chain: string) {
   });
 }
 
-function rawOf(tx: Tx): string {
-  const plain = { ...tx, outputs: tx.outputs.map(({ address, amount }) => ({ address, amount: String(amount) })) };
+function rawOf({ nonce, inputs, outputs, fee }: Tx): string {
+  const plain = { nonce, inputs, outputs: outputs.map(({ address, amount }) => [address, String(amount)]), fee };
   return Buffer.from(JSON.stringify(plain)).toString("hex");
 }
 
 function read(raw: string): Tx {
-  const { outputs, ...rest } = JSON.parse(Buffer.from(raw, "hex").toString());
-  return {
-    ...rest,
-    outputs: outputs.map((each: { address: string; amount: string }) => ({ ...each, amount: BigInt(each.amount) })),
-  };
+  const { nonce, inputs, outputs, fee } = JSON.parse(Buffer.from(raw, "hex").toString());
+  const paid = outputs.map(([address, amount]: [string, string]) => ({ address, amount: BigInt(amount) }));
+  return { nonce, inputs, outputs: paid, fee };
 }
 
 function txidOf(raw: string): string {

@@ -122,6 +122,7 @@ async function look(desk: Desk, words: PayoutWords, terminal: Terminal): Promise
 }
 
 async function execute(desk: Desk, words: PayoutWords, terminal: Terminal, world: PayoutWorld): Promise<number> {
+  if (!desk.hasWallet) throw new Fault("payout-no-wallet", { chain: desk.chain });
   const troubles = await desk.payouts.resume();
   for (const trouble of troubles) terminal.err(`attention: ${trouble}`);
   const plan = await desk.planner.plan();
@@ -151,6 +152,7 @@ async function execute(desk: Desk, words: PayoutWords, terminal: Terminal, world
 }
 
 async function resume(desk: Desk, terminal: Terminal): Promise<number> {
+  if (!desk.hasWallet) throw new Fault("payout-no-wallet", { chain: desk.chain });
   const troubles = await desk.payouts.resume();
   for (const trouble of troubles) terminal.err(`attention: ${trouble}`);
   if (troubles.length === 0) terminal.err("no payout is under way any more");

@@ -1,5 +1,5 @@
-/** What the books owe to everybody who can be paid, by query. */
-import { exactSums, sumOf } from "../books/exact-sum.ts";
+/** What the books owe to everybody who can be paid. */
+import { balancesOf, OWED } from "../books/balances.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import type { Payee } from "./addresses.ts";
 
@@ -9,24 +9,19 @@ export interface Balance extends Payee {
   readonly amount: bigint;
 }
 
+/** Accounts that are read at a time. */
+const PAGE = 1000;
+
 /** Balances that are not 0 of a chain's workers, operator and beneficiaries, in the order of their accounts. */
 export async function payableBalances(db: LedgerDb, chain: string): Promise<Balance[]> {
-  const rows = await db
-    .selectFrom("accounts")
-    .innerJoin("postings", "postings.account_id", "accounts.id")
-    .select(["accounts.id", "accounts.kind", "accounts.name"])
-    .select(exactSums("postings.amount"))
-    .where("accounts.chain", "=", chain)
-    .where("accounts.kind", "in", ["worker", "operator", "beneficiary"])
-    .groupBy(["accounts.id", "accounts.kind", "accounts.name"])
-    .orderBy("accounts.id")
-    .execute();
-  return rows
-    .map(({ id, kind, name, ...sums }) => ({
-      accountId: id,
-      kind: kind as Payee["kind"],
-      name,
-      amount: sumOf(sums),
-    }))
-    .filter(({ amount }) => amount !== 0n);
+  const balances: Balance[] = [];
+  for (let after = 0; ; ) {
+    const page = await balancesOf(db, { chain, kinds: OWED, after, limit: PAGE });
+    for (const { accountId, kind, name, amount } of page) {
+      if (amount !== 0n) balances.push({ accountId, kind: kind as Payee["kind"], name, amount });
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return balances;
+    after = last.accountId;
+  }
 }

@@ -14,7 +14,7 @@ import { Fault } from "../../kernel/fault.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
 import type { PayoutPlanner } from "./planner.ts";
-import { itemsOf, movePayout, outputsOf, type PayoutRecord, payoutOf, payoutsIn } from "./records.ts";
+import { isOtherPayout, itemsOf, movePayout, outputsOf, type PayoutRecord, payoutOf, payoutsIn } from "./records.ts";
 import { adoptReplacement, preparePayout, recordSigned, reversePayout } from "./steps.ts";
 import type { Conflict, FeeFrom, PayoutWallet, SignedTransaction } from "./wallet.ts";
 
@@ -210,11 +210,14 @@ export class Payouts {
     return await this.#read(payout.id);
   }
 
-  async #conflict({ id, txid, rawTransaction }: PayoutRecord): Promise<Conflict | undefined> {
+  /** A later payout may pay the same payees as much, with coins that the wallet took back from this one: it is no replacement. */
+  async #conflict({ id, chain, txid, rawTransaction }: PayoutRecord): Promise<Conflict | undefined> {
     const { ledger, wallet } = this.#deps;
     if (txid === undefined || rawTransaction === undefined) return undefined;
     const items = await ledger.run((db) => itemsOf(db, id));
-    return await wallet.conflictOf({ txid, rawTransaction, outputs: outputsOf(items).length });
+    const found = await wallet.conflictOf({ txid, rawTransaction, outputs: outputsOf(items).length });
+    if (found === undefined || !(await ledger.run((db) => isOtherPayout(db, chain, id, found.txid)))) return found;
+    return { ...found, pays: "none" };
   }
 
   /** Says that the daemon took it, or that it is deep enough. Another run may have said so before. */

@@ -4,9 +4,13 @@
  */
 import type { Selectable } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
+import { chunks } from "../books/pieces.ts";
 import { fromColumns, toColumns } from "../store/amount.ts";
 import type { LedgerDb, PayoutState, PayoutsTable } from "../store/schema.ts";
 import type { WalletOutput } from "./wallet.ts";
+
+/** Rows in one statement. */
+const ROWS_AT_ONCE = 500;
 
 /** A payout as it is in the database. */
 export interface PayoutRecord {
@@ -52,6 +56,18 @@ export async function payoutOf(db: LedgerDb, chain: string, id: number): Promise
     .executeTakeFirst();
   if (row === undefined) throw new Fault("payout-unknown", { chain, payout: id });
   return recordOf(row);
+}
+
+/** Whether a transaction is that of another payout of the chain than `id`. */
+export async function isOtherPayout(db: LedgerDb, chain: string, id: number, txid: string): Promise<boolean> {
+  const other = await db
+    .selectFrom("payouts")
+    .select("id")
+    .where("chain", "=", chain)
+    .where("txid", "=", txid)
+    .where("id", "<>", id)
+    .executeTakeFirst();
+  return other !== undefined;
 }
 
 /** What a payout pays, by account. */
@@ -116,13 +132,11 @@ export async function insertPayout(db: LedgerDb, chain: string, total: bigint, a
 
 /** Writes what a payout pays. */
 export async function insertItems(db: LedgerDb, payoutId: number, items: readonly PayoutItem[]): Promise<void> {
-  for (const { accountId, address, amount } of items) {
+  const rows = items.map(({ accountId, address, amount }) => {
     const { hi, lo } = toColumns(amount);
-    await db
-      .insertInto("payout_items")
-      .values({ payout_id: payoutId, account_id: accountId, address, amount_hi: hi, amount_lo: lo })
-      .execute();
-  }
+    return { payout_id: payoutId, account_id: accountId, address, amount_hi: hi, amount_lo: lo };
+  });
+  for (const some of chunks(rows, ROWS_AT_ONCE)) await db.insertInto("payout_items").values(some).execute();
 }
 
 /** What a step sets beside the state. */
