@@ -1,10 +1,11 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge ledger-credit server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { creditBenches, creditFigures } from "./ledger-credit.ts";
 import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
@@ -31,6 +32,10 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
     line("winning share to proof handed to the plugin, on disk before", ms(medianMs), `worst ${ms(worstMs)}`);
     for (const scenario of ["10000:extended:zmq", "10000:extended:wait", "10000:standard:zmq"])
       apart(`tip=${scenario}`);
+  },
+  async "ledger-credit"() {
+    await rows(creditBenches);
+    for await (const { name, value, note } of creditFigures(process.env.LEDGER_POSTGRES_URL)) line(name, value, note);
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
