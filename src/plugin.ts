@@ -71,3 +71,4 @@ export {
   type DaemonsOptions,
 } from "./sdk/daemons.ts";
 export { listenForBlocks, type NoticesDeps } from "./sdk/notices.ts";
+export { statusOfAny } from "./sdk/status-of-any.ts";

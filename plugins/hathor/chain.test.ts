@@ -341,6 +341,21 @@ describe("a block", () => {
     await chain.stop();
   });
 
+  test("is in the chain when any node has it there, and nothing is said while that one is away", async () => {
+    const { chain, node, work } = await started(["a", "b"]);
+    const status = () => chain.status({ work, blockHash: hash("d"), height: 1 }, signal);
+    node("b").transaction = known(5_999_998);
+    expect(await status()).toMatchObject({ state: "confirmed", confirmations: 3 });
+    node("a").transaction = known(5_999_998, [hash("f")]);
+    expect(await status()).toMatchObject({ state: "confirmed" });
+    node("b").transaction = { success: false, message: "Transaction not found" };
+    expect(await status()).toMatchObject({ state: "orphaned" });
+    node("b").info = { success: false, message: "Node still syncing" };
+    node("b").transaction = known(5_999_998);
+    await expect(status()).rejects.toMatchObject({ code: "node-syncing" });
+    await chain.stop();
+  });
+
   test("of a node that synchronises is not judged", async () => {
     const { chain, node, work } = await started();
     node("a").transaction = known(1);

@@ -22,6 +22,7 @@ import {
   type Proof,
   reversed,
   type SubmittedBlock,
+  statusOfAny,
   toHex,
   WebSocketFeed,
 } from "bllvm-stratum-v2/plugin";
@@ -126,7 +127,7 @@ export class HathorChain implements Chain {
   }
 
   async status(block: SubmittedBlock, signal: AbortSignal): Promise<BlockStatus> {
-    return await this.#ask(signal, async (node) => {
+    const ask = async (node: HttpApi): Promise<BlockStatus> => {
       const known = await findBlock(node, block.blockHash, signal);
       if (known === undefined) return { state: "unknown", confirmations: 0, reward: undefined };
       if (known.isVoided) return { state: "orphaned", confirmations: 0, reward: undefined };
@@ -135,7 +136,8 @@ export class HathorChain implements Chain {
       const confirmations = Math.max(1, behind + 1);
       const state = behind >= this.#config.maturity ? "mature" : "confirmed";
       return { state, confirmations, reward: known.reward };
-    });
+    };
+    return await statusOfAny(this.#inOrder(), (node) => this.#put(node, ask, signal), signal);
   }
 
   async #submitTo(node: HttpApi, bytes: Uint8Array, proof: Proof, signal: AbortSignal): Promise<Outcome> {
@@ -196,22 +198,32 @@ export class HathorChain implements Chain {
 
   /** Puts a question to the nodes in order, until one answers. Throws the failure of the first. */
   async #ask<T>(signal: AbortSignal, question: (node: HttpApi) => Promise<T>): Promise<T> {
-    const { clock, meter } = this.#host;
     let failure: unknown;
     for (const node of this.#inOrder()) {
       try {
-        const value = await question(node);
-        this.#restsUntil.delete(node);
-        meter.daemon(node.name, true);
-        return value;
+        return await this.#put(node, question, signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        this.#restsUntil.set(node, clock.monotonicMs() + REST_MS);
-        meter.daemon(node.name, false);
         failure ??= error;
       }
     }
     throw failure;
+  }
+
+  /** Puts a question to one node, and remembers whether it answered. */
+  async #put<T>(node: HttpApi, question: (node: HttpApi) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { clock, meter } = this.#host;
+    try {
+      const value = await question(node);
+      this.#restsUntil.delete(node);
+      meter.daemon(node.name, true);
+      return value;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      this.#restsUntil.set(node, clock.monotonicMs() + REST_MS);
+      meter.daemon(node.name, false);
+      throw error;
+    }
   }
 
   /** Those that are well, then those that failed not long ago, each in order of preference. */

@@ -1,5 +1,5 @@
 /** The chain over scripted nodes, a scripted WebSocket and a fake clock. */
-import type { Chain, ConnectWebSocket, Proof, WebSocketEvents } from "bllvm-stratum-v2/plugin";
+import type { Chain, ConnectWebSocket, Proof, SubmittedBlock, WebSocketEvents } from "bllvm-stratum-v2/plugin";
 import { concat, fromHex } from "bllvm-stratum-v2/plugin";
 import { afterEach, describe, expect, test } from "vitest";
 import { sha256d } from "../../src/bitcoin/hash.ts";
@@ -33,7 +33,7 @@ function pretendNode() {
         : {
             blockHashForMergedMining: state.work,
             target: `0x${"55".repeat(32)}`,
-            feesPaidToMiner: "7",
+            feesPaidToMiner: "1000",
             notify: false,
             parentBlockHash: state.parent,
           },
@@ -94,7 +94,7 @@ describe("work", () => {
       id: hash("1"),
       parent: hash("a"),
       height: 101,
-      value: 7n,
+      value: 792n,
       details: { node: "a:4444" },
     });
     expect(host.troubles).toEqual([undefined]);
@@ -484,5 +484,71 @@ describe("submission", () => {
     await Promise.all(all);
     expect(ended).toEqual([1, 2, 3]);
     expect(host.clock.monotonicMs()).toBe(2000);
+  });
+});
+
+describe("what became of a block", () => {
+  const ours = hash("b");
+  const HEIGHT = 101;
+  const block: SubmittedBlock = {
+    work: {
+      id: hash("1"),
+      hash: new Uint8Array(32),
+      parent: hash("a"),
+      height: HEIGHT,
+      target: 1n,
+      value: 7n,
+      details: {},
+    },
+    blockHash: ours,
+    height: HEIGHT,
+  };
+  /** A node with a tip and a block at our height. */
+  function following(tip: number, at: string) {
+    const { daemon } = pretendNode();
+    daemon.methods.eth_blockNumber = () => `0x${tip.toString(16)}`;
+    daemon.methods.eth_getBlockByNumber = ([number]) =>
+      Number(number) > tip
+        ? null
+        : {
+            number,
+            hash: Number(number) === HEIGHT ? at : hash("e"),
+            miner: `0x${"5a".repeat(20)}`,
+            transactions: [],
+            uncles: [],
+          };
+    return daemon;
+  }
+
+  test("is said by the node that has it, whatever one says that was set back or went another way", async () => {
+    const { chain } = setUp({
+      "a:4444": following(HEIGHT - 1, ours),
+      "b:4444": following(110, hash("c")),
+      "c:4444": following(110, ours),
+    });
+    expect(await chain.status(block, signal)).toEqual({ state: "confirmed", confirmations: 10, reward: undefined });
+  });
+
+  test("is orphaned when the nodes that know its height have another there", async () => {
+    const { chain } = setUp({ "a:4444": following(HEIGHT - 1, ours), "b:4444": following(110, hash("c")) });
+    expect(await chain.status(block, signal)).toMatchObject({ state: "orphaned" });
+  });
+
+  test("is not said while a node is away that may have it", async () => {
+    const away = following(110, ours);
+    const { chain } = setUp({ "a:4444": following(110, hash("c")), "b:4444": away });
+    away.state = "down";
+    await expect(chain.status(block, signal)).rejects.toMatchObject({ code: "node-refused" });
+    away.state = "up";
+    expect(await chain.status(block, signal)).toMatchObject({ state: "confirmed" });
+  });
+
+  test("is asked of one node at a time: one that fails half-way is no half of an answer", async () => {
+    const failing = following(500, ours);
+    failing.methods.eth_getBlockByNumber = () => {
+      throw new RpcError(-32603, "Internal server error");
+    };
+    const { chain } = setUp({ "a:4444": failing, "b:4444": following(110, ours) });
+    expect(await chain.status(block, signal)).toMatchObject({ state: "confirmed", confirmations: 10 });
   });
 });

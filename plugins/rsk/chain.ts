@@ -17,6 +17,7 @@ import {
   Polling,
   type Proof,
   type SubmittedBlock,
+  statusOfAny,
   type Timer,
   verifyRsk,
   WebSocketFeed,
@@ -129,9 +130,13 @@ export class RskChain implements Chain {
   }
 
   async status(block: SubmittedBlock, signal: AbortSignal): Promise<BlockStatus> {
-    const ask = <S extends z.ZodType>(method: string, params: readonly unknown[], schema: S) =>
-      this.#daemons.call(method, params, schema, { signal, tells: false });
-    return await follow(ask, block, this.#config.maturity);
+    const at = async ({ rpc }: Node): Promise<BlockStatus> =>
+      await follow(
+        (method, params, schema) => rpc.call(method, params, schema, { signal }),
+        block,
+        this.#config.maturity,
+      );
+    return await statusOfAny(this.#daemons.inOrder(), at, signal);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@
 import { type BlockStatus, type SubmittedBlock, z } from "bllvm-stratum-v2/plugin";
 import { paymentsFor, rewardOf } from "./remasc.ts";
 
-/** Asks the node that leads; rejects when none can say. */
+/** Asks a node; all questions about a block go to the same one. */
 export type Ask = <S extends z.ZodType>(method: string, params: readonly unknown[], schema: S) => Promise<z.output<S>>;
 
 const quantity = z.string().regex(/^0x[0-9a-f]{1,12}$/i, "expected 0x and hex digits");

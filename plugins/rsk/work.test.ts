@@ -25,8 +25,11 @@ describe("mnr_getWork", () => {
     });
   });
 
-  test("fees of more than 2^64 wei stay exact", () => {
-    expect(auxWork({ ...answer, feesPaidToMiner: "123456789012345678901" }, 5, "a").value).toBe(123456789012345678901n);
+  test("its block is expected to pay the miner's part of its fees; more than 2^64 wei stay exact", () => {
+    const worth = (fees: string) => auxWork({ ...answer, feesPaidToMiner: fees }, 5, "a").value;
+    // rskj's remasc.json: 20 % for RSK Labs, 1 % of the rest for the federation.
+    expect(worth("5000000000000")).toBe(3_960_000_000_000n);
+    expect(worth("100000000000000000000000")).toBe(79_200_000_000_000_000_000_000n);
   });
 
   test.each([

@@ -30,9 +30,15 @@ export function auxWork(answer: NodeWork, height: number, node: string): AuxWork
     parent: answer.parentBlockHash,
     height,
     target: BigInt(answer.target),
-    value: BigInt(answer.feesPaidToMiner),
+    value: minersPart(BigInt(answer.feesPaidToMiner)),
     details: { node },
   };
+}
+
+/** What REMASC leaves of a block's fees to its miner: a fifth goes to RSK Labs, a hundredth of the rest to the federation. */
+function minersPart(fees: bigint): bigint {
+  const rest = fees - fees / 5n;
+  return rest - rest / 100n;
 }
 
 /**

@@ -20,11 +20,14 @@ const FIRMWARE: readonly (readonly [bytes: number, name: string])[] = [
 export class CoinbaseWatch implements Part {
   readonly name = "coinbase watch";
   readonly #deps: { readonly log: Log; readonly jobs: JobFeed };
+  readonly #reserveBytes: number;
   #told = 0;
   #unsubscribe: Unsubscribe | undefined;
 
-  constructor(deps: { readonly log: Log; readonly jobs: JobFeed }) {
+  /** `reserveBytes`: what a channel's own payout may add to the pool's coinbase; 0 when left out. */
+  constructor(deps: { readonly log: Log; readonly jobs: JobFeed }, options: { readonly reserveBytes?: number } = {}) {
     this.#deps = deps;
+    this.#reserveBytes = options.reserveBytes ?? 0;
   }
 
   async start(_signal: AbortSignal): Promise<void> {
@@ -37,7 +40,7 @@ export class CoinbaseWatch implements Part {
 
   #look({ aux, coinbasePrefix, coinbaseSuffix, extranonceSize }: Job): void {
     if (aux === undefined) return;
-    const bytes = coinbasePrefix.length + extranonceSize + coinbaseSuffix.length;
+    const bytes = coinbasePrefix.length + extranonceSize + coinbaseSuffix.length + this.#reserveBytes;
     const passed = FIRMWARE.filter(([limit]) => bytes > limit && limit > this.#told);
     const [last] = passed.slice(-1);
     if (last === undefined) return;

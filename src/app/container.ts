@@ -5,6 +5,7 @@
 import "reflect-metadata";
 import { join } from "node:path";
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from "tsyringe";
+import type { TxOutput } from "../bitcoin/transaction.ts";
 import { diskFiles } from "../daemon/files.ts";
 import { connectTcp } from "../daemon/socket.ts";
 import type { ControlPort } from "../host/control-api.ts";
@@ -18,6 +19,7 @@ import { randomU32 } from "../kernel/random.ts";
 import { FOUND_AUX_JOURNAL_DEFAULTS, FoundAuxJournal } from "../ledger/found-aux-journal.ts";
 import type { MergeEvents } from "../merge/found-aux.ts";
 import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
+import { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
@@ -26,7 +28,12 @@ import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../node/bitcoind/job-sou
 import { BlockJournal } from "../node/bitcoind/journal.ts";
 import { BitcoindBlockSink, BLOCK_SINK_DEFAULTS } from "../node/bitcoind/submit.ts";
 import { MemoryMeter } from "../ops/memory-meter.ts";
-import { allowListAuthoriser, openAuthoriser, payoutAddressAuthoriser } from "../pool/authoriser.ts";
+import {
+  allowListAuthoriser,
+  directPayoutAuthoriser,
+  openAuthoriser,
+  payoutAddressAuthoriser,
+} from "../pool/authoriser.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import { JobMaker } from "../pool/job-maker.ts";
 import { nodeCrypto } from "../pool/noise-crypto.ts";
@@ -40,7 +47,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { Reloader } from "./reload.ts";
-import type { Settings } from "./settings.ts";
+import { payoutReserveOf, type Settings } from "./settings.ts";
 import { statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
@@ -151,6 +158,7 @@ export function compose(world: World): DependencyContainer {
           ...MERGE_MINING_DEFAULTS,
           clampMinDifficulty: config.merge_mining.clamp_min_difficulty,
           sizeLimitBytes: config.merge_mining.coinbase_max_bytes,
+          reserveBytes: payoutReserveOf(config),
           giveUpMs: config.merge_mining.give_up_s * 1000,
         },
       ),
@@ -212,7 +220,7 @@ export function compose(world: World): DependencyContainer {
         jobSource: get(TOKENS.jobSource),
         bus: get(TOKENS.bus),
         jobIds: get(TOKENS.jobIds),
-        payout: (value) => [{ value, script: payoutScript }],
+        payout: (value) => poolOutputs(payoutScript, value),
         merge: get(TOKENS.mergeMining),
       },
       { tag, versionRollingMask, refreshMs: config.jobs.refresh_s * 1000 },
@@ -224,7 +232,16 @@ export function compose(world: World): DependencyContainer {
     const first = randomU32(get(TOKENS.random)) % capacity;
     return new ExtranonceAllocator({}, { serverId: config.stratum_v2.server_id, capacity, first });
   });
-  part(TOKENS.authoriser, () => authoriser(config));
+  part(TOKENS.authoriser, () => authoriser(world.settings));
+  part(TOKENS.payouts, () => {
+    const { network, payoutScript } = world.settings;
+    if (config.bitcoin.coinbase_pays === "pool") return undefined;
+    const { flawOf: flaw } = get(TOKENS.mergeMining);
+    return new ChannelPayouts(
+      { log: log("jobs"), pool: (value) => poolOutputs(payoutScript, value), flaw },
+      { network },
+    );
+  });
   // Shares are counted by the meter and announced on the bus; keeping accounts of them is the ledger's.
   part(TOKENS.shareSink, () => ({ credit() {} }));
 
@@ -243,52 +260,57 @@ export function compose(world: World): DependencyContainer {
   part(TOKENS.transports, () => [
     new TcpTransport({ clock: get(TOKENS.clock), log: log("tcp") }, world.settings.listen),
   ]);
-  part(
-    TOKENS.miningServer,
-    () =>
-      new MiningServer(
-        {
-          transports: get(TOKENS.transports),
-          noise: get(TOKENS.noise),
-          clock: get(TOKENS.clock),
-          log: log("server"),
-          meter: get(TOKENS.meter),
-          jobs: get(TOKENS.jobMaker),
-          jobIds: get(TOKENS.jobIds),
-          extranonces: get(TOKENS.extranonces),
-          authoriser: get(TOKENS.authoriser),
-          blockSink: get(TOKENS.blockSink),
-          shareSink: get(TOKENS.shareSink),
-          bus: get(TOKENS.bus),
-          onHashed: get(TOKENS.mergeMining).hashed,
+  part(TOKENS.miningServer, () => {
+    const payouts = get(TOKENS.payouts);
+    return new MiningServer(
+      {
+        transports: get(TOKENS.transports),
+        noise: get(TOKENS.noise),
+        clock: get(TOKENS.clock),
+        log: log("server"),
+        meter: get(TOKENS.meter),
+        jobs: get(TOKENS.jobMaker),
+        jobIds: get(TOKENS.jobIds),
+        extranonces: get(TOKENS.extranonces),
+        authoriser: get(TOKENS.authoriser),
+        ...(payouts === undefined ? {} : { payouts }),
+        blockSink: get(TOKENS.blockSink),
+        shareSink: get(TOKENS.shareSink),
+        bus: get(TOKENS.bus),
+        onHashed: get(TOKENS.mergeMining).hashed,
+      },
+      {
+        limits: limitsOf(config),
+        requiredExtensions: config.access.required_extensions,
+        fixedVersion: world.settings.versionRollingMask === 0,
+        mining: {
+          ...MINING_DEFAULTS,
+          sharesPerMinute: config.vardiff.shares_per_minute,
+          minDifficulty: config.vardiff.min_difficulty,
+          maxDifficulty: config.vardiff.max_difficulty,
+          maxChannels: config.limits.channels_per_connection,
+          ackBatchSize: config.jobs.ack_shares,
+          ackMaxDelayMs: config.jobs.ack_s * 1000,
         },
-        {
-          limits: limitsOf(config),
-          requiredExtensions: config.access.required_extensions,
-          fixedVersion: world.settings.versionRollingMask === 0,
-          mining: {
-            ...MINING_DEFAULTS,
-            sharesPerMinute: config.vardiff.shares_per_minute,
-            minDifficulty: config.vardiff.min_difficulty,
-            maxDifficulty: config.vardiff.max_difficulty,
-            maxChannels: config.limits.channels_per_connection,
-            ackBatchSize: config.jobs.ack_shares,
-            ackMaxDelayMs: config.jobs.ack_s * 1000,
-          },
-        },
-      ),
-  );
+      },
+    );
+  });
   return c;
 }
 
-function authoriser({ access, bitcoin }: Config): Authoriser {
+function poolOutputs(script: Uint8Array, value: bigint): readonly TxOutput[] {
+  return [{ value, script }];
+}
+
+function authoriser({ config, network }: Settings): Authoriser {
+  const { access, bitcoin } = config;
   switch (access.policy) {
     case "open":
       return openAuthoriser();
     case "allow_list":
       return allowListAuthoriser(access.allow);
     case "payout_address":
-      return payoutAddressAuthoriser(bitcoin.network);
+      return bitcoin.coinbase_pays === "pool" ? payoutAddressAuthoriser(network) : directPayoutAuthoriser(network);
   }
 }
 

@@ -9,6 +9,7 @@ import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
+import { payoutReserveOf } from "./settings.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
@@ -68,7 +69,10 @@ export async function startServer(
     container.resolve(TOKENS.mergeMining),
     container.resolve(TOKENS.jobMaker),
     host,
-    new CoinbaseWatch({ log: world.log, jobs: container.resolve(TOKENS.jobMaker) }),
+    new CoinbaseWatch(
+      { log: world.log, jobs: container.resolve(TOKENS.jobMaker) },
+      { reserveBytes: payoutReserveOf(world.settings.config) },
+    ),
     server,
     ...(control === undefined ? [] : [control]),
     new StatusLine(

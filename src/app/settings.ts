@@ -9,6 +9,7 @@ import type { ChainSettings, PluginPlaces } from "../host/chain-settings.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
+import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
 import { chainsOf } from "./chain-settings.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -108,6 +109,11 @@ export function controlOf({ config, file, folder }: LoadedConfig): ControlSettin
   }
   if (token_file === undefined) throw new Fault("config-control-token", { file });
   return { kind: "tcp", address: parseHostPort(listen), tokenFile: absolute(token_file, folder) };
+}
+
+/** Bytes of a coinbase that are kept free for a channel's own payout; 0 where all blocks pay the pool. */
+export function payoutReserveOf({ bitcoin }: Config): number {
+  return bitcoin.coinbase_pays === "pool" ? 0 : MAX_DIRECT_OUTPUT;
 }
 
 /** The scriptPubKey of `bitcoin.payout`. Throws `Fault` `config-no-payout`, or `config-invalid` with what is wrong as cause. */

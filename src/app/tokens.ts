@@ -9,6 +9,7 @@ import type { Log } from "../kernel/log.ts";
 import type { Random } from "../kernel/random.ts";
 import type { FoundAuxStore, MergeEvents } from "../merge/found-aux.ts";
 import type { MergeMining } from "../merge/merge-mining.ts";
+import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
 import type { Authoriser, ShareSink } from "../mining/ports.ts";
@@ -41,6 +42,7 @@ export const TOKENS = {
   jobSource: token<BitcoindJobSource>("JobSource"),
   blockSink: token<BitcoindBlockSink>("BlockSink"),
   authoriser: token<Authoriser>("Authoriser"),
+  payouts: token<ChannelPayouts | undefined>("ChannelPayouts, if coinbases pay identities"),
   shareSink: token<ShareSink>("ShareSink"),
   extranonces: token<ExtranonceAllocator>("ExtranonceAllocator"),
   jobIds: token<JobIds>("JobIds"),

@@ -100,9 +100,16 @@ export function coinbaseHalves(parts: CoinbaseParts): { prefix: Uint8Array; suff
   }
   const before = new Writer().u32(parts.txVersion).u8(1).bytes(new Uint8Array(32)).u32(0xffffffff);
   writeCompactSize(before, size).bytes(parts.scriptSigPrefix);
-  const behind = new Writer().bytes(scriptSuffix).u32(parts.sequence);
-  writeCompactSize(behind, parts.outputs.length).bytes(serializeOutputs(parts.outputs)).u32(parts.lockTime);
-  return { prefix: before.finish(), suffix: behind.finish() };
+  return { prefix: before.finish(), suffix: coinbaseSuffix(parts) };
+}
+
+/** The half behind the extranonce alone, for a coinbase that differs from another one in its outputs only. */
+export function coinbaseSuffix(
+  parts: Pick<CoinbaseParts, "scriptSigSuffix" | "sequence" | "outputs" | "lockTime">,
+): Uint8Array {
+  const { scriptSigSuffix = new Uint8Array(0), sequence, outputs, lockTime } = parts;
+  const behind = new Writer().bytes(scriptSigSuffix).u32(sequence);
+  return writeCompactSize(behind, outputs.length).bytes(serializeOutputs(outputs)).u32(lockTime).finish();
 }
 
 /**

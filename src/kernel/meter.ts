@@ -77,6 +77,21 @@ export const METRICS = {
     help: "Whatever a chain's plugin measures, by its own name",
     labels: ["chain", "name"],
   },
+  ledger_rewards_total: {
+    kind: "counter",
+    help: "What was done about a block's reward in the books, by step: distribute, correct, reverse, finish",
+    labels: ["chain", "step"],
+  },
+  ledger_block_checks_total: {
+    kind: "counter",
+    help: "Questions to chains what became of a block, by answer: confirmed, mature, uncle, orphaned, unknown, none",
+    labels: ["chain", "answer"],
+  },
+  ledger_records_waiting: {
+    kind: "gauge",
+    help: "News of found blocks that wait for the ledger's database",
+    labels: [],
+  },
   ledger_shares_credited_total: { kind: "counter", help: "Accepted shares whose credit is in the ledger", labels: [] },
   ledger_shares_lost_total: {
     kind: "counter",

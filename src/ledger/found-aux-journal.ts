@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import type { Files } from "../daemon/files.ts";
+import { type JournalFile, leaving, MOST_UNRECORDED, type Recorded } from "../daemon/journal-file.ts";
 import { fromDisplayHex, fromHex, toDisplayHex, toHex } from "../kernel/bytes.ts";
 import { describe, Fault, type FaultCode } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
@@ -16,6 +17,8 @@ import type { AuxAnswer, FoundAux, FoundAuxStore } from "../merge/found-aux.ts";
 export interface FoundAuxJournalDeps {
   readonly files: Files;
   readonly log: Log;
+  /** Which finished files the ledger has; left out, none is waited for. */
+  readonly recorded?: Recorded;
 }
 
 /** Options of `FoundAuxJournal`. */
@@ -24,6 +27,8 @@ export interface FoundAuxJournalOptions {
   readonly folder: string;
   /** Finished files that are kept; the oldest go first. */
   readonly keep: number;
+  /** As many are kept while the ledger has not got them. */
+  readonly mostUnrecorded?: number;
   /** Unfinished files that are read at the start, the newest; the others stay where they are. */
   readonly maxUnsettled: number;
 }
@@ -34,6 +39,7 @@ export const FOUND_AUX_JOURNAL_DEFAULTS = { keep: 1000, maxUnsettled: 1000 } as 
 const FORMAT = 1;
 const OPEN = /^\d{15}-[^/]+-[0-9a-f]{64}\.json$/;
 const DONE = /^\d{15}-[^/]+-[0-9a-f]{64}\.done\.json$/;
+const NAME = /^\d{15}-([^/]+)-([0-9a-f]{64})(\.done)?\.json$/;
 const TEMPORARY = /\.json\.tmp$/;
 /** Written and removed at the start; like every unfinished write it goes if it was left over. */
 const PROBE = "probe.json.tmp";
@@ -111,11 +117,42 @@ export class FoundAuxJournal implements FoundAuxStore {
     await this.#guard("merge-journal", async () => {
       await this.#replace(doneName(name), textOf(found, answer));
       await files.remove(this.#path(name));
-      const done = (await files.list(this.#options.folder)).filter((other) => DONE.test(other)).sort();
-      for (const old of done.slice(0, Math.max(0, done.length - this.#options.keep))) {
-        await files.remove(this.#path(old));
-      }
+      await this.#prune();
     });
+  }
+
+  /** All blocks that have a file, the newest first. Throws the system's error. */
+  async files(): Promise<readonly JournalFile[]> {
+    const names = await this.#deps.files.list(this.#options.folder).catch((error: { readonly code?: unknown }) => {
+      // A folder is made with the first start, which may come later.
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names.sort().reverse().flatMap(fileOf);
+  }
+
+  /** What a file holds; `undefined` when it is gone or cannot be read, which `unsettled` tells of. */
+  async readFile({
+    name,
+  }: JournalFile): Promise<{ readonly found: FoundAux; readonly answer: AuxAnswer | undefined } | undefined> {
+    try {
+      return entryOf(await this.#deps.files.read(this.#path(name), MAX_FILE_BYTES));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const { files, log, recorded } = this.#deps;
+    const { folder, keep, mostUnrecorded = MOST_UNRECORDED } = this.#options;
+    const finished = (await files.list(folder)).filter((name) => DONE.test(name)).sort();
+    const { files: left, unrecorded } = await leaving(finished.flatMap(fileOf), { keep, mostUnrecorded, recorded });
+    for (const { name } of left) await files.remove(this.#path(name));
+    if (unrecorded > 0) {
+      log.error(`${unrecorded} found aux blocks leave the journal that the ledger never had: it keeps no more files`, {
+        folder,
+      });
+    }
   }
 
   /**
@@ -154,7 +191,7 @@ export class FoundAuxJournal implements FoundAuxStore {
     for (const name of newest) {
       const path = this.#path(name);
       try {
-        found.push(foundOf(await files.read(path, MAX_FILE_BYTES)));
+        found.push(entryOf(await files.read(path, MAX_FILE_BYTES)).found);
       } catch (cause) {
         const fault = new Fault("merge-journal-entry", { file: path }, { cause });
         log.error(`${describe(fault)}. ${fault.help}`, { error: fault });
@@ -234,7 +271,7 @@ function textOf(found: FoundAux, answer: AuxAnswer | undefined): string {
   return `${JSON.stringify(file, undefined, 1)}\n`;
 }
 
-function foundOf(text: string): FoundAux {
+function entryOf(text: string): { readonly found: FoundAux; readonly answer: AuxAnswer | undefined } {
   const file = fileSchema.parse(JSON.parse(text));
   const { chain, userIdentity, jobId, parentHeight, foundMs } = file;
   const work = Object.freeze({
@@ -254,7 +291,7 @@ function foundOf(text: string): FoundAux {
     transactionCount,
     auxpow: auxpow === null ? undefined : fromHex(auxpow),
   };
-  return Object.freeze({
+  const found = Object.freeze({
     key: `${chain}:${work.id}:${headerHash}`,
     chain,
     work,
@@ -264,4 +301,21 @@ function foundOf(text: string): FoundAux {
     parentHeight,
     foundMs,
   });
+  return { found, answer: file.answer ?? undefined };
+}
+
+/** A name that was cut may end anywhere, so only a shorter one says the chain. */
+function fileOf(name: string): JournalFile[] {
+  const [, encoded, headerHash, done] = NAME.exec(name) ?? [];
+  if (encoded === undefined || headerHash === undefined) return [];
+  const chain = encoded.length < MAX_NAME ? decodedName(encoded) : undefined;
+  return [{ name, chain, headerHash, isFinished: done !== undefined }];
+}
+
+function decodedName(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
 }

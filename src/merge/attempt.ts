@@ -37,6 +37,8 @@ export interface AttemptBounds {
   /** Height of the tree of AuxPoW chains. */
   readonly height: number;
   readonly sizeLimitBytes: number | undefined;
+  /** Bytes that a channel's own payout may add to the coinbase. */
+  readonly reserveBytes: number;
 }
 
 /** Why the chains do not go together. */
@@ -61,7 +63,7 @@ export function jobFrameSize(job: Job): number {
 
 /** The job for all of `wishes` together, or why there is none. Throws only what `buildJob` throws for reasons of its own. */
 export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt | Refusal {
-  const { parts, height } = bounds;
+  const { parts, height, reserveBytes } = bounds;
   const rules = wishes.flatMap(({ outputs }) => outputs);
   const { bytes: room } = parts.template.coinbaseRoom;
   const wanted = rules.reduce((sum, { script }) => sum + outputSize({ value: 0n, script }), 0);
@@ -76,7 +78,7 @@ export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt
     ...parts,
     commitments: put(leaves.length === 0 ? undefined : ANY_COMMITMENT, [...rules.keys()]),
   });
-  const tooLarge = "reason" in sample ? sample : judgeSize(sample, bounds.sizeLimitBytes);
+  const tooLarge = "reason" in sample ? sample : judgeSize(sample, bounds.sizeLimitBytes, reserveBytes);
   if (tooLarge !== undefined) return tooLarge;
   const behind = serializeOutputs(parts.template.coinbase.outputs).length + 4;
   const { order, broken } = orderOutputs(rules, behind);
@@ -137,11 +139,11 @@ function built(parts: JobParts): Job | Refusal {
   }
 }
 
-function judgeSize(job: Job, sizeLimitBytes: number | undefined): Refusal | undefined {
-  const frame = jobFrameSize(job);
+function judgeSize(job: Job, sizeLimitBytes: number | undefined, reserveBytes = 0): Refusal | undefined {
+  const frame = jobFrameSize(job) + reserveBytes;
   if (frame > MAX_JOB_FRAME)
     return { reason: "frame", detail: `a job message of ${frame} bytes, ${MAX_JOB_FRAME} at most` };
-  const size = job.coinbasePrefix.length + job.extranonceSize + job.coinbaseSuffix.length;
+  const size = job.coinbasePrefix.length + job.extranonceSize + job.coinbaseSuffix.length + reserveBytes;
   if (sizeLimitBytes === undefined || size <= sizeLimitBytes) return undefined;
   return { reason: "size_class", detail: `a coinbase of ${size} bytes, ${sizeLimitBytes} at most` };
 }
@@ -174,6 +176,29 @@ function judgeRules(job: Job, wishes: readonly Wish[], scriptSig: Uint8Array | u
   if (at === -1) return undefined;
   const detail = `the mark of AuxPoW may also stand at byte ${at}`;
   return { reason: "occurrence", detail, movable: ours > 1 && at < to && at + AUXPOW_MAGIC.length > from };
+}
+
+/**
+ * Why the chains of `job.aux` could not use its coinbase, as a clause for the log: for a job that was placed with one payout and has
+ * another one now. `undefined` when every rule of every chain holds for all extranonces.
+ */
+export function chainsFlaw(job: Job, sizeLimitBytes: number | undefined): string | undefined {
+  const entries = job.aux?.entries ?? [];
+  const tooLarge = judgeSize(job, sizeLimitBytes);
+  if (tooLarge !== undefined) return tooLarge.detail;
+  const coinbase = openCoinbase(job);
+  const outputs = locateOutputs(coinbase.bytes);
+  for (const { chain, rules = [] } of entries) {
+    for (const rule of rules) {
+      const broken = brokenRule(coinbase, outputs, rule);
+      if (broken !== undefined) return `for ${chain}: ${broken.detail}`;
+    }
+  }
+  if (entries.every(({ slot }) => slot === undefined)) return undefined;
+  // The commitment itself stands in the scriptSig, in front of every payout.
+  const own = findOpen(coinbase, AUXPOW_MAGIC);
+  const other = findOpen(coinbase, AUXPOW_MAGIC, own + 1);
+  return other === -1 ? undefined : `the mark of AuxPoW may also stand at byte ${other}`;
 }
 
 /** Where a second magic may stand besides that of `scriptSig`; -1 for nowhere. */

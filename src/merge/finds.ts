@@ -54,6 +54,8 @@ export interface FindsDeps {
   readonly spares: Spares;
   /** Builds the proof and so on; a throw is logged. */
   readonly take: (find: Find) => void;
+  /** A solution was found at this wall time, ms; told at once, from the share path. Must not throw. */
+  readonly onFind?: (foundMs: number) => void;
 }
 
 /** Options of `Finds`. */
@@ -152,6 +154,7 @@ export class Finds {
     const extranonce = share.extranonce().slice();
     const foundMs = clock.nowMs();
     this.#queue.push({ job, entry, header: header.slice(), headerHash, extranonce, userIdentity, foundMs, isSpare });
+    this.#deps.onFind?.(foundMs);
     this.#timer ??= clock.after(0, () => this.#turn());
   }
 

@@ -42,7 +42,7 @@ export interface FoundAuxStore {
 export interface MergeEvents {
   /** A share solved a work; it is written down and will be submitted. */
   readonly AuxBlockFound: FoundAux;
-  /** A daemon, or the end of all attempts, decided about a found block. */
+  /** A daemon, or the end of all attempts, decided about a found block; also about one whose proof was wrong, which no `AuxBlockFound` came before. */
   readonly AuxBlockAnswered: { readonly found: FoundAux; readonly answer: AuxAnswer };
   /** A chain joined or left the jobs, or its health changed. */
   readonly ChainChanged: { readonly chain: string; readonly state: string; readonly trouble: string | undefined };

@@ -13,6 +13,7 @@ import type { Meter } from "../kernel/meter.ts";
 import type { AuxEntry, AuxWork } from "../mining/aux.ts";
 import type { HashedShare } from "../mining/downstream-deps.ts";
 import { buildJob, type Job, type JobParts } from "../mining/job.ts";
+import { chainsFlaw } from "./attempt.ts";
 import { Board } from "./board.ts";
 import type { ChainWorkStatus } from "./chain-status.ts";
 import { type Composition, composeJob } from "./compose.ts";
@@ -33,6 +34,8 @@ export interface MergeMiningDeps {
   readonly bus: MergeBus;
   /** Keeps found blocks over a crash. */
   readonly store: FoundAuxStore;
+  /** A share solved a work at this wall time, ms; told at once, from the share path, long before the block is written down. Must not throw. */
+  readonly onFind?: (foundMs: number) => void;
 }
 
 /** Options of `MergeMining`; `MERGE_MINING_DEFAULTS` are sound for every network. */
@@ -48,6 +51,8 @@ export interface MergeMiningOptions {
   readonly clampMinDifficulty: number;
   /** Bytes that the coinbase without witness may have, for miners with small buffers; no such limit when `undefined`. */
   readonly sizeLimitBytes: number | undefined;
+  /** Bytes that are left free in a coinbase for a channel's own payout. */
+  readonly reserveBytes: number;
   /** Solutions that may wait for their proof. */
   readonly queueSize: number;
   /** Further solutions of one aux block that are held. */
@@ -70,6 +75,7 @@ export const MERGE_MINING_DEFAULTS: MergeMiningOptions = {
   minGapMs: 250,
   clampMinDifficulty: 1,
   sizeLimitBytes: undefined,
+  reserveBytes: 0,
   queueSize: 64,
   maxSpares: 8,
   maxRounds: 64,
@@ -102,7 +108,7 @@ export class MergeMining implements Part {
   #generation = 0;
 
   constructor(deps: MergeMiningDeps, options: MergeMiningOptions) {
-    const { clock, log, meter, bus, store } = deps;
+    const { clock, log, meter, bus, store, onFind } = deps;
     this.#deps = deps;
     this.#options = options;
     this.#board = new Board({ clock, log, meter }, options);
@@ -110,7 +116,17 @@ export class MergeMining implements Part {
       { clock, onForgotten: (chain, spares) => this.#unneeded(chain, spares, "the room is needed for newer blocks") },
       options,
     );
-    this.#finds = new Finds({ clock, log, meter, spares: this.#spares, take: (find) => this.#prove(find) }, options);
+    this.#finds = new Finds(
+      {
+        clock,
+        log,
+        meter,
+        spares: this.#spares,
+        take: (find) => this.#prove(find),
+        ...(onFind === undefined ? {} : { onFind }),
+      },
+      options,
+    );
     this.#submissions = new Submissions(
       {
         clock,
@@ -227,6 +243,9 @@ export class MergeMining implements Part {
     return composition.job;
   }
 
+  /** Why the chains of a job that `makeJob` made could not use its coinbase now that it has another payout; `undefined` when they can. */
+  readonly flawOf = (job: Job): string | undefined => chainsFlaw(job, this.#options.sizeLimitBytes);
+
   /**
    * Looks which chains a share solves. For every header that a miner hashed, also stale and refused ones. One comparison for a share
    * that solves nothing; never throws.
@@ -263,6 +282,7 @@ export class MergeMining implements Part {
       generation: this.#generation,
       chainIds: this.#board.chainIds(),
       sizeLimitBytes: this.#options.sizeLimitBytes,
+      reserveBytes: this.#options.reserveBytes,
       channelTarget: (entries) => this.#channelTarget(entries),
     });
   }
@@ -330,7 +350,8 @@ export class MergeMining implements Part {
       chains: job.aux?.entries.map((entry) => entry.chain).join(" "),
     });
     this.#finds.lost(chain, "proof", `a solution of block ${work.id} is kept and not submitted: ${flaw}`);
-    this.#submissions.bury(found, flaw);
+    const answer = this.#submissions.bury(found, flaw);
+    this.#deps.bus.emit("AuxBlockAnswered", { found, answer });
   }
 
   #submit(found: FoundAux): void {

@@ -48,6 +48,8 @@ export interface PlacementLimits {
   readonly chainIds: ReadonlyMap<string, number>;
   /** Bytes that the whole coinbase without witness may have; no such limit when `undefined`. */
   readonly sizeLimitBytes?: number | undefined;
+  /** Bytes that a channel's own payout may add to the coinbase; 0 when left out. */
+  readonly reserveBytes?: number;
 }
 
 /** Where everything stands. */
@@ -86,7 +88,8 @@ export function place(wanted: readonly ChainCommitments[], parts: JobParts, limi
     else if (clash !== undefined) drop(index, "chain_id", clash);
     else wishes.set(index, wish);
   }
-  const bounds = { parts, height: treeHeight([...owners.keys()]), sizeLimitBytes: limits.sizeLimitBytes };
+  const { sizeLimitBytes, reserveBytes = 0 } = limits;
+  const bounds = { parts, height: treeHeight([...owners.keys()]), sizeLimitBytes, reserveBytes };
   const among = (indices: readonly number[]) =>
     attempt(
       indices.map((index) => wishes.get(index) as Wish),

@@ -136,10 +136,12 @@ export class Submissions {
 
   /**
    * Keeps a block on disk as failed, without submitting it. It is written down together with its answer: were it not, a crash between the
-   * two would have it submitted at the next start.
+   * two would have it submitted at the next start. Returns the answer.
    */
-  bury(found: FoundAux, reason: string): void {
-    this.#run(this.#writeAnswer(found, this.#answer(found, "failed", reason, this.#deps.clock.nowMs())));
+  bury(found: FoundAux, reason: string): AuxAnswer {
+    const answer = this.#answer(found, "failed", reason, this.#deps.clock.nowMs());
+    this.#run(this.#writeAnswer(found, answer));
+    return answer;
   }
 
   /** Resolves when no block of a running chain waits for an answer, or when `signal` aborts. */

@@ -27,8 +27,8 @@ const MAX_JOBS = 32;
 /** Jobs on the previous block before that are kept to say "stale-share", and in case one of them solves a block. */
 const MAX_STALE_JOBS = 8;
 
-/** Jobs whose merkle roots are kept: shares are nearly always for the newest. */
-const MAX_ROOTS = 2;
+/** Jobs whose merkle roots, frames and hashers are kept: shares are nearly always for the newest. */
+const MAX_READY = 2;
 
 /** The jobs of one channel, at most 40, the newest last. */
 export class ChannelJobs {
@@ -54,8 +54,10 @@ export class ChannelJobs {
       jobs.shift();
     }
     jobs.push(job);
-    const old = jobs[jobs.length - 1 - MAX_ROOTS];
-    if (old !== undefined) old.merkleRoot = undefined;
+    const old = jobs[jobs.length - 1 - MAX_READY];
+    if (old === undefined) return;
+    old.merkleRoot = undefined;
+    old.prepared.rest();
   }
 
   /** The job with an id; `undefined` when the channel never got it or it is too old. */

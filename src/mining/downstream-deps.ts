@@ -3,6 +3,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { ChannelSnapshot } from "./channel.ts";
+import type { ChannelPayouts } from "./channel-payouts.ts";
 import type { DifficultyRange } from "./channel-target.ts";
 import type { ExtranonceAllocator } from "./extranonce.ts";
 import type { Job } from "./job.ts";
@@ -59,6 +60,8 @@ export interface DownstreamDeps {
   readonly clock: Clock;
   readonly extranonces: ExtranonceAllocator;
   readonly authoriser: Authoriser;
+  /** Who the blocks of channels pay, by user identity; left out, all pay the pool. */
+  readonly payouts?: ChannelPayouts;
   readonly shares: ShareSink;
   /** Takes found blocks; called before the client is answered. Must not throw. */
   readonly blocks: (found: FoundBlock) => void;

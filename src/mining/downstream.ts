@@ -2,7 +2,7 @@
  * The mining conversation with one client after SetupConnection (spec 5.3): it opens channels, hands out jobs, takes
  * shares and steers their difficulty. Messages come in decoded, frames go out through `send`; no socket, no timer.
  *
- * All channels of a connection form one group (id 1), unless the client requires standard jobs: jobs go to the group as
+ * Channels that are paid alike form a group (`channel-groups.ts`), unless the client requires standard jobs: jobs go to the group as
  * one message. As in SRI's pool a new channel is told its group in OpenX.Success and gets its first job and SetNewPrevHash
  * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs.
  */
@@ -12,6 +12,7 @@ import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { Decoded, Value } from "../sv2/table.ts";
 import { Channel, type ChannelKind, type ChannelSnapshot, merkleRootOf } from "./channel.ts";
+import { type ChannelGroup, ChannelGroups, POOL_GROUP_ID } from "./channel-groups.ts";
 import type { ChannelJob } from "./channel-jobs.ts";
 import { type ChannelTarget, difficultyLimits, isHashrate, targetOfClaim, targetWithin } from "./channel-target.ts";
 import type { DownstreamDeps, DownstreamOptions } from "./downstream-deps.ts";
@@ -25,8 +26,11 @@ import { isSameWork } from "./template.ts";
 /** A mining message, decoded. */
 export type MiningMessage = Decoded<typeof MINING>;
 
-/** The group of all channels of a connection, as in SRI's pool. Channel ids go on from there and are not used again. */
-const GROUP_CHANNEL_ID = 1;
+/** Groups that one call of `newJob` serves: some milliseconds of work, for a proxy may have ten thousand that are all paid apart. */
+const GROUPS_AT_ONCE = 32;
+
+/** Bytes of a job's message and SetNewPrevHash, encrypted, beside the coinbase and the merkle path. */
+const GROUP_JOB_FRAME = 256;
 
 /** A claimed hashrate that changes by less is no news: what vardiff measured is better. */
 const SAME_CLAIM = Math.log(1.2);
@@ -40,10 +44,13 @@ export class Downstream {
   readonly #options: DownstreamOptions;
   readonly #channels = new Map<number, Channel>();
   readonly #intake: ShareIntake;
+  readonly #groups = new ChannelGroups();
   #workersNamed = false;
-  #lastChannelId = GROUP_CHANNEL_ID;
-  /** The newest job that this connection was given. */
+  #lastChannelId = POOL_GROUP_ID;
+  /** The newest job that this connection was given … */
   #job: Job | undefined;
+  /** … and the groups that may not have got it yet. */
+  #round: Iterator<ChannelGroup> | undefined;
 
   constructor(deps: DownstreamDeps, options: DownstreamOptions) {
     this.#deps = deps;
@@ -54,6 +61,14 @@ export class Downstream {
   /** Open channels. */
   get channelCount(): number {
     return this.#channels.size;
+  }
+
+  /** Bytes of one job for all groups but the pool's. */
+  get bytesApart(): number {
+    const { apart } = this.#groups;
+    if (apart === 0 || this.#job === undefined) return 0;
+    const { merklePath, coinbasePrefix, coinbaseSuffix } = this.#job;
+    return apart * (GROUP_JOB_FRAME + 32 * merklePath.length + coinbasePrefix.length + coinbaseSuffix.length);
   }
 
   /** All open channels as they are now. */
@@ -85,7 +100,7 @@ export class Downstream {
         this.#update(message.value);
         break;
       case "CloseChannel":
-        this.#drop(message.value.channelId);
+        this.#drop(this.#addressed(message.value.channelId));
         break;
       case "SetCustomMiningJob":
         this.#refuseCustomJob(message.value);
@@ -95,23 +110,25 @@ export class Downstream {
 
   /**
    * Gives a new job to all channels: on another previous block (or target) as future job and SetNewPrevHash, else as a job to mine at
-   * once, which leaves the older jobs valid. A job that the connection was given already is passed over.
+   * once, which leaves the older jobs valid. What the connection was given already is passed over. Returns whether groups are left that
+   * did not get it yet: to be called again with the same job, or a newer one, when others had their turn.
    */
-  newJob(job: Job): void {
+  newJob(job: Job): boolean {
+    if (this.#options.requiresWorkSelection) return false;
     const before = this.#job;
-    if (job === before) return;
-    this.#job = job;
-    if (this.#channels.size === 0 || this.#options.requiresWorkSelection) return;
-    const newTip = before === undefined || !isSameWork(before, job);
-    const work = prepared(job);
-    if (before?.nBits !== job.nBits || before.aux?.channelTarget !== job.aux?.channelTarget) this.#keepBelowBlock(work);
-    if (this.#options.requiresStandardJobs) {
-      for (const channel of this.#channels.values()) this.#give(channel, work, newTip);
-      return;
+    if (job !== before) {
+      this.#job = job;
+      this.#round = this.#groups.all();
+      if (before?.nBits !== job.nBits || before.aux?.channelTarget !== job.aux?.channelTarget) {
+        this.#keepBelowBlock(prepared(job));
+      }
     }
-    this.#deps.send(work.newExtendedMiningJob(GROUP_CHANNEL_ID, newTip));
-    if (newTip) this.#deps.send(work.setNewPrevHash(GROUP_CHANNEL_ID));
-    for (const channel of this.#channels.values()) this.#activate(channel, work, newTip, false);
+    for (let served = 0; this.#round !== undefined; ) {
+      const { value: group, done } = this.#round.next();
+      if (done === true) this.#round = undefined;
+      else if (this.#serve(group, job) && ++served === GROUPS_AT_ONCE) return true;
+    }
+    return false;
   }
 
   /** Acknowledges what has waited long enough and corrects difficulties. To be called about once a second. */
@@ -129,16 +146,16 @@ export class Downstream {
   }
 
   /**
-   * Ends a channel, or all channels with the group's id 1, on our initiative (CloseChannel, spec 5.3.9). Shares that come
+   * Ends a channel, or all channels of a group with the group's id, on our initiative (CloseChannel, spec 5.3.9). Shares that come
    * afterwards are refused with "invalid-channel-id", so let shares on their way arrive first.
    */
   closeChannel(channelId: number, reasonCode: string): void {
     const channels = this.#addressed(channelId);
     for (const channel of channels) this.#intake.acknowledge(channel);
-    const asGroup = channelId === GROUP_CHANNEL_ID && !this.#options.requiresStandardJobs && channels.length > 0;
-    const ids = asGroup ? [GROUP_CHANNEL_ID] : channels.map((channel) => channel.channelId);
+    const asGroup = !this.#channels.has(channelId) && !this.#options.requiresStandardJobs && channels.length > 0;
+    const ids = asGroup ? [channelId] : channels.map((channel) => channel.channelId);
     for (const id of ids) this.#deps.send(mining.encode("CloseChannel", { channelId: id, reasonCode }));
-    this.#drop(channelId);
+    this.#drop(channels);
   }
 
   /**
@@ -158,13 +175,13 @@ export class Downstream {
 
   /** The connection is gone: gives back what its channels hold. Sends nothing. */
   close(): void {
-    this.#drop(GROUP_CHANNEL_ID);
+    this.#drop([...this.#channels.values()]);
   }
 
   // Opening, updating, closing
 
   #open(kind: ChannelKind, requestId: number, request: OpenRequest): void {
-    const { currentJob, events, log } = this.#deps;
+    const { currentJob, events, log, payouts } = this.#deps;
     const job = currentJob();
     // A round over many connections may not have reached this one yet.
     if (job !== undefined) this.newJob(job);
@@ -172,6 +189,7 @@ export class Downstream {
     const rules = {
       ...this.#options,
       authoriser: this.#deps.authoriser,
+      payoutOf: payouts === undefined ? undefined : (userIdentity: string) => payouts.read(userIdentity),
       extranonces: this.#deps.extranonces,
       channels: this.#channels.size,
       bitcoinDifficulty: work?.bitcoinDifficulty,
@@ -185,8 +203,17 @@ export class Downstream {
       return;
     }
     const channel = this.#make(kind, request, answer);
-    this.#welcome(channel, requestId);
-    if (work !== undefined && !this.#options.requiresWorkSelection) this.#give(channel, work, true);
+    const payout = answer.payout === undefined ? undefined : payouts?.open(answer.payout);
+    const group = this.#groups.withPayout(payout, () => this.#nextChannelId());
+    const works = job !== undefined && !this.#options.requiresWorkSelection;
+    // The group's others have the job before it is the group's that this channel begins with.
+    if (works) this.#serve(group, job);
+    this.#groups.add(group, channel);
+    this.#welcome(channel, requestId, group);
+    const first = works ? this.#workOf(group, job) : undefined;
+    // Who has no job yet needs the tip with the next one.
+    group.job = first === undefined ? undefined : job;
+    if (first !== undefined) this.#give(channel, first, true);
     const { channelId, userIdentity, nominalHashrate, difficulty } = channel;
     log.debug(`${kind} channel opened`, { channelId, userIdentity, nominalHashrate, difficulty });
     events?.opened?.(channel.snapshot());
@@ -195,8 +222,7 @@ export class Downstream {
   #make(kind: ChannelKind, request: OpenRequest, grant: Grant): Channel {
     const { sharesPerMinute, ackBatchSize, ackMaxDelayMs, duplicateCapacity } = this.#options;
     const { userIdentity, nominalHashRate } = request;
-    this.#lastChannelId += 1;
-    const channelId = this.#lastChannelId;
+    const channelId = this.#nextChannelId();
     const acknowledgement = { batchSize: ackBatchSize, maxDelayMs: ackMaxDelayMs };
     const options = { channelId, kind, userIdentity, nominalHashrate: nominalHashRate, sharesPerMinute };
     const channel = new Channel({}, { ...options, ...grant, acknowledgement, duplicateCapacity });
@@ -204,9 +230,14 @@ export class Downstream {
     return channel;
   }
 
-  #welcome(channel: Channel, requestId: number): void {
+  #nextChannelId(): number {
+    this.#lastChannelId += 1;
+    return this.#lastChannelId;
+  }
+
+  #welcome(channel: Channel, requestId: number, { groupId: groupChannelId }: ChannelGroup): void {
     const { channelId, targetBytes: target, announcedPrefix: extranoncePrefix } = channel;
-    const success = { requestId, channelId, target, extranoncePrefix, groupChannelId: GROUP_CHANNEL_ID };
+    const success = { requestId, channelId, target, extranoncePrefix, groupChannelId };
     this.#deps.send(
       channel.kind === "standard"
         ? mining.encode("OpenStandardMiningChannelSuccess", success)
@@ -214,17 +245,18 @@ export class Downstream {
     );
   }
 
-  /** The open channels that an id stands for: one, all for the group's id, or none. */
+  /** The open channels that an id stands for: one, all of a group for the group's id, or none. */
   #addressed(channelId: number): Channel[] {
-    if (channelId === GROUP_CHANNEL_ID) return [...this.#channels.values()];
     const channel = this.#channels.get(channelId);
-    return channel === undefined ? [] : [channel];
+    return channel === undefined ? [...(this.#groups.withId(channelId)?.channels ?? [])] : [channel];
   }
 
-  /** Forgets channels and gives back their extranonce prefixes. */
-  #drop(channelId: number): void {
-    for (const channel of this.#addressed(channelId)) {
+  /** Forgets channels and gives back their extranonce prefixes and payouts. */
+  #drop(channels: readonly Channel[]): void {
+    for (const channel of channels) {
       this.#channels.delete(channel.channelId);
+      const payout = this.#groups.remove(channel);
+      if (payout !== undefined) this.#deps.payouts?.close(payout);
       for (const prefix of channel.heldPrefixes) this.#deps.extranonces.free(prefix);
       this.#deps.events?.closed?.(channel.snapshot());
     }
@@ -266,6 +298,29 @@ export class Downstream {
   }
 
   // Jobs and targets
+
+  /** The job with the coinbase that pays a group; `undefined` when it cannot be made. */
+  #workOf({ payout }: ChannelGroup, job: Job): PreparedJob | undefined {
+    return payout === undefined ? prepared(job) : this.#deps.payouts?.workFor(job, payout);
+  }
+
+  /** Gives `job` to the channels of a group. Returns whether they had not got it and now have. */
+  #serve(group: ChannelGroup, job: Job): boolean {
+    const { groupId, channels, job: before } = group;
+    if (before === job || channels.size === 0) return false;
+    const work = this.#workOf(group, job);
+    if (work === undefined) return false;
+    group.job = job;
+    const newTip = before === undefined || !isSameWork(before, job);
+    if (this.#options.requiresStandardJobs) {
+      for (const channel of channels) this.#give(channel, work, newTip);
+      return true;
+    }
+    this.#deps.send(work.newExtendedMiningJob(groupId, newTip));
+    if (newTip) this.#deps.send(work.setNewPrevHash(groupId));
+    for (const channel of channels) this.#activate(channel, work, newTip, false);
+    return true;
+  }
 
   /** Sends a job to one channel alone. */
   #give(channel: Channel, work: PreparedJob, newTip: boolean): void {

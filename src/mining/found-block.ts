@@ -33,6 +33,8 @@ export function foundBlock(solution: Solution): FoundBlock {
     coinbase,
     block: template.transactions === undefined ? undefined : assembleBlock(header, coinbase, template.transactions),
     reward: job.payoutValue,
+    finderReward: job.finder?.output.value ?? 0n,
+    finderAddress: job.finder?.address,
     userIdentity,
     foundMs: nowMs,
   };

@@ -11,7 +11,7 @@ import { coinbaseHalves, MAX_COINBASE_SCRIPT, withWitness } from "../bitcoin/coi
 import { sha256d } from "../bitcoin/hash.ts";
 import { foldMerklePath } from "../bitcoin/merkle.ts";
 import { pushBytes, sigops } from "../bitcoin/script.ts";
-import { serializeOutputs, type TxOutput } from "../bitcoin/transaction.ts";
+import { outputSize, type TxOutput } from "../bitcoin/transaction.ts";
 import { concat } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { AuxSnapshot } from "./aux.ts";
@@ -61,6 +61,13 @@ export interface JobParts {
   readonly extranonceSize?: number;
 }
 
+/** A coinbase output that pays a miner and not us. */
+export interface FinderPayout {
+  /** On the pool's network. */
+  readonly address: string;
+  readonly output: TxOutput;
+}
+
 /** A job. Frozen; a newer one is another object. */
 export interface Job {
   /** u32, unique among the jobs that any miner still knows. */
@@ -90,6 +97,10 @@ export interface Job {
   readonly bitcoinTarget: bigint;
   /** Sum of the outputs that pay us, in sat. */
   readonly payoutValue: bigint;
+  /** What the coinbase pays straight to the miner whose channel it is for; `undefined` where all of it is ours. */
+  readonly finder: FinderPayout | undefined;
+  /** Outputs of ours behind the payout, in order: those of merge mining. */
+  readonly commitmentOutputs: readonly TxOutput[];
   /** Wall time, ms since the Unix epoch. */
   readonly createdMs: number;
   /** The auxiliary chains that the coinbase commits to; `undefined` for none. */
@@ -106,11 +117,7 @@ export function buildJob(parts: JobParts): Job {
   const { extranonceSize = EXTRANONCE_SIZE } = parts;
   const payout = parts.payout(template.coinbaseValue);
   const ours = [...payout, ...(commitments.outputs ?? [])];
-  const spent = ours.reduce((sum, { value }) => sum + value, 0n);
-  if (spent !== template.coinbaseValue) {
-    throw new TypeError(`the coinbase pays ${spent} sat of ${template.coinbaseValue}`);
-  }
-  checkRoom(ours, template.coinbaseRoom);
+  checkOutputs(ours, template);
   const { prefix, suffix } = coinbaseHalves({
     txVersion: template.coinbase.txVersion,
     scriptSigPrefix: concat(
@@ -139,6 +146,8 @@ export function buildJob(parts: JobParts): Job {
     minTime: timeAt(template, nowMs),
     bitcoinTarget: template.target,
     payoutValue: payout.reduce((sum, { value }) => sum + value, 0n),
+    finder: undefined,
+    commitmentOutputs: commitments.outputs ?? [],
     createdMs: nowMs,
     aux: parts.aux,
   });
@@ -159,8 +168,17 @@ function timeAt(template: Template, nowMs: number): number {
   return Math.max(template.curTime, template.minTime, now);
 }
 
-function checkRoom(outputs: readonly TxOutput[], room: Template["coinbaseRoom"]): void {
-  const { length } = serializeOutputs(outputs);
+/**
+ * Judges the outputs that are not the template's own: they spend its whole value and fit into the room that it left. Throws as
+ * `buildJob`.
+ */
+export function checkOutputs(outputs: readonly TxOutput[], template: Template): void {
+  const spent = outputs.reduce((sum, { value }) => sum + value, 0n);
+  if (spent !== template.coinbaseValue) {
+    throw new TypeError(`the coinbase pays ${spent} sat of ${template.coinbaseValue}`);
+  }
+  const room = template.coinbaseRoom;
+  const length = outputs.reduce((sum, output) => sum + outputSize(output), 0);
   const operations = outputs.reduce((sum, { script }) => sum + sigops(script), 0);
   if (length <= room.bytes && operations <= room.sigops) return;
   throw new Fault("coinbase-outputs-too-large", {

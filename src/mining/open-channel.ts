@@ -14,6 +14,8 @@ import {
   targetOfClaim,
 } from "./channel-target.ts";
 import { type ExtranonceAllocator, ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
+import type { DirectPayout } from "./job-payout.ts";
+import type { PayoutIdentity } from "./payout-identity.ts";
 import type { Authoriser } from "./ports.ts";
 import { isWellFormedIdentity } from "./user-identity.ts";
 
@@ -40,11 +42,15 @@ export interface Grant {
   readonly maxTarget: bigint;
   readonly first: ChannelTarget;
   readonly limits: { readonly min: number; readonly max: number };
+  /** Who its blocks pay beside the pool or in its place; `undefined` for the pool. */
+  readonly payout: DirectPayout | undefined;
 }
 
 /** What a request is judged by. */
 export interface OpenRules extends DifficultyRange {
   readonly authoriser: Authoriser;
+  /** What an identity says of its payout; `undefined` where all blocks pay the pool, whatever it says. */
+  readonly payoutOf?: ((userIdentity: string) => PayoutIdentity) | undefined;
   readonly extranonces: ExtranonceAllocator;
   readonly requiresStandardJobs: boolean;
   readonly requiresWorkSelection: boolean;
@@ -75,6 +81,8 @@ export function judgeOpen(request: OpenRequest, rules: OpenRules): Grant | Refus
   }
   const unwelcome = judgeIdentity(userIdentity, rules.authoriser);
   if (unwelcome !== undefined) return unwelcome;
+  const payout = rules.payoutOf?.(userIdentity) ?? { kind: "pool" };
+  if (payout.kind === "invalid") return refusal("channel-payout-invalid", { userIdentity, reason: payout.reason });
   if (!isHashrate(nominalHashRate)) return refusal("channel-hashrate-invalid", { nominalHashRate });
   const maxTarget = targetFromBytes(request.maxTarget);
   if (!isTargetInRange(maxTarget, rules)) return refusal("channel-max-target-out-of-range");
@@ -84,7 +92,7 @@ export function judgeOpen(request: OpenRequest, rules: OpenRules): Grant | Refus
   }
   const limits = difficultyLimits(rules, maxTarget, rules.bitcoinDifficulty, rules.auxDifficulty);
   const first = targetOfClaim(nominalHashRate, rules.sharesPerMinute, limits, maxTarget);
-  return { extranoncePrefix, maxTarget, first, limits };
+  return { extranoncePrefix, maxTarget, first, limits, payout: payout.kind === "pool" ? undefined : payout };
 }
 
 /** Whether a client may demand `maxTarget` as its easiest: not if even the hardest that we give is too easy for it. */

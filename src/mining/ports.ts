@@ -35,6 +35,10 @@ export interface FoundBlock {
   readonly block: Uint8Array | undefined;
   /** Sum of the coinbase outputs that pay us, in sat. */
   readonly reward: bigint;
+  /** What the coinbase pays straight to the address of the channel that found it, in sat; 0 where all of it is ours. */
+  readonly finderReward: bigint;
+  /** That address; `undefined` for none. */
+  readonly finderAddress: string | undefined;
   /** User identity that found it. */
   readonly userIdentity: string;
   /** Wall time of the find, ms since the Unix epoch. */

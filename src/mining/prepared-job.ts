@@ -11,7 +11,7 @@ import type { Job } from "./job.ts";
 
 const NO_HASH = new Uint8Array(32);
 
-/** A job with what is derived from it. Frames are made when first asked for. */
+/** A job with what is derived from it. Frames, and the hasher of its coinbase, are made when first asked for. */
 export class PreparedJob {
   readonly job: Job;
   /** The Bitcoin target, `Uint8Array(32)` little-endian. */
@@ -20,19 +20,32 @@ export class PreparedJob {
   readonly bitcoinDifficulty: number;
   /** Difficulty of the merge-mined chain that channel targets must not be harder than; `undefined` for none. */
   readonly auxDifficulty: number | undefined;
-  readonly #coinbase: CoinbaseHasher;
   readonly #path: MerklePathFolder;
-  readonly #frames = new Map<string, Uint8Array>();
+  #coinbase: CoinbaseHasher | undefined;
+  #frames: Map<string, Uint8Array> | undefined;
 
-  constructor(job: Job) {
+  /** `base`: the job of the same template that `job` differs from in its coinbase only; what they share is made once. */
+  constructor(job: Job, base?: PreparedJob) {
     this.job = job;
+    if (base !== undefined) {
+      this.bitcoinTarget = base.bitcoinTarget;
+      this.bitcoinDifficulty = base.bitcoinDifficulty;
+      this.auxDifficulty = base.auxDifficulty;
+      this.#path = base.#path;
+      return;
+    }
     this.bitcoinTarget = targetToBytes(job.bitcoinTarget);
     this.bitcoinDifficulty =
       job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
     const channelTarget = job.aux?.channelTarget;
     this.auxDifficulty = channelTarget === undefined ? undefined : difficultyOfTarget(channelTarget);
-    this.#coinbase = new CoinbaseHasher(job.coinbasePrefix, job.extranonceSize, job.coinbaseSuffix);
     this.#path = new MerklePathFolder(job.merklePath);
+  }
+
+  /** Lets go of what can be made again, for a job that hardly anybody works on any more: ten thousand channels may have one each. */
+  rest(): void {
+    this.#coinbase = undefined;
+    this.#frames = undefined;
   }
 
   /**
@@ -40,6 +53,10 @@ export class PreparedJob {
    * allocation. Throws `TypeError` when the two do not have the job's extranonce size together.
    */
   merkleRootInto(out: Uint8Array, first: Uint8Array, second?: Uint8Array): void {
+    if (this.#coinbase === undefined) {
+      const { coinbasePrefix, extranonceSize, coinbaseSuffix } = this.job;
+      this.#coinbase = new CoinbaseHasher(coinbasePrefix, extranonceSize, coinbaseSuffix);
+    }
     this.#coinbase.txidInto(out, first, second);
     this.#path.rootInto(out, out);
   }
@@ -84,6 +101,7 @@ export class PreparedJob {
   }
 
   #frame(name: string, encode: () => Uint8Array): Uint8Array {
+    this.#frames ??= new Map();
     let frame = this.#frames.get(name);
     if (frame === undefined) {
       frame = encode();

@@ -1,10 +1,12 @@
 /**
  * Who may mine, by user identity (SV2 has no passwords: spec 5.3.2 leaves the meaning of `user_identity` to the pool).
- * Three policies; the error codes are SRI's.
+ * Three policies; the error codes are SRI's. Whether an identity can be paid at all, where coinbases pay identities, is judged apart
+ * from them (`mining/open-channel.ts`).
  */
 import { scriptOfAddress } from "../bitcoin/address.ts";
 import type { NetworkName } from "../bitcoin/network.ts";
 import { Fault } from "../kernel/fault.ts";
+import { payoutIdentity } from "../mining/payout-identity.ts";
 import type { Authoriser } from "../mining/ports.ts";
 import { OPEN_MINING_CHANNEL_ERROR } from "../sv2/codes.ts";
 
@@ -37,6 +39,23 @@ export function allowListAuthoriser(entries: readonly string[]): Authoriser {
         if (families.has(userIdentity.slice(0, dot))) return ALLOWED;
       }
       return UNKNOWN_USER;
+    },
+  };
+}
+
+/**
+ * Lets in whose identity names an address of `network` that coinbases pay (`mining/payout-identity.ts`), in whole or in part. Others are
+ * refused with `invalid-user-identity`. A worker's name (extension 0x0002) has that identity up to its first dot.
+ */
+export function directPayoutAuthoriser(network: NetworkName): Authoriser {
+  const pays = (identity: string): boolean => {
+    const { kind } = payoutIdentity(identity, network);
+    return kind === "solo" || kind === "donate";
+  };
+  return {
+    authorise(userIdentity) {
+      const [account = ""] = userIdentity.split(".", 1);
+      return pays(userIdentity) || pays(account) ? ALLOWED : INVALID_IDENTITY;
     },
   };
 }

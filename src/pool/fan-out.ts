@@ -27,24 +27,25 @@ export class FanOut<T> {
   }
 
   /**
-   * Calls `visit` for each of `items` and `done` with the elapsed ms after the last one. The first slice runs before this
-   * returns. `items` may change meanwhile: one that is added to a `Set` is visited, one that is deleted is not. A round that
+   * Calls `visit` for each of `items`, again and again while it returns `true`, and `done` with the elapsed ms after the last one. The
+   * first slice runs before this returns. `items` may change meanwhile: one that is added to a `Set` is visited, one that is deleted is not. A round that
    * was replaced or cancelled never calls `done`. `visit` must not throw.
    */
-  start(items: Iterable<T>, visit: (item: T) => void, done: (elapsedMs: number) => void): void {
+  start(items: Iterable<T>, visit: (item: T) => boolean, done: (elapsedMs: number) => void): void {
     this.cancel();
     const beganMs = this.#clock.monotonicMs();
     const iterator = items[Symbol.iterator]();
+    let again: IteratorResult<T> | undefined;
     const slice = (): void => {
       this.#timer = undefined;
       const endMs = this.#clock.monotonicMs() + this.#sliceMs;
       for (;;) {
-        const next = iterator.next();
+        const next = again ?? iterator.next();
         if (next.done === true) {
           done(this.#clock.monotonicMs() - beganMs);
           return;
         }
-        visit(next.value);
+        again = visit(next.value) ? next : undefined;
         if (this.#clock.monotonicMs() >= endMs) break;
       }
       this.#timer = this.#clock.after(0, slice);

@@ -10,6 +10,9 @@ import type { Peer } from "./session.ts";
 /** A job and its SetNewPrevHash for one channel take 173 bytes encrypted; three of them are owed at the worst moment. */
 const BYTES_OWED_PER_CHANNEL = 3 * 173;
 
+/** Jobs for groups that are paid apart from the pool that are owed at the worst moment. */
+const JOBS_OWED_APART = 3;
+
 /** Shares that a channel may send for each one wanted: vardiff holds the mean, and shares come as they are found. */
 const SHARES_PER_WANTED = 3;
 
@@ -49,7 +52,8 @@ export class MinerPeer implements Peer {
   }
 
   get bytesOwed(): number {
-    return (this.#downstream?.channelCount ?? 0) * BYTES_OWED_PER_CHANNEL;
+    const { channelCount = 0, bytesApart = 0 } = this.#downstream ?? {};
+    return channelCount * BYTES_OWED_PER_CHANNEL + JOBS_OWED_APART * bytesApart;
   }
 
   get messagesWanted(): number {
@@ -65,9 +69,9 @@ export class MinerPeer implements Peer {
     return this.#conversation.receive(frame);
   }
 
-  /** Gives a new job to the client's channels. */
-  newJob(job: Job): void {
-    this.#downstream?.newJob(job);
+  /** Gives a new job to the client's channels. Returns whether it is to be called again for those that did not get it yet. */
+  newJob(job: Job): boolean {
+    return this.#downstream?.newJob(job) ?? false;
   }
 
   /** Acknowledges what is due and corrects difficulties; about once a second. */

@@ -9,6 +9,7 @@ import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { ChannelKind, ChannelSnapshot } from "../mining/channel.ts";
+import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { Downstream } from "../mining/downstream.ts";
 import type { HashedShare, JudgedShare, MiningOptions } from "../mining/downstream-deps.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
@@ -54,6 +55,8 @@ export interface MiningServerDeps {
   readonly jobIds: JobIds;
   readonly extranonces: ExtranonceAllocator;
   readonly authoriser: Authoriser;
+  /** Who the blocks of channels pay, by user identity; left out, all pay the pool. */
+  readonly payouts?: ChannelPayouts;
   readonly blockSink: BlockSink;
   readonly shareSink: ShareSink;
   readonly bus: PoolBus;
@@ -260,7 +263,7 @@ export class MiningServer implements Part {
   }
 
   #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
-    const { clock, meter, jobs, jobIds, extranonces, authoriser, shareSink, blockSink, onHashed } = this.#deps;
+    const { clock, meter, jobs, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
     const { requiresStandardJobs, requiresWorkSelection } = agreement;
     return new Downstream(
       {
@@ -268,6 +271,7 @@ export class MiningServer implements Part {
         clock,
         extranonces,
         authoriser,
+        ...(payouts === undefined ? {} : { payouts }),
         shares: shareSink,
         blocks: (found) => blockSink.submit(found),
         log,
@@ -322,7 +326,13 @@ export class MiningServer implements Part {
     this.#fanOut.start(
       this.#clients,
       ({ session }) => {
-        if (session.listening) session.guard(() => session.peer.newJob(job));
+        let more = false;
+        if (session.listening) {
+          session.guard(() => {
+            more = session.peer.newJob(job);
+          });
+        }
+        return more;
       },
       (elapsedMs) => this.#deps.meter.observe("job_fanout_seconds", elapsedMs / 1000),
     );

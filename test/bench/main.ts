@@ -1,4 +1,4 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge ledger-credit server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -6,11 +6,14 @@ import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
 import { creditBenches, creditFigures } from "./ledger-credit.ts";
+import { measureSplit } from "./ledger-split.ts";
+import { measureLedgerStores } from "./ledger-store.ts";
 import { mergeBenches, sharesWithChains, shareToProof } from "./merge.ts";
 import { messageBenches } from "./messages.ts";
 import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
 import { shareRows } from "./shares.ts";
+import { measureSolo } from "./solo.ts";
 import { vardiffLines } from "./vardiff.ts";
 
 const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
@@ -33,9 +36,21 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
     for (const scenario of ["10000:extended:zmq", "10000:extended:wait", "10000:standard:zmq"])
       apart(`tip=${scenario}`);
   },
-  async "ledger-credit"() {
+  async credit() {
     await rows(creditBenches);
     for await (const { name, value, note } of creditFigures(process.env.LEDGER_POSTGRES_URL)) line(name, value, note);
+  },
+  async solo() {
+    for (const scenario of ["10000:10000:2:extended", "10000:10000:2:standard", "10000:1:2:extended"])
+      apart(`solo=${scenario}`);
+  },
+  async ledger() {
+    for (const { name, perSecond, note } of await measureLedgerStores(process.env.LEDGER_POSTGRES_URL)) {
+      line(name, `${Math.round(perSecond).toLocaleString("en")}/s`, note);
+    }
+    for (const { name, ms: took, pauseMs, holdMs } of await measureSplit(process.env.LEDGER_POSTGRES_URL)) {
+      line(name, ms(took), `longest pause ${ms(pauseMs)}, longest hold on the database ${ms(holdMs)}`);
+    }
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
@@ -68,6 +83,15 @@ function ms(value: number): string {
   return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ms`;
 }
 
+/** One scenario of the solo group, `count:connections:chains:channel`. */
+async function solo(scenario: string): Promise<void> {
+  const [count, connections, chains, channel] = scenario.split(":");
+  const kind = channel === "standard" ? "standard" : "extended";
+  for (const { name, value, unit } of await measureSolo(Number(count), Number(connections), Number(chains), kind)) {
+    line(name, `${value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(1)} ${unit}`, "");
+  }
+}
+
 /** One scenario of the server group, `count:channel`. */
 async function server(scenario: string): Promise<void> {
   const [count, channel] = scenario.split(":");
@@ -94,6 +118,10 @@ async function main(wanted: readonly string[]): Promise<number> {
   const [scenario] = wanted;
   if (scenario?.startsWith("server=")) {
     await server(scenario.slice("server=".length));
+    return 0;
+  }
+  if (scenario?.startsWith("solo=")) {
+    await solo(scenario.slice("solo=".length));
     return 0;
   }
   if (scenario?.startsWith("tip=")) {

@@ -160,6 +160,41 @@ describe("doctor", () => {
     expect(text).not.toContain("hush-hush");
   });
 
+  test.each([
+    ['policy = "open"', "ok", "the address in the finder's user identity"],
+    ['policy = "payout_address"', "ok", "whoever names an address may mine"],
+    [
+      'policy = "allow_list"\nallow = ["alice.*", "bob"]',
+      "warning",
+      "nobody in access.allow names an address, so every block pays bitcoin.payout",
+    ],
+    [
+      'policy = "allow_list"\nallow = ["bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4.*", "bob"]',
+      "warning",
+      "1 of access.allow cannot be paid and are refused, e.g. bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4.*",
+    ],
+    [
+      'policy = "allow_list"\nallow = ["bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080.*"]',
+      "ok",
+      "1 of access.allow name an address that blocks pay",
+    ],
+  ])("where blocks pay identities, says what becomes of those that may mine: %s", async (access, result, detail) => {
+    const config = join(folder, "identities.toml");
+    const head =
+      '[stratum_v2]\nlisten_addr = "127.0.0.1:0"\n[bitcoin]\nnetwork = "regtest"\ncoinbase_pays = "identity"\n';
+    const node = '[[bitcoind]]\nurl = "http://127.0.0.1:1"\nuser = "u"\npassword = "p"\n';
+    writeFileSync(
+      config,
+      `${head}payout = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"\n${node}[access]\n${access}\n`,
+    );
+    const doctor = program(["doctor", "-c", config, "--json"]);
+    await doctor.ended;
+    const { findings } = JSON.parse(doctor.out.at(-1) ?? "");
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: "identities", result, detail: expect.stringContaining(detail) }),
+    );
+  });
+
   test("a bad key in the file is told like everywhere", async () => {
     const config = join(folder, "bad.toml");
     writeFileSync(config, '[stratum_v2]\nlisten_adr = "127.0.0.1:0"\n');

@@ -102,13 +102,13 @@ describe("work", () => {
     expect(newest().height).toBe(31);
   });
 
-  test("has the fees of the block in wei", async () => {
+  test("is worth the miner's part of the fees of the block, in wei", async () => {
     const { node, newest, offers } = await setUp({}, { poll_s: 0.1 });
     node.addTransaction(7_000_000_000_000n);
     node.refreshWork();
     const before = offers.length;
     await until("another poll", () => offers.length > before + 1);
-    expect(newest().value).toBeGreaterThanOrEqual(7_000_000_000_000n);
+    expect(newest().value).toBe(5_544_000_000_000n);
   });
 });
 
@@ -117,7 +117,7 @@ describe("a solution", () => {
     const { node, chain, solve, submit, won, status, newest } = await setUp({}, { poll_s: 0.1 });
     node.addTransaction(5_000_000_000_000n);
     node.refreshWork();
-    await until("work with the fee", () => newest().value === 5_000_000_000_000n);
+    await until("work with the fee", () => newest().value === 3_960_000_000_000n);
     const proof = solve();
     expect(chain.verify?.(proof)).toBeUndefined();
     const block = await won(proof);

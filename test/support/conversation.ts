@@ -6,6 +6,7 @@ import type { TxOutput } from "../../src/bitcoin/transaction.ts";
 import { concat, utf8 } from "../../src/kernel/bytes.ts";
 import { silentMeter } from "../../src/kernel/meter.ts";
 import type { ChannelSnapshot } from "../../src/mining/channel.ts";
+import type { ChannelPayouts } from "../../src/mining/channel-payouts.ts";
 import { Downstream } from "../../src/mining/downstream.ts";
 import {
   type DownstreamDeps,
@@ -62,14 +63,19 @@ export class TestPool {
   readonly opened: ChannelSnapshot[] = [];
   readonly closed: ChannelSnapshot[] = [];
   readonly peers: Peer[] = [];
+  /** Given when coinbases pay identities. */
+  readonly payouts: ChannelPayouts | undefined;
   /** What the authoriser says; a test may replace it. */
   authorise: DownstreamDeps["authoriser"]["authorise"] = () => ({ allowed: true });
   job: Job | undefined;
   #height = 100;
   #tip = 0;
 
-  constructor(options: { readonly serverId?: number; readonly capacity?: number } = {}) {
+  constructor(
+    options: { readonly serverId?: number; readonly capacity?: number; readonly payouts?: ChannelPayouts } = {},
+  ) {
     const { serverId = 7, capacity = 1000 } = options;
+    this.payouts = options.payouts;
     this.extranonces = new ExtranonceAllocator({}, { serverId, capacity });
   }
 
@@ -98,7 +104,7 @@ export class TestPool {
     const nowMs = this.clock.nowMs();
     const job = buildJob({ template, payout, tag: utf8("/test/"), jobId: this.jobIds.next(), nowMs, ...parts });
     this.job = job;
-    for (const peer of this.peers) peer.downstream.newJob(job);
+    for (const { downstream } of this.peers) while (downstream.newJob(job));
     return job;
   }
 
@@ -132,6 +138,7 @@ export class Peer {
       extranonces,
       meter: silentMeter,
       authoriser: { authorise: (user) => pool.authorise(user) },
+      ...(pool.payouts === undefined ? {} : { payouts: pool.payouts }),
       shares: { credit: (share) => void credits.push(share) },
       blocks: (block) => void blocks.push(block),
       currentJob: () => pool.job,
@@ -190,8 +197,8 @@ export class Peer {
   openStandard(wish: Partial<Fields<"OpenStandardMiningChannel">> = {}): TestChannel {
     const { requestId = 9, userIdentity = "alice", nominalHashRate = NOMINAL, maxTarget = ANY_TARGET } = wish;
     this.send("OpenStandardMiningChannel", { requestId, userIdentity, nominalHashRate, maxTarget });
-    const { channelId, target, extranoncePrefix } = this.next("OpenStandardMiningChannelSuccess");
-    return new TestChannel(this, channelId, "standard", target, extranoncePrefix, 0).catchUp();
+    const opened = this.next("OpenStandardMiningChannelSuccess");
+    return new TestChannel(this, "standard", { ...opened, extranonceSize: 0 }).catchUp();
   }
 
   /** Opens an extended channel and reads what follows. */
@@ -199,8 +206,7 @@ export class Peer {
     const { requestId = 9, userIdentity = "alice", nominalHashRate = NOMINAL, maxTarget = ANY_TARGET } = wish;
     const { minExtranonceSize = 4 } = wish;
     this.send("OpenExtendedMiningChannel", { requestId, userIdentity, nominalHashRate, maxTarget, minExtranonceSize });
-    const { channelId, target, extranoncePrefix, extranonceSize } = this.next("OpenExtendedMiningChannelSuccess");
-    return new TestChannel(this, channelId, "extended", target, extranoncePrefix, extranonceSize).catchUp();
+    return new TestChannel(this, "extended", this.next("OpenExtendedMiningChannelSuccess")).catchUp();
   }
 
   /** The pool. */
@@ -237,6 +243,7 @@ export interface MineWish {
 export class TestChannel {
   readonly peer: Peer;
   readonly channelId: number;
+  readonly groupChannelId: number;
   readonly kind: "standard" | "extended";
   readonly extranonceSize: number;
   target: Uint8Array;
@@ -246,20 +253,14 @@ export class TestChannel {
   #sequence = 0;
   #nonce = 0;
 
-  constructor(
-    peer: Peer,
-    channelId: number,
-    kind: "standard" | "extended",
-    target: Uint8Array,
-    prefix: Uint8Array,
-    size: number,
-  ) {
+  constructor(peer: Peer, kind: "standard" | "extended", opened: Fields<"OpenExtendedMiningChannelSuccess">) {
     this.peer = peer;
-    this.channelId = channelId;
+    this.channelId = opened.channelId;
+    this.groupChannelId = opened.groupChannelId;
     this.kind = kind;
-    this.target = target;
-    this.extranoncePrefix = prefix;
-    this.extranonceSize = size;
+    this.target = opened.target;
+    this.extranoncePrefix = opened.extranoncePrefix;
+    this.extranonceSize = opened.extranonceSize;
   }
 
   /** Reads all messages that came and keeps the jobs among them. */
@@ -270,7 +271,7 @@ export class TestChannel {
 
   /** Takes one message as the miner would. */
   follow(message: Message): void {
-    const ours = (id: number): boolean => id === this.channelId || id === 1;
+    const ours = (id: number): boolean => id === this.channelId || id === this.groupChannelId;
     if (message.name === "NewMiningJob" && ours(message.value.channelId)) this.#job = message.value;
     if (message.name === "NewExtendedMiningJob" && ours(message.value.channelId)) this.#job = message.value;
     if (message.name === "SetNewPrevHash" && ours(message.value.channelId)) this.#tip = message.value;

@@ -1,4 +1,5 @@
 /** Found aux blocks, and the store and the chain that they go to, scripted. */
+import { toDisplayHex } from "../../src/kernel/bytes.ts";
 import type { AuxAnswer, FoundAux, FoundAuxStore } from "../../src/merge/found-aux.ts";
 import type { GuardedChain } from "../../src/merge/guarded-chain.ts";
 import type { Commitment, Outcome, Proof } from "../../src/merge/plugin.ts";
@@ -19,7 +20,7 @@ export function foundAux(wish: {
   const headerHash = new Uint8Array(32).fill(made);
   headerHash[31] = made >>> 8;
   return {
-    key: `${chain}:${work.id}:${made}`,
+    key: `${chain}:${work.id}:${toDisplayHex(headerHash)}`,
     chain,
     work,
     proof: {

@@ -35,6 +35,8 @@ export interface MergeWorldOptions {
   readonly bitcoinBits?: number;
   /** The channels' target is 2^this; 250, some 64 hashes a share. */
   readonly channelBits?: number;
+  /** Lines of `[bitcoin]`. */
+  readonly bitcoin?: string;
   /** Lines of any section, e.g. `[jobs]` keys by section. */
   readonly more?: string;
 }
@@ -122,7 +124,7 @@ export class MergeWorld {
 
   /** Writes the configuration with these tables of chains. */
   write(...chains: readonly string[]): void {
-    const { channelBits = 250, more = "" } = this.#options;
+    const { channelBits = 250, bitcoin = "", more = "" } = this.#options;
     const difficulty = 2 ** (224 - channelBits);
     writeFileSync(
       this.config,
@@ -131,6 +133,7 @@ listen_addr = "127.0.0.1:0"
 [bitcoin]
 network = "regtest"
 payout = "addr(bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080)"
+${bitcoin}
 [[bitcoind]]
 url = "${this.node.url}"
 user = "${this.node.user}"

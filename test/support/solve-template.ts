@@ -56,6 +56,8 @@ export function solveTemplate(template: Template, options: SolveOptions = {}): F
     coinbase: full,
     block: template.transactions === undefined ? undefined : assembleBlock(header80, full, template.transactions),
     reward,
+    finderReward: 0n,
+    finderAddress: undefined,
     userIdentity: "tester",
     foundMs: 1_700_000_000_000,
   };

@@ -11,6 +11,7 @@ import { toHex, utf8 } from "../../kernel/bytes.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { checkCoinbaseFits } from "../../mining/job.ts";
+import { payoutIdentity } from "../../mining/payout-identity.ts";
 import { examineNode } from "../../node/bitcoind/examine.ts";
 import { readAuthorityKeyFile } from "../../pool/identity-file.ts";
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/authority-key.ts";
@@ -64,7 +65,7 @@ function checksOf(loaded: LoadedConfig): Check[] {
     guarded("data folder", () => checkDataFolder(loaded)),
     guarded("authority key", () => checkKey(loaded)),
     guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
-    guarded("payout", async () => checkPayoutScript(loaded)),
+    guarded("payout", async () => [...checkPayoutScript(loaded), ...checkIdentities(config)]),
     guarded("coinbase", async () => {
       const mergeMining = mergeSettingsOf(loaded).chains.length > 0;
       checkCoinbaseFits({ tag: utf8(config.bitcoin.pool_tag), mergeMining });
@@ -154,6 +155,30 @@ function checkPayoutScript(loaded: LoadedConfig): Finding[] {
   const { network } = loaded.config.bitcoin;
   const address = addressOfScript(script, network);
   return [ok("payout", `${network} blocks pay ${address ?? `script ${toHex(script)}`}`)];
+}
+
+/** Where coinbases pay identities, whether those that may mine name anybody to pay. */
+function checkIdentities({ access, bitcoin }: LoadedConfig["config"]): Finding[] {
+  if (bitcoin.coinbase_pays !== "identity") return [];
+  const check = "identities";
+  if (access.policy === "open") return [ok(check, "blocks pay the address in the finder's user identity")];
+  if (access.policy === "payout_address") return [ok(check, "whoever names an address may mine and is paid by blocks")];
+  const read = access.allow.map((entry) => ({
+    entry,
+    kind: payoutIdentity(entry.replace(/\.\*$/, ""), bitcoin.network).kind,
+  }));
+  const refused = read.filter(({ kind }) => kind === "invalid").map(({ entry }) => entry);
+  const paid = read.filter(({ kind }) => kind === "solo" || kind === "donate").length;
+  const findings: Finding[] = [];
+  if (refused.length > 0) {
+    const shown = refused.slice(0, 3).join(", ");
+    const detail = `${refused.length} of access.allow cannot be paid and are refused, e.g. ${shown}`;
+    findings.push({ check, result: "warning", detail, fix: "docs/solo.md lists the forms of a user identity." });
+  }
+  if (paid > 0) return [...findings, ok(check, `${paid} of access.allow name an address that blocks pay`)];
+  const detail = "nobody in access.allow names an address, so every block pays bitcoin.payout";
+  const fix = 'List addresses ("ADDRESS.*"), choose another access.policy, or set coinbase_pays = "pool".';
+  return [...findings, { check, result: "warning", detail, fix }];
 }
 
 async function checkNodes(loaded: LoadedConfig): Promise<Finding[]> {

@@ -41,7 +41,7 @@ export function renderExample(): string {
       const value = defaultOf(keyRow) ?? keyRow.example ?? '""';
       return `${comment(keyRow.doc)}\n${shown(name, key) ? "" : "# "}${key} = ${value}`;
     });
-    const examples = row.kind === "named" ? SHOWN_PLUGINS.map((plugin) => `\n${chainExample(plugin)}\n`) : [];
+    const examples = name === "chains" ? SHOWN_PLUGINS.map((plugin) => `\n${chainExample(plugin)}\n`) : [];
     return `${comment(row.doc)}\n${headOf(name, row)}\n\n${keys.join("\n\n")}\n${examples.join("")}`;
   });
   return `${HEAD}\n${blocks.join("\n")}`;

@@ -78,3 +78,8 @@ export function seconds(least: number, most: number): z.ZodNumber {
 export function whole(least: number, most: number): z.ZodNumber {
   return z.number().int().min(least).max(most);
 }
+
+/** A percentage of 0 to 100 with up to four decimals, so that it is a whole number of millionths. */
+export function percent(): z.ZodNumber {
+  return z.number().min(0).max(100).multipleOf(0.0001, "a percentage with at most four decimals");
+}

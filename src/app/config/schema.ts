@@ -1,7 +1,7 @@
 /** Every key that `config.toml` may hold. */
 import { z } from "zod";
 import { PLUGIN_NAME } from "../../merge/plugin-manifest.ts";
-import { key, looseTableSchema, namedTables, seconds, section, sections, tableSchema, whole } from "./rows.ts";
+import { key, looseTableSchema, namedTables, percent, seconds, section, sections, tableSchema, whole } from "./rows.ts";
 
 const hostPort = z
   .string()
@@ -47,6 +47,27 @@ export const SECTIONS = {
       '["rsk", "namecoin"]',
     ),
   }),
+  "stratum_v2.merge_mining_fee": section(
+    "A share of every merge-mined reward for the commons, as the bllvm node's configuration has it. Off unless enabled.",
+    {
+      enabled: key(z.boolean().default(false), "Set to true to take it."),
+      fee_percentage: key(percent().default(1), "Percent of each auxiliary chain's reward; Bitcoin's is not touched."),
+      commons_address: key(
+        z.string().min(1).max(200).optional(),
+        "Where it is paid, on the chains on which this is an address; on others `payout-address set CHAIN beneficiary:commons ADDRESS`.",
+        '"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"',
+      ),
+      contributor_id: key(
+        z.string().min(1).max(100).optional(),
+        "Named in payout plans beside the payment, so that the commons can tell who contributed.",
+        '"my-pool"',
+      ),
+      auto_distribute: key(
+        z.boolean().default(false),
+        "Whether payout plans pay it like a worker; otherwise it is kept on its account until the operator pays it himself.",
+      ),
+    },
+  ),
   bitcoin: section("Where the Bitcoin reward goes.", {
     network: key(
       z.enum(["mainnet", "testnet", "testnet4", "signet", "regtest"]).default("mainnet"),
@@ -56,6 +77,10 @@ export const SECTIONS = {
       z.string().min(1).optional(),
       "Who is paid: an address, or an output descriptor addr(ADDRESS) or raw(HEX SCRIPT). Required by `start` unless --devnet is given.",
       '"addr(bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4)"',
+    ),
+    coinbase_pays: key(
+      z.enum(["pool", "identity"]).default("pool"),
+      "pool: every block pays `payout`. identity: a block pays the address in the user identity of the channel that found it (ADDRESS.worker, sri/solo/ADDRESS/worker, sri/donate/PERCENT/ADDRESS/worker as in SRI's pool; docs/solo.md), and `payout` all that names none.",
     ),
     pool_tag: key(
       z.string().max(60).default("/bllvm-stratum-v2/"),
@@ -216,6 +241,80 @@ export const SECTIONS = {
       ),
     },
   ),
+  ledger: section(
+    "The ledger: work of every worker, every found block, who is owed what (docs/rewards.md). What is said here of rewards holds for all chains and for Bitcoin; [rewards.NAME] says otherwise for one.",
+    {
+      database: key(
+        z.string().min(1).optional(),
+        "SQLite file, or a PostgreSQL URL. Left out, ledger.sqlite in data_dir, which needs no set-up.",
+        '"postgres://pool:secret@127.0.0.1:5432/ledger"',
+      ),
+      flush_s: key(
+        seconds(0.1, 300).default(5),
+        "Credit for shares is written this often. It is all that a crash may lose; found blocks are on the disk before they are submitted.",
+      ),
+      slice_s: key(
+        seconds(10, 86_400).default(600),
+        "Work is counted in slices of this length, which a found block ends early. Shorter ones take more room.",
+      ),
+      keep_days: key(
+        whole(60, 36_500).default(400),
+        "Work older than this is forgotten. Blocks and balances never are.",
+      ),
+      keep_detail_days: key(
+        whole(7, 36_500).default(90),
+        "Bookings older than this are summed up by month. Balances do not change.",
+      ),
+      follow_s: key(
+        seconds(0.1, 600).default(15),
+        "Least time between two questions about a found block; older blocks are asked about less often.",
+      ),
+      scheme: key(
+        z.enum(["pplns", "proportional", "solo"]).default("pplns"),
+        "Who shares a reward: pplns, the last work before the block; proportional, all work since the chain's block before; solo, the finder alone.",
+      ),
+      window: key(
+        z.number().min(0.01).max(1000).default(2),
+        "For pplns: how much work shares a reward, in multiples of the block's difficulty.",
+      ),
+      max_window_days: key(
+        whole(1, 365).default(30),
+        "Work older than this before the block has no share in it, however small the pool.",
+      ),
+      fee_percent: key(percent().default(0), "The operator's percent of each reward."),
+      distribute_at: key(
+        z.enum(["mature", "confirmed"]).default("mature"),
+        "When a reward is split: once it can be spent, or at its first confirmation (an orphan takes it back).",
+      ),
+    },
+  ),
+  rewards: namedTables(
+    "Rewards of one chain, or of Bitcoin (NAME bitcoin): how they are split, and the wallet that pays them out. Keys left out hold as [ledger] says.",
+    {
+      scheme: key(
+        z.enum(["pplns", "proportional", "solo"]).optional(),
+        "As ledger.scheme, for this chain.",
+        '"proportional"',
+      ),
+      window: key(z.number().min(0.01).max(1000).optional(), "As ledger.window, for this chain.", "5"),
+      fee_percent: key(percent().optional(), "As ledger.fee_percent, for this chain.", "1.5"),
+      distribute_at: key(
+        z.enum(["mature", "confirmed"]).optional(),
+        "As ledger.distribute_at, for this chain.",
+        '"confirmed"',
+      ),
+    },
+  ),
+  revenue_split: section(
+    "How the operator's fee is divided among the purposes of the bllvm project. Off unless enabled; the four are to make 100.",
+    {
+      enabled: key(z.boolean().default(false), "Set to true to divide it."),
+      core: key(percent().default(60), "Percent for core development."),
+      grants: key(percent().default(25), "Percent for grants."),
+      audits: key(percent().default(10), "Percent for audits."),
+      operations: key(percent().default(5), "Percent for operations."),
+    },
+  ),
   control: section("The control API: what the plugin, chain and reload commands talk to.", {
     enabled: key(z.boolean().default(true), "Set to false for no control API."),
     listen: key(
@@ -240,7 +339,9 @@ export const SECTIONS = {
 
 /** The schema of the whole file. Sections and keys that are not in the table are errors. */
 export const configSchema = z.strictObject({
-  stratum_v2: tableSchema(SECTIONS.stratum_v2).prefault({}),
+  stratum_v2: tableSchema(SECTIONS.stratum_v2)
+    .extend({ merge_mining_fee: tableSchema(SECTIONS["stratum_v2.merge_mining_fee"]).prefault({}) })
+    .prefault({}),
   bitcoin: tableSchema(SECTIONS.bitcoin).prefault({}),
   bitcoind: z.array(tableSchema(SECTIONS.bitcoind)).max(16).default([]),
   templates: tableSchema(SECTIONS.templates).prefault({}),
@@ -251,6 +352,9 @@ export const configSchema = z.strictObject({
   merge_mining: tableSchema(SECTIONS.merge_mining).prefault({}),
   // A chain's own keys are looked at when its plugin is loaded.
   chains: z.record(z.string().regex(PLUGIN_NAME, CHAIN_NAME), looseTableSchema(SECTIONS.chains)).default({}),
+  ledger: tableSchema(SECTIONS.ledger).prefault({}),
+  rewards: z.record(z.string().regex(PLUGIN_NAME, CHAIN_NAME), tableSchema(SECTIONS.rewards)).default({}),
+  revenue_split: tableSchema(SECTIONS.revenue_split).prefault({}),
   control: tableSchema(SECTIONS.control).prefault({}),
   log: tableSchema(SECTIONS.log).prefault({}),
 });

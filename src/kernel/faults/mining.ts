@@ -37,6 +37,12 @@ export const MINING_FAULTS = faults({
     help: "It has control characters, is not UTF-8, or is not of the form that `policy` in [access] demands. Correct the user name in the miner's settings.",
     wire: "invalid-user-identity",
   },
+  "channel-payout-invalid": {
+    act: "reply",
+    what: "the user identity does not say who is to be paid",
+    help: "With `coinbase_pays = \"identity\"` in [bitcoin] the user name in the miner's settings is an address of this network (ADDRESS or ADDRESS.worker), sri/solo/ADDRESS/worker, sri/donate/PERCENT/ADDRESS/worker with the pool's 1 to 99 percent, sri/donate, or any other name to mine for the pool. docs/solo.md lists the forms.",
+    wire: "invalid-user-identity",
+  },
   "channel-user-unknown": {
     act: "reply",
     what: "the user may not mine here",

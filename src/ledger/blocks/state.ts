@@ -2,20 +2,23 @@
 import type { BlockState, LedgerDb } from "../store/schema.ts";
 
 /**
- * What may follow each state. `accepted` and later ones go back and forth with the chain's reorgs; `distributed` is left only by an orphan,
- * whose distribution is reversed. An answer that came twice, or late, leads nowhere and is passed over.
+ * What may follow each state. `accepted` and later ones go back and forth with the chain's reorgs; `mature` and `distributed` are left only by
+ * an orphan, whose distribution is reversed: a daemon that lags behind another, and so counts less blocks, takes nothing back. An answer that came
+ * twice, or late, leads nowhere and is passed over.
  */
 export const TRANSITIONS: Readonly<Record<BlockState, readonly BlockState[]>> = {
-  found: ["submitting", "accepted", "rejected", "stale", "failed", "confirmed", "mature"],
-  submitting: ["accepted", "rejected", "stale", "failed", "confirmed", "mature"],
+  // An answer may be lost and the chain speak first.
+  found: ["submitting", "accepted", "rejected", "stale", "failed", "confirmed", "uncle", "mature"],
+  submitting: ["accepted", "rejected", "stale", "failed", "confirmed", "uncle", "mature"],
   accepted: ["confirmed", "uncle", "mature", "orphaned"],
   // A daemon may take a block that it, or another, had called stale, and what no daemon answered on may still be in the chain.
   stale: ["accepted", "confirmed", "uncle", "mature"],
   failed: ["accepted", "confirmed", "uncle", "mature"],
-  rejected: ["accepted"],
+  // With several nodes one that takes it, or only finds it late, is worth more than one that refuses it.
+  rejected: ["accepted", "stale"],
   confirmed: ["uncle", "mature", "orphaned", "distributed"],
   uncle: ["confirmed", "mature", "orphaned", "distributed"],
-  mature: ["confirmed", "uncle", "orphaned", "distributed"],
+  mature: ["orphaned", "distributed"],
   orphaned: ["confirmed", "uncle", "mature"],
   distributed: ["orphaned"],
 };
@@ -39,7 +42,7 @@ const MAX_NOTE = 500;
  */
 export async function changeState(db: LedgerDb, { blockId, from, to, atMs, note }: StateChange): Promise<boolean> {
   if (!TRANSITIONS[from].includes(to)) return false;
-  const text = note.slice(0, MAX_NOTE);
+  const text = keptNote(note);
   const { numUpdatedRows } = await db
     .updateTable("blocks")
     .set({ state: to, state_ms: atMs, note: text })
@@ -49,4 +52,14 @@ export async function changeState(db: LedgerDb, { blockId, from, to, atMs, note 
   if (numUpdatedRows === 0n) return false;
   await db.insertInto("block_events").values({ block_id: blockId, at_ms: atMs, state: to, note: text }).execute();
   return true;
+}
+
+/** A note as it is kept. */
+export function keptNote(note: string): string {
+  return storable(note).slice(0, MAX_NOTE);
+}
+
+/** A text as both databases take it: PostgreSQL refuses NUL, which a daemon or a miner may well send. */
+export function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd");
 }

@@ -2,6 +2,9 @@
  * Amounts and work as two 64-bit columns, exact in every database: `hi · 10^18 + lo`, both with the sign of the whole. Wei and hashes
  * exceed 64 bits, SQLite has no larger integer, and text can't be summed by a query. For all coins of 10^-8 the first column is 0 and the second the
  * amount as people read it; for wei the first is whole coins.
+ *
+ * Ten lower columns may exceed 64 bits already. SQLite fails a plain `sum` then and rounds nothing; a query that sums many
+ * rows takes halves of the columns.
  */
 
 /** What `hi` counts. */
@@ -9,6 +12,9 @@ export const AMOUNT_UNIT = 10n ** 18n;
 
 /** Largest magnitude of either column. */
 const MAX_COLUMN = 2n ** 63n - 1n;
+
+/** The largest amount that the columns hold for sure. */
+export const MAX_AMOUNT = MAX_COLUMN * AMOUNT_UNIT;
 
 /** An amount as its columns hold it. */
 export interface AmountColumns {

@@ -127,7 +127,9 @@ export class LedgerConnection implements Part, LedgerAccess {
       }
       if (this.#fault !== undefined && STOPS_START.has(this.#fault.code)) throw this.#fault;
     } catch (error) {
-      await this.stop();
+      // An attempt that still runs closes by itself what it opened; nobody waits for a disk that hangs.
+      this.#stopped = true;
+      this.#retry?.cancel();
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);

@@ -1,6 +1,6 @@
 /**
  * Both databases give integers as `bigint`. Columns whose values may be large, by the schema's rule those that end in `_hi` or `_lo`, stay so;
- * all others become numbers.
+ * all others become numbers, and one that a number cannot hold is refused rather than rounded.
  */
 import type {
   KyselyPlugin,
@@ -24,7 +24,13 @@ export const integerColumns: KyselyPlugin = {
 function narrowed(row: UnknownRow): UnknownRow {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
-    copy[name] = typeof value === "bigint" && !LARGE.test(name) ? Number(value) : value;
+    copy[name] = typeof value === "bigint" && !LARGE.test(name) ? exact(name, value) : value;
   }
   return copy;
+}
+
+function exact(name: string, value: bigint): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new TypeError(`column ${name} has ${value}, too large for a number: give it a name that ends in _hi or _lo`);
 }

@@ -76,6 +76,7 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
     .addColumn("next_check_ms", "bigint")
     .execute();
   await db.schema.createIndex("blocks_chain_found").on("blocks").columns(["chain", "found_ms"]).execute();
+  await db.schema.createIndex("blocks_header").on("blocks").columns(["header_hash"]).execute();
   await db.schema.createIndex("blocks_next_check").on("blocks").columns(["next_check_ms"]).execute();
   await db.schema.createIndex("blocks_state").on("blocks").columns(["state"]).execute();
   await withId("block_events")

@@ -14,7 +14,7 @@ export interface PostgresOptions {
   readonly statementMs: number;
   /** For commands that only look: the server refuses to write. */
   readonly readOnly: boolean;
-  /** Told of a connection that broke while nobody used it. */
+  /** Told of a connection that broke by itself; what uses it fails as well. */
   readonly onError: (error: Error) => void;
 }
 
@@ -34,6 +34,9 @@ export function postgresDialect(options: PostgresOptions): Dialect {
     types: { getTypeParser: parserOf as typeof getTypeParser },
   });
   pool.on("error", options.onError);
+  // The pool listens to a connection while nobody uses it. One that breaks between two statements of a transaction would
+  // end the process: an error that nobody listens to is thrown.
+  pool.on("connect", (client) => client.on("error", options.onError));
   const first = options.readOnly ? READ_ONLY : DURABLE;
   return new PostgresDialect({
     pool,

@@ -109,7 +109,10 @@ export interface BlocksTable {
   readonly next_check_ms: number | null;
 }
 
-/** Each change of a block's state. */
+/**
+ * Each change of a block's state. A block that was distributed before it was mature stays `distributed` when it becomes so, and only gets
+ * a line here with `mature`.
+ */
 export interface BlockEventsTable {
   readonly id: Generated<number>;
   readonly block_id: number;

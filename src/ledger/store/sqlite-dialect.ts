@@ -9,7 +9,6 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { overloaded } from "./sqlite-process.ts";
 import type { SqliteSession } from "./sqlite-session.ts";
 import { boundValues } from "./sqlite-values.ts";
 
@@ -33,6 +32,14 @@ export function sqliteDialect(open: () => Promise<SqliteSession>): Dialect {
 /** Transactions and single statements that may wait for their turn; the ledger's own queues are far below. */
 const MAX_TURNS = 10_000;
 
+class OverloadedError extends Error {
+  readonly code = "LEDGER_OVERLOADED";
+
+  constructor() {
+    super(`${MAX_TURNS} statements and transactions wait for the ledger's file already`);
+  }
+}
+
 class SessionDriver implements Driver {
   readonly #open: () => Promise<SqliteSession>;
   readonly #turns: (() => void)[] = [];
@@ -49,7 +56,7 @@ class SessionDriver implements Driver {
 
   async acquireConnection(): Promise<SessionConnection> {
     if (this.#taken) {
-      if (this.#turns.length >= MAX_TURNS) throw overloaded();
+      if (this.#turns.length >= MAX_TURNS) throw new OverloadedError();
       await new Promise<void>((resolve) => this.#turns.push(resolve));
     }
     this.#taken = true;

@@ -33,9 +33,6 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Requests that may wait for the disk; the ledger's own queues are far below. */
-const MAX_WAITING = 10_000;
-
 /** Last characters of what the process says before it dies. */
 const MAX_LAST_WORDS = 2000;
 
@@ -52,7 +49,10 @@ export class SqliteProcessEnded extends Error {
   }
 }
 
-/** Opens a file in a process. Rejects with the system's error, with its `code`. Once the process is gone everything fails. */
+/**
+ * Opens a file in a process, for one caller who waits for each answer: nothing here bounds what is asked at once. Rejects with the system's error, with its `code`. Once the process is gone
+ * everything fails.
+ */
 export async function openSqliteProcess(options: SqliteOptions, how: SqliteProcessOptions): Promise<SqliteSession> {
   const session = new ProcessSession(how);
   try {
@@ -118,7 +118,6 @@ class ProcessSession implements SqliteSession {
 
   ask(request: Request): Promise<SqliteAnswer> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    if (this.#waiting.size >= MAX_WAITING) return Promise.reject(overloaded());
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
@@ -146,9 +145,4 @@ class ProcessSession implements SqliteSession {
 
 function systemError({ message, code }: { readonly message: string; readonly code: string | undefined }): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
-}
-
-/** The error of a request that found too many others before it. */
-export function overloaded(): Error {
-  return Object.assign(new Error("too much waits for the ledger already"), { code: "LEDGER_OVERLOADED" });
 }

@@ -50,6 +50,9 @@ export const blockHeader = z.object({
 /** `getblockheader`, verbose. */
 export type BlockHeaderAnswer = z.output<typeof blockHeader>;
 
+/** `getblockheader`, verbose, as far as it says where a block stands: -1 for one beside the best chain. */
+export const blockPlace = z.object({ confirmations: z.int() });
+
 /** `getmininginfo`: the next block's compact target, with the retarget rules applied; since Core 29. */
 export const miningInfo = z.object({ next: z.object({ height: count, bits: compact }).optional() });
 

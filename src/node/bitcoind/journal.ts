@@ -6,8 +6,10 @@
  */
 import { z } from "zod";
 import type { Files } from "../../daemon/files.ts";
+import { type JournalFile, leaving, MOST_UNRECORDED, type Recorded } from "../../daemon/journal-file.ts";
 import { fromDisplayHex, toDisplayHex } from "../../kernel/bytes.ts";
 import { Fault, type FaultCode } from "../../kernel/fault.ts";
+import { type Log, silentLog } from "../../kernel/log.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 
 /** A node's last word and when it came. */
@@ -33,6 +35,7 @@ export interface JournalContents {
 const FORMAT = 1;
 const OPEN = /^\d{10}-[0-9a-f]{64}\.json$/;
 const DONE = /^\d{10}-[0-9a-f]{64}\.done\.json$/;
+const NAME = /^\d{10}-([0-9a-f]{64})(\.done)?\.json$/;
 /** Written and removed at the start; like every unfinished write it goes if it was left over. */
 const PROBE = "probe.json.tmp";
 const TEMPORARY = /\.json\.tmp$/;
@@ -52,6 +55,9 @@ const fileSchema = z.object({
   coinbase: hex,
   block: hex.nullable(),
   reward: z.string().regex(/^\d+$/),
+  // Files of versions that paid nobody but the pool have neither.
+  finderReward: z.string().regex(/^\d+$/).default("0"),
+  finderAddress: z.string().nullable().default(null),
   userIdentity: z.string(),
   foundMs: z.number(),
   answers: z.array(
@@ -64,17 +70,41 @@ const fileSchema = z.object({
   ),
 });
 
+/** What `BlockJournal` works with. */
+export interface BlockJournalDeps {
+  readonly files: Files;
+  /** Told when files go that the ledger never had. */
+  readonly log?: Log;
+  /** Which finished files the ledger has; left out, none is waited for. */
+  readonly recorded?: Recorded;
+}
+
+/** Options of `BlockJournal`. */
+export interface BlockJournalOptions {
+  /** The folder; created when it is not there. */
+  readonly folder: string;
+  /** Finished files that are kept; the lowest go first. */
+  readonly keep: number;
+  /** As many are kept while the ledger has not got them. */
+  readonly mostUnrecorded?: number;
+}
+
 /** The folder of found blocks. */
 export class BlockJournal {
   readonly #files: Files;
+  readonly #log: Log;
+  readonly #recorded: Recorded | undefined;
   readonly #folder: string;
   readonly #keep: number;
+  readonly #mostUnrecorded: number;
 
-  /** `keep`: finished files that are kept; the lowest go first. */
-  constructor(deps: { readonly files: Files }, options: { readonly folder: string; readonly keep: number }) {
+  constructor(deps: BlockJournalDeps, options: BlockJournalOptions) {
     this.#files = deps.files;
+    this.#log = deps.log ?? silentLog;
+    this.#recorded = deps.recorded;
     this.#folder = options.folder;
     this.#keep = options.keep;
+    this.#mostUnrecorded = options.mostUnrecorded ?? MOST_UNRECORDED;
   }
 
   /**
@@ -122,11 +152,42 @@ export class BlockJournal {
     await this.#guard("node-journal", async () => {
       await this.#replace(doneName(name), textOf(entry));
       await this.#files.remove(this.#path(name));
-      const done = (await this.#files.list(this.#folder)).filter((other) => DONE.test(other)).sort();
-      for (const old of done.slice(0, Math.max(0, done.length - this.#keep))) {
-        await this.#files.remove(this.#path(old));
-      }
+      await this.#prune();
     });
+  }
+
+  /** All blocks that have a file, the highest first. Throws the system's error. */
+  async files(): Promise<readonly JournalFile[]> {
+    const names = await this.#files.list(this.#folder).catch((error: { readonly code?: unknown }) => {
+      // A folder is made with the first start, which may come later.
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names.sort().reverse().flatMap(fileOf);
+  }
+
+  /** What a file holds; `undefined` when it is gone or cannot be read, which `open` tells of. */
+  async readFile({ name }: JournalFile): Promise<JournalEntry | undefined> {
+    try {
+      return entryOf(await this.#files.read(this.#path(name), MAX_FILE_BYTES));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const finished = (await this.#files.list(this.#folder)).filter((name) => DONE.test(name)).sort();
+    const keeping = { keep: this.#keep, mostUnrecorded: this.#mostUnrecorded, recorded: this.#recorded };
+    const { files, unrecorded } = await leaving(finished.flatMap(fileOf), keeping);
+    for (const { name } of files) await this.#files.remove(this.#path(name));
+    if (unrecorded > 0) {
+      this.#log.error(
+        `${unrecorded} found blocks leave the journal that the ledger never had: it keeps no more files`,
+        {
+          folder: this.#folder,
+        },
+      );
+    }
   }
 
   async #replace(name: string, text: string): Promise<void> {
@@ -149,6 +210,11 @@ export class BlockJournal {
   }
 }
 
+function fileOf(name: string): JournalFile[] {
+  const [, headerHash, done] = NAME.exec(name) ?? [];
+  return headerHash === undefined ? [] : [{ name, chain: "bitcoin", headerHash, isFinished: done !== undefined }];
+}
+
 function nameOf(block: FoundBlock): string {
   return `${String(block.height).padStart(10, "0")}-${toDisplayHex(block.hash)}.json`;
 }
@@ -167,6 +233,8 @@ function textOf({ block, answers }: JournalEntry): string {
     source: block.source,
     userIdentity: block.userIdentity,
     reward: String(block.reward),
+    finderReward: String(block.finderReward),
+    finderAddress: block.finderAddress ?? null,
     foundMs: block.foundMs,
     answers: answers.map(({ node, verdict, reason, atMs }) => ({ node, verdict, reason, atMs })),
     header: blockHex(block.header),
@@ -190,6 +258,8 @@ function entryOf(text: string): JournalEntry {
       coinbase: bytes(file.coinbase),
       block: file.block === null ? undefined : bytes(file.block),
       reward: BigInt(file.reward),
+      finderReward: BigInt(file.finderReward),
+      finderAddress: file.finderAddress ?? undefined,
       userIdentity: file.userIdentity,
       foundMs: file.foundMs,
     },

@@ -105,8 +105,21 @@ describe.each(LEDGERS)("a ledger on $name", ({ open }) => {
       .select(({ fn }) => [fn.countAll().as("count"), sql<bigint>`9223372036854775807`.as("some_hi")])
       .executeTakeFirstOrThrow();
     expect(counted).toEqual({ count: 1, some_hi: 2n ** 63n - 1n });
+    const tooLarge = db.selectFrom("workers").select(sql<bigint>`9007199254740993`.as("unnamed")).execute();
+    await expect(tooLarge).rejects.toThrow("too large for a number");
     const { numUpdatedRows } = await db.updateTable("workers").set({ identity: "b" }).executeTakeFirst();
     expect(numUpdatedRows).toBe(1n);
+  });
+
+  test("gives no wrong sum: what exceeds 64 bits is exact or refused", async () => {
+    const { db, kind } = await open();
+    const nines = sql.join(
+      Array.from({ length: 10 }, () => sql`select 999999999999999999 as n`),
+      sql` union all `,
+    );
+    const sum = sql<{ sum_lo: bigint }>`select sum(n) as sum_lo from (${nines}) as nines`.execute(db);
+    if (kind === "sqlite") await expect(sum).rejects.toThrow("integer overflow");
+    else expect((await sum).rows).toEqual([{ sum_lo: 10n * 999_999_999_999_999_999n }]);
   });
 
   test("refuses a row whose worker does not exist", async () => {

@@ -4,11 +4,13 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { randomU32 } from "../../../src/kernel/random.ts";
 import type { LedgerConnection } from "../../../src/ledger/store/connection.ts";
 import { migrate } from "../../../src/ledger/store/open.ts";
 import type { LedgerDb } from "../../../src/ledger/store/schema.ts";
 import { storeAccess } from "../../../src/ledger/store/transaction.ts";
 import { canMount, connect, fileLedger, scratchFolder, smallDisk } from "../../support/ledger-files.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
 import { pause, until } from "../../support/until.ts";
 
 const mounts = canMount();
@@ -209,6 +211,41 @@ describe("a damaged file", () => {
     await connection.transaction((db) => writePair(db, 2));
     expect(log.lines.filter(({ level }) => level === "error")).toHaveLength(1);
   });
+});
+
+test("random damage is a fault in words each time, and never the end of the server", async () => {
+  const path = join(scratchFolder(), "ledger.sqlite");
+  const { connection } = await started(path);
+  for (let n = 1; n <= 10; n++) await connection.transaction((db) => writePair(db, n));
+  await connection.stop();
+  const good = readFileSync(path);
+  const random = seededRandom(2024);
+  const codes = new Map<string, number>();
+  for (let round = 0; round < 20; round++) {
+    const damaged = Buffer.from(good);
+    for (let spot = 0; spot < 20; spot++) {
+      const at = randomU32(random) % (good.length - 200);
+      damaged.set(random.bytes(1 + (randomU32(random) % 200)), at);
+    }
+    const copy = join(scratchFolder(), "ledger.sqlite");
+    writeFileSync(copy, damaged);
+    const store = fileLedger(copy);
+    const ledger = storeAccess(store);
+    const outcomes = await Promise.allSettled([
+      ledger.run(() => migrate(store, { lookOnly: false })),
+      ledger.run((db) => db.selectFrom("workers").selectAll().execute()),
+      ledger.transaction((db) => writePair(db, 11)),
+      ledger.run((db) => db.selectFrom("workers").selectAll().orderBy("identity").execute()),
+    ]);
+    for (const outcome of outcomes) {
+      const code = outcome.status === "fulfilled" ? "none" : String(outcome.reason.code);
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+  }
+  expect(
+    [...codes.keys()].filter((code) => !/^(none|ledger-(corrupt|failed|schema-newer|disk-failed))$/.test(code)),
+  ).toEqual([]);
+  expect(codes.get("ledger-corrupt")).toBeGreaterThan(20);
 });
 
 describe("a file that goes away while it is open", () => {

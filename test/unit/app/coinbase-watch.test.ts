@@ -1,23 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { CoinbaseWatch } from "../../../src/app/coinbase-watch.ts";
 import type { Job } from "../../../src/mining/job.ts";
+import type { JobFeed } from "../../../src/pool/job-maker.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 
-async function watched() {
+async function watched(reserveBytes = 0) {
   const log = recordingLog();
   let tell: (job: Job) => void = () => undefined;
-  const watch = new CoinbaseWatch({
-    log,
-    jobs: {
-      current: () => undefined,
-      onJob: (listener) => {
-        tell = (job) => listener(job, "refresh");
-        return () => {
-          tell = () => undefined;
-        };
-      },
+  const jobs: JobFeed = {
+    current: () => undefined,
+    onJob: (listener) => {
+      tell = (job) => listener(job, "refresh");
+      return () => {
+        tell = () => undefined;
+      };
     },
-  });
+  };
+  const watch = new CoinbaseWatch({ log, jobs }, { reserveBytes });
   await watch.start(new AbortController().signal);
   const job = (bytes: number, aux: unknown = { entries: [{ chain: "rsk" }] }): void =>
     tell({
@@ -30,6 +29,14 @@ async function watched() {
 }
 
 describe("coinbases that firmware cuts off", () => {
+  test("a channel's own payout counts as if it were there", async () => {
+    const { log, job } = await watched(51);
+    job(205);
+    expect(log.lines).toEqual([]);
+    job(206);
+    expect(log.lines[0]?.fields).toEqual({ bytes: 257, chains: ["rsk"] });
+  });
+
   test("each limit is told once, with the bytes and the chains, when a coinbase passes it", async () => {
     const { log, job } = await watched();
     job(256);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { JournalFile } from "../../../src/daemon/journal-file.ts";
 import { FoundAuxJournal } from "../../../src/ledger/found-aux-journal.ts";
 import type { AuxAnswer, FoundAux } from "../../../src/merge/found-aux.ts";
 import { recordingLog } from "../../support/recording-log.ts";
@@ -178,5 +179,75 @@ describe("the journal of found aux blocks", () => {
     };
     await expect(store.add(found())).rejects.toMatchObject({ code: "merge-journal", data: { folder: "j" } });
     await expect(store.settle(found(), ANSWER)).rejects.toMatchObject({ code: "merge-journal" });
+  });
+});
+
+describe("the past in the journal", () => {
+  test("is listed by its names, the newest first, and read file by file", async () => {
+    const { store, files } = journal();
+    const early = found({ chain: "a:b/é" });
+    const late = found({ fill: 9, foundMs: NOW_MS + 1 });
+    await store.settle(early, ANSWER);
+    await store.add(late);
+    files.texts.set("j/readme.txt", "");
+    const listed = await store.files();
+    expect(listed).toEqual([
+      {
+        name: `001700000000124-namecoin-${"09".repeat(32)}.json`,
+        chain: "namecoin",
+        headerHash: "09".repeat(32),
+        isFinished: false,
+      },
+      {
+        name: `001700000000123-a%3Ab%2F%C3%A9-${"07".repeat(32)}.done.json`,
+        chain: "a:b/é",
+        headerHash: "07".repeat(32),
+        isFinished: true,
+      },
+    ]);
+    const [open, done] = listed;
+    if (open === undefined || done === undefined) throw new Error("two files are missing");
+    expect(await store.readFile(open)).toEqual({ found: late, answer: undefined });
+    expect(await store.readFile(done)).toEqual({ found: early, answer: ANSWER });
+    expect(await store.readFile({ ...done, name: "gone" })).toBeUndefined();
+  });
+
+  test("does not say the chain where its name was cut", async () => {
+    const { store } = journal();
+    await store.add(found({ chain: "x".repeat(150) }));
+    expect((await store.files()).map(({ chain }) => chain)).toEqual([undefined]);
+  });
+
+  test("is kept until the ledger has it, and beyond a bound not even then, which is told", async () => {
+    const has = new Set<string>();
+    const log = recordingLog();
+    const files = new MemoryFiles();
+    const recorded = async (asked: readonly JournalFile[]) => asked.filter(({ headerHash }) => has.has(headerHash));
+    const store = new FoundAuxJournal(
+      { files, log, recorded },
+      { folder: "j", keep: 1, maxUnsettled: 10, mostUnrecorded: 3 },
+    );
+    for (const fill of [1, 2, 3]) await store.settle(found({ fill, foundMs: NOW_MS + fill }), ANSWER);
+    expect(await store.files()).toHaveLength(3);
+    has.add("02".repeat(32));
+    await store.settle(found({ fill: 4, foundMs: NOW_MS + 4 }), ANSWER);
+    expect((await store.files()).map(({ headerHash }) => headerHash[1])).toEqual(["4", "3", "1"]);
+    expect(log.lines).toEqual([]);
+    await store.settle(found({ fill: 5, foundMs: NOW_MS + 5 }), ANSWER);
+    expect((await store.files()).map(({ headerHash }) => headerHash[1])).toEqual(["5", "4", "3"]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      "1 found aux blocks leave the journal that the ledger never had: it keeps no more files",
+    ]);
+  });
+
+  test("is empty before its folder is there, and a folder that cannot be listed is told", async () => {
+    const { store, files } = journal();
+    const fail = (code: string) => (step: string) => {
+      if (step.startsWith("list")) throw Object.assign(new Error(code), { code });
+    };
+    files.before = fail("ENOENT");
+    expect(await store.files()).toEqual([]);
+    files.before = fail("EIO");
+    await expect(store.files()).rejects.toThrow("EIO");
   });
 });

@@ -108,10 +108,14 @@ describe("a job for many chains", () => {
 
   test("is in all else the job that Bitcoin alone would have", () => {
     const { job } = compose(everything());
-    const { coinbasePrefix, coinbaseSuffix, aux, ...rest } = job;
-    const { coinbasePrefix: prefix, coinbaseSuffix: suffix, aux: none, ...plain } = pristine();
+    const { coinbasePrefix, coinbaseSuffix, commitmentOutputs, aux, ...rest } = job;
+    const { coinbasePrefix: prefix, coinbaseSuffix: suffix, commitmentOutputs: bare, aux: none, ...plain } = pristine();
     expect(rest).toEqual(plain);
     expect(none).toBeUndefined();
+    expect(bare).toEqual([]);
+    expect(commitmentOutputs.map(({ script }) => toHex(script)).sort()).toEqual(
+      aux!.entries.flatMap(({ scripts }) => scripts.map(toHex)).sort(),
+    );
     const without = toHex(coinbasePrefix)
       .replace(/2cfabe6d6d.{80}/, "")
       .slice(0, 82);

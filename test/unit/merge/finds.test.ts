@@ -34,7 +34,9 @@ function finds(options = { queueSize: 8, maxSpares: 8, maxRounds: 64 }) {
   const spares = new Spares({ clock, onForgotten: () => undefined }, options);
   const taken: Find[] = [];
   const take = (find: Find): void => void taken.push(find);
-  const it = new Finds({ clock, log, meter, spares, take }, options);
+  const found: number[] = [];
+  const onFind = (foundMs: number): void => void found.push(foundMs);
+  const it = new Finds({ clock, log, meter, spares, take, onFind }, options);
   /** A share that solves the chain's work and, of the others in its job, none. */
   const look = (job: Job, chain: string, nonce: number): void => {
     const aux = job.aux as AuxSnapshot;
@@ -43,10 +45,21 @@ function finds(options = { queueSize: 8, maxSpares: 8, maxRounds: 64 }) {
     it.look(hashedShare(job, { nonce }), { ...aux, entries });
   };
   const errors = (): string[] => log.lines.filter(({ level }) => level === "error").map(({ message }) => message);
-  return { it, clock, meter, taken, look, errors };
+  return { it, clock, meter, taken, found, look, errors };
 }
 
 describe("the queue of solutions", () => {
+  test("tells of a find at once, with the time that the block is recorded with, and not of one that is worth nothing", () => {
+    const { it, clock, look, found, taken } = finds();
+    const job = jobFor(["a"]);
+    look(job, "a", 1);
+    expect(found).toEqual([clock.nowMs()]);
+    look(job, "a", 1);
+    expect(found).toHaveLength(1);
+    it.flush();
+    expect(taken.map(({ foundMs }) => foundMs)).toEqual(found);
+  });
+
   test("filled with spares of an easy chain does not cost another chain its block", () => {
     const { it, look, taken, meter, errors } = finds();
     const job = jobFor(["easy", "namecoin"]);

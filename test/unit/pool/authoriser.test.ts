@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { allowListAuthoriser, openAuthoriser, payoutAddressAuthoriser } from "../../../src/pool/authoriser.ts";
+import {
+  allowListAuthoriser,
+  directPayoutAuthoriser,
+  openAuthoriser,
+  payoutAddressAuthoriser,
+} from "../../../src/pool/authoriser.ts";
 
 const UNKNOWN = { allowed: false, errorCode: "unknown-user" };
 const INVALID = { allowed: false, errorCode: "invalid-user-identity" };
@@ -75,4 +80,29 @@ describe("payoutAddressAuthoriser", () => {
   ])("refuses %j", (identity) => {
     expect(payoutAddressAuthoriser("mainnet").authorise(identity)).toEqual(INVALID);
   });
+});
+
+describe("directPayoutAuthoriser", () => {
+  const mainnet = directPayoutAuthoriser("mainnet");
+  const [p2pkh = "", , bech32 = ""] = ADDRESSES.mainnet;
+
+  test.each([
+    p2pkh,
+    `${bech32}.rig.7`,
+    `sri/solo/${bech32}`,
+    `sri/solo/${p2pkh}/rig.7`,
+    `sri/donate/5/${bech32}/rig`,
+    // A worker that a share names (0x0002) on a channel of sri/solo/<address>.
+    `sri/solo/${bech32}.worker`,
+  ])("%s names who is paid", (identity) => {
+    expect(mainnet.authorise(identity)).toEqual(ALLOWED);
+    expect(directPayoutAuthoriser("testnet").authorise(identity)).toEqual(INVALID);
+  });
+
+  test.each(["", "alice", "sri/donate", "sri/donate/rig", "sri/", "sri/solo/alice", `rig.${bech32}`])(
+    "%j does not",
+    (identity) => {
+      expect(mainnet.authorise(identity)).toEqual(INVALID);
+    },
+  );
 });

@@ -41,6 +41,7 @@ function slow(visitMs: number, sliceMs = 5) {
       (item) => {
         visited.push(`${tag}${item}`);
         pass(visitMs);
+        return false;
       },
       (elapsedMs) => finished.push(elapsedMs),
     );
@@ -94,6 +95,35 @@ describe("FanOut", () => {
     items.add(4);
     for (let i = 0; i < 5; i++) turn();
     expect(visited).toEqual(["1", "3", "4"]);
+  });
+
+  test("whoever has more to do is visited again, in later slices too, before the next one is", () => {
+    const { clock, pass, turn } = turnClock();
+    const visited: number[] = [];
+    const left = new Map([
+      [1, 4],
+      [2, 0],
+    ]);
+    let finished = 0;
+    const fanOut = new FanOut<number>({ clock }, { sliceMs: 5 });
+    fanOut.start(
+      [1, 2],
+      (item) => {
+        visited.push(item);
+        pass(2);
+        const more = left.get(item) ?? 0;
+        left.set(item, more - 1);
+        return more > 0;
+      },
+      () => {
+        finished += 1;
+      },
+    );
+    expect(visited).toEqual([1, 1, 1]);
+    turn();
+    expect(visited).toEqual([1, 1, 1, 1, 1, 2]);
+    turn();
+    expect(finished).toBe(1);
   });
 
   test("cancel leaves no timer behind", () => {

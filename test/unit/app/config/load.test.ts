@@ -40,7 +40,9 @@ describe("configuration", () => {
       'config.toml: stratum_v2.listen_adr: unknown key; did you mean "listen_addr"?',
     );
     expect(messageOf("[stratum_v3]\n")).toContain('config.toml: stratum_v3: unknown key; did you mean "stratum_v2"?');
-    expect(messageOf("[bitcoin]\nzzzzzzzzz = 1\n")).toContain("known keys are network, payout, pool_tag");
+    expect(messageOf("[bitcoin]\nzzzzzzzzz = 1\n")).toContain(
+      "known keys are network, payout, coinbase_pays, pool_tag",
+    );
   });
 
   test("every mistake is listed, with what stands there and what was expected", () => {

@@ -252,4 +252,44 @@ describe("a ledger's connection", () => {
     await until("open", () => connection.status().open);
     await connection.stop();
   });
+
+  test("whose start is given up while it opens closes what it opened then", async () => {
+    const clock = new FakeClock();
+    let letGo = (): void => {};
+    let closed = false;
+    const late: SqliteSession = {
+      execute: async () => ({ rows: [], changes: undefined }),
+      close: async () => {
+        closed = true;
+      },
+    };
+    const open = (): LedgerStore => sqliteStore(() => new Promise((resolve) => (letGo = () => resolve(late))));
+    const log = recordingLog();
+    const connection = new LedgerConnection({ clock, log, meter: new MemoryMeter(), open }, LEDGER_CONNECTION_DEFAULTS);
+    const giveUp = new AbortController();
+    const start = connection.start(giveUp.signal);
+    await pause(5);
+    giveUp.abort(new Error("given up"));
+    await expect(start).rejects.toThrow("given up");
+    letGo();
+    await until("closed", () => closed);
+    expect(connection.status().open).toBe(false);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("refuses what comes when ten thousand wait for their turn, and does what waited", async () => {
+    const { connection, start } = world();
+    await start();
+    let finish = (): void => {};
+    const holds = connection.transaction(() => new Promise<void>((resolve) => (finish = resolve)));
+    await pause(5);
+    const read = (): Promise<unknown> => connection.run((db) => db.selectFrom("accounts").select("id").execute());
+    const waiting = Array.from({ length: 10_000 }, read);
+    await pause(5);
+    await expect(read()).rejects.toMatchObject({ code: "ledger-overloaded" });
+    finish();
+    await holds;
+    expect(await Promise.all(waiting)).toHaveLength(10_000);
+    await connection.stop();
+  });
 });

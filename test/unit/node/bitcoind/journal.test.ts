@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Fault } from "../../../../src/kernel/fault.ts";
 import type { FoundBlock } from "../../../../src/mining/ports.ts";
 import { BlockJournal, type JournalEntry } from "../../../../src/node/bitcoind/journal.ts";
+import { recordingLog } from "../../../support/recording-log.ts";
 import { MemoryFiles } from "./fakes.ts";
 
 const block = (height = 840_000, fill = 7): FoundBlock => ({
@@ -14,6 +15,8 @@ const block = (height = 840_000, fill = 7): FoundBlock => ({
   coinbase: Uint8Array.of(1, 2, 3),
   block: Uint8Array.of(4, 5, 6, 7),
   reward: 312_500_123_456_789n,
+  finderReward: 1_234_567_890_123n,
+  finderAddress: "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
   userIdentity: 'miner "x"\n',
   foundMs: 1_700_000_000_123,
 });
@@ -44,6 +47,17 @@ describe("the journal of found blocks", () => {
     const bare = { block: { ...block(), block: undefined }, answers: [] };
     await written.write(bare);
     expect((await written.open()).unfinished).toEqual([bare]);
+  });
+
+  test("a block that an older version wrote down paid nobody but the pool", async () => {
+    const { journal: written, files } = journal();
+    await written.write(entry());
+    const { finderReward, finderAddress, ...older } = JSON.parse(files.texts.get(`${name}.json`) ?? "");
+    expect([finderReward, finderAddress]).toEqual(["1234567890123", block().finderAddress]);
+    files.texts.set(`${name}.json`, JSON.stringify(older));
+    const { unfinished, broken } = await written.open();
+    expect(broken).toEqual([]);
+    expect(unfinished).toEqual([{ ...entry(), block: { ...block(), finderReward: 0n, finderAddress: undefined } }]);
   });
 
   test("writes beside the place, flushes, renames, flushes the folder, in this order", async () => {
@@ -138,5 +152,60 @@ describe("the journal of found blocks", () => {
       expect((error as Fault).code).toBe(code);
       expect((error as Fault).data.folder).toBe("j");
     }
+  });
+});
+
+describe("the past in the journal", () => {
+  test("is listed by its names, the highest first, and read file by file", async () => {
+    const { journal: written, files } = journal();
+    await written.finish(answered);
+    await written.write(entry(840_001, 9));
+    files.texts.set("j/readme.txt", "");
+    const listed = await written.files();
+    expect(listed).toEqual([
+      { name: `0000840001-${"09".repeat(32)}.json`, chain: "bitcoin", headerHash: "09".repeat(32), isFinished: false },
+      { name: `${name.slice(2)}.done.json`, chain: "bitcoin", headerHash: "07".repeat(32), isFinished: true },
+    ]);
+    const [open, done] = listed;
+    if (open === undefined || done === undefined) throw new Error("two files are missing");
+    expect(await written.readFile(open)).toEqual(entry(840_001, 9));
+    expect(await written.readFile(done)).toEqual(answered);
+    expect(await written.readFile({ ...done, name: "gone" })).toBeUndefined();
+  });
+
+  test("is kept until the ledger has it, and beyond a bound not even then, which is told", async () => {
+    const has = new Set<string>();
+    const log = recordingLog();
+    const written = new BlockJournal(
+      {
+        files: new MemoryFiles(),
+        log,
+        recorded: async (asked) => asked.filter(({ headerHash }) => has.has(headerHash)),
+      },
+      { folder: "j", keep: 1, mostUnrecorded: 3 },
+    );
+    const kept = async () => (await written.files()).map(({ headerHash }) => headerHash[1]);
+    for (const n of [1, 2, 3]) await written.finish({ ...answered, block: block(n, n) });
+    expect(await kept()).toEqual(["3", "2", "1"]);
+    has.add("02".repeat(32));
+    await written.finish({ ...answered, block: block(4, 4) });
+    expect(await kept()).toEqual(["4", "3", "1"]);
+    expect(log.lines).toEqual([]);
+    await written.finish({ ...answered, block: block(5, 5) });
+    expect(await kept()).toEqual(["5", "4", "3"]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      "1 found blocks leave the journal that the ledger never had: it keeps no more files",
+    ]);
+  });
+
+  test("is empty before its folder is there, and a folder that cannot be listed is told", async () => {
+    const { journal: written, files } = journal();
+    const fail = (code: string) => (step: string) => {
+      if (step.startsWith("list")) throw Object.assign(new Error(code), { code });
+    };
+    files.before = fail("ENOENT");
+    expect(await written.files()).toEqual([]);
+    files.before = fail("EIO");
+    await expect(written.files()).rejects.toThrow("EIO");
   });
 });

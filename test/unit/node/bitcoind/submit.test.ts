@@ -21,6 +21,8 @@ const block = (fill = 7, height = 101): FoundBlock => ({
   coinbase: Uint8Array.of(1),
   block: Uint8Array.of(0xb1, 0x0c, fill),
   reward: 5n,
+  finderReward: 0n,
+  finderAddress: undefined,
   userIdentity: "miner",
   foundMs: 1,
 });
