@@ -122,11 +122,12 @@ export function blockRecords(wish: {
   const told = listening();
   const log = recordingLog();
   const finds: number[] = [];
-  const writes = new BlockWrites({ ledger: access, bus: told.bus });
+  const lines = recordingLog();
+  const writes = new BlockWrites({ ledger: access, bus: told.bus, log: lines });
   const histories = journals(files);
   const records = new BlockRecords(
     { clock, log, meter: silentMeter, ledger: access, writes, histories, onFound: (atMs) => void finds.push(atMs) },
     { ...BLOCK_RECORDS_DEFAULTS, ...options },
   );
-  return { ...told, store, access, log, finds, writes, histories, files, records };
+  return { ...told, store, access, log, lines: lines.lines, finds, writes, histories, files, records };
 }

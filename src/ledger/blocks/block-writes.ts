@@ -5,7 +5,8 @@
  * When the answer to a commit is lost nobody knows whether it holds. Its changes are looked up with the next transaction and told then, so that
  * each is told once or, when the process ends in between, not at all: those who would hear it are in the same process.
  */
-import type { LedgerBus } from "../events.ts";
+import type { Log } from "../../kernel/log.ts";
+import type { BlockStateChanged, LedgerBus } from "../events.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { amount, blockByKey, type Told } from "./block-row.ts";
@@ -13,6 +14,7 @@ import { keptNote } from "./state.ts";
 
 /** What `BlockWrites` works with. */
 export interface BlockWritesDeps {
+  readonly log: Log;
   readonly ledger: LedgerAccess;
   readonly bus: LedgerBus;
 }
@@ -58,10 +60,27 @@ export class BlockWrites {
   }
 
   #tell({ changed, reward }: Told): void {
-    const { bus } = this.#deps;
-    if (changed !== undefined) bus.emit("BlockStateChanged", changed);
+    const { bus, log } = this.#deps;
+    if (changed !== undefined) {
+      logChange(log, changed);
+      bus.emit("BlockStateChanged", changed);
+    }
     if (reward !== undefined) bus.emit("MergeMiningReward", reward);
   }
+}
+
+/** A line for the operator. What comes before an answer, and answers, are told where they happen; a block that was won and is lost is a warning. */
+function logChange(log: Log, { chain, key, blockHash, height, from, to, note, reward }: BlockStateChanged): void {
+  const level = to === "orphaned" ? "warn" : to === "confirmed" || to === "uncle" || to === "mature" ? "info" : "debug";
+  const why = note === "" ? "" : `: ${note}`;
+  log[level](`${chain} block ${blockHash} at height ${height} is ${to}${why}`, {
+    chain,
+    key,
+    height,
+    from,
+    to,
+    reward,
+  });
 }
 
 /** Whether a transaction is in the database, by what it wrote: the event of a change, or the reward that was unknown before. */

@@ -35,7 +35,9 @@ export async function writeRecord(
   if (row === undefined) throw new Error(`block ${record.key} is not there after it was written`);
   if (isNew) {
     told.push(tell(row, changeOf(row, undefined, "found", { atMs: record.foundMs, note: "" })));
-    const submitting = await move(db, row, "submitting", { atMs: options.nowMs, note: "" });
+    // Out of a journal its answer may be old.
+    const atMs = Math.max(record.foundMs, Math.min(options.nowMs, verdicts[0]?.atMs ?? options.nowMs));
+    const submitting = await move(db, row, "submitting", { atMs, note: "" });
     if (submitting !== undefined) {
       told.push(tell(row, submitting));
       row = { ...row, state: "submitting" };

@@ -31,7 +31,7 @@ let made = 0;
 async function setting(store: LedgerStore, options: Partial<BlockFollowerOptions> = {}) {
   const clock = new FakeClock();
   const recording = blockRecords({ store, clock });
-  const { records, access, log, writes, changes, rewards } = recording;
+  const { records, access, log, lines, writes, changes, rewards } = recording;
   await records.start(never);
   /** What each block's chain says; what is not here rejects. */
   const words = new Map<string, BlockStatus | Error | Promise<BlockStatus>>();
@@ -92,7 +92,24 @@ async function setting(store: LedgerStore, options: Partial<BlockFollowerOptions
     current = follower();
   };
   return {
-    ...{ clock, records, access, log, changes, rewards, words, asked, blocks, store, accept, won, round, row, events },
+    ...{
+      clock,
+      records,
+      access,
+      log,
+      lines,
+      changes,
+      rewards,
+      words,
+      asked,
+      blocks,
+      store,
+      accept,
+      won,
+      round,
+      row,
+      events,
+    },
     restart,
     get follower() {
       return current;
@@ -212,7 +229,7 @@ describe.each(LEDGERS)("the follower on $name", ({ open }) => {
   });
 
   test("a reorg takes a block out, back in, and out again, each step once", async () => {
-    const { won, round, words, events, changes, row, clock } = await setting(await open());
+    const { won, round, words, events, changes, row, clock, lines } = await setting(await open());
     const hash = await won();
     for (const state of ["confirmed", "orphaned", "orphaned", "confirmed", "orphaned"] as const) {
       words.set(hash, says(state, state === "confirmed" ? 3 : 0, state === "confirmed" ? 600n : undefined));
@@ -226,6 +243,11 @@ describe.each(LEDGERS)("the follower on $name", ({ open }) => {
       "not in the best chain",
     ]);
     expect(await row(hash)).toMatchObject({ state: "orphaned", confirmations: 0, actual_lo: 600n });
+    const told = lines.filter(({ level }) => level !== "debug").map(({ level, message }) => `${level} ${message}`);
+    expect(told.slice(0, 2)).toEqual([
+      `info namecoin block ${hash} at height 21 is confirmed: in the best chain`,
+      `warn namecoin block ${hash} at height 21 is orphaned: not in the best chain`,
+    ]);
     // It is watched for two days.
     clock.advance(CHECK_PACE.orphanWatchMs);
     await round();

@@ -37,7 +37,7 @@ describe.each(LEDGERS)("taking up from the journals on $name", ({ open }) => {
     const answered = foundAux({ chain: "rsk", work: auxWork({ id: "w2", height: 2, details: { node: "n" } }) });
     await aux.add(waiting);
     await aux.settle(answered, auxAnswer("accepted", answered, { blockHash: "0xb", height: 3 }));
-    const { changes, log, finds } = await restart(store, files);
+    const { changes, log, finds } = await restart(store, files, new FakeClock(1_700_000_100_000));
     expect(await states(store)).toEqual([
       "bitcoin 800001 submitting",
       "bitcoin 800002 accepted",
@@ -48,6 +48,9 @@ describe.each(LEDGERS)("taking up from the journals on $name", ({ open }) => {
       blockHash: "0xb",
       atMs: answered.foundMs + 100,
     });
+    // Times are those of the journal, in order.
+    const times = changes.filter(({ chain }) => chain === "rsk").map(({ atMs }) => atMs - answered.foundMs);
+    expect(times).toEqual([0, 100, 100]);
     // They were found in another time, whose credit is cut already.
     expect(finds).toEqual([]);
     expect(log.lines.at(-1)?.message).toBe(
