@@ -327,8 +327,14 @@ describe("while the database is away", () => {
     expect([ledger.pendingShares, ledger.lostShares]).toEqual([200, 100]);
     expect(w.meter.total("ledger_shares_lost_total")).toBe(100);
     await pass(w, 300);
-    const told = w.messages("error").filter((message) => message.includes("nobody gets credit for"));
-    expect(told).toEqual([expect.stringContaining("Mend the database")]);
+    const told = w.log.lines.filter(({ message }) => message.includes("nobody gets credit for"));
+    expect(told).toMatchObject([
+      {
+        level: "error",
+        message: expect.stringContaining("Mend the database"),
+        fields: { error: { code: "ledger-credit-lost" } },
+      },
+    ]);
     w.access.isAway = false;
     await pass(w, 90);
     const sums = await readWork(w.store);
