@@ -1,10 +1,11 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger reports server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { hashingBenches } from "./hashing.ts";
+import { creditBenches, creditFigures } from "./ledger-credit.ts";
 import { reportTimes } from "./ledger-reports.ts";
 import { measureSplit } from "./ledger-split.ts";
 import { measureLedgerStores } from "./ledger-store.ts";
@@ -35,6 +36,10 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
     line("winning share to proof handed to the plugin, on disk before", ms(medianMs), `worst ${ms(worstMs)}`);
     for (const scenario of ["10000:extended:zmq", "10000:extended:wait", "10000:standard:zmq"])
       apart(`tip=${scenario}`);
+  },
+  async credit() {
+    await rows(creditBenches);
+    for await (const { name, value, note } of creditFigures(process.env.LEDGER_POSTGRES_URL)) line(name, value, note);
   },
   async solo() {
     for (const scenario of ["10000:10000:2:extended", "10000:10000:2:standard", "10000:1:2:extended"])

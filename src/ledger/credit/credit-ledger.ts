@@ -39,7 +39,7 @@ export interface CreditLedgerOptions {
   readonly maxWorkers: number;
   /** Ended slices in memory. */
   readonly maxSlices: number;
-  /** Keys that go into one transaction: found blocks wait no longer for the database than one takes. */
+  /** Keys that go into one transaction: found blocks wait no longer for the database than one takes, and a share no longer than one is made. */
   readonly batchSize: number;
   /** Waiting time after a failure, doubled with each up to the most. */
   readonly retryFirstMs: number;
@@ -54,9 +54,9 @@ export const CREDIT_DEFAULTS = {
   sliceMs: 600_000,
   maxWorkers: 200_000,
   maxSlices: 5000,
-  batchSize: 10_000,
+  batchSize: 2048,
   retryFirstMs: 1000,
-  retryMostMs: 60_000,
+  retryMostMs: 15_000,
   stopMs: 5000,
 } as const;
 

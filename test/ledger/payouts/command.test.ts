@@ -20,7 +20,7 @@ async function pool(text = REGTEST) {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const config = join(folder, "config.toml");
   writeFileSync(config, text);
-  const ledger = await ledgerOf(loadConfig(config), { create: true, apart: false });
+  const ledger = await ledgerOf(loadConfig(config), { create: true });
   onTestFinished(() => ledger.close());
   await owe(ledger, "bitcoin", { [`${ADDRESS}.1`]: 250_000n, alice: 99_999n });
   const cli = async (...args: string[]) => {
