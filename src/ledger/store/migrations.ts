@@ -9,7 +9,7 @@ export type StoreKind = "sqlite" | "postgres";
 
 /** All steps for a database, by name; their names are in the order in which they run. */
 export function migrationsFor(kind: StoreKind): Record<string, Migration> {
-  return { "0001-ledger": { up: (db) => ledger(db, kind) }, "0002-report-indexes": { up: reportIndexes } };
+  return { "0001-ledger": { up: (db) => ledger(db, kind) } };
 }
 
 async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
@@ -76,9 +76,9 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
     .addColumn("next_check_ms", "bigint")
     .execute();
   await db.schema.createIndex("blocks_chain_found").on("blocks").columns(["chain", "found_ms"]).execute();
-  await db.schema.createIndex("blocks_header").on("blocks").columns(["header_hash"]).execute();
   await db.schema.createIndex("blocks_next_check").on("blocks").columns(["next_check_ms"]).execute();
   await db.schema.createIndex("blocks_state").on("blocks").columns(["state"]).execute();
+  await searchedBlocks(db);
   await withId("block_events")
     .addColumn("block_id", "bigint", (column) => column.notNull().references("blocks.id"))
     .addColumn("at_ms", "bigint", (column) => column.notNull())
@@ -146,10 +146,10 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
 }
 
 /**
- * What the reports search blocks by. With 150,000 blocks in an SQLite file they take 34 MB; without them each such question reads the whole table, 40 to
+ * What reports and journals search blocks by. With 150,000 blocks in an SQLite file they take 34 MB; without them each such question reads the whole table, 40 to
  * 190 ms instead of a few (docs/benchmarks.md).
  */
-async function reportIndexes(db: Kysely<unknown>): Promise<void> {
+async function searchedBlocks(db: Kysely<unknown>): Promise<void> {
   const blocks = (name: string, columns: string[]): Promise<void> =>
     db.schema.createIndex(name).on("blocks").columns(columns).execute();
   await blocks("blocks_found", ["found_ms", "id"]);
