@@ -21,7 +21,7 @@ interface Made {
 function node(
   tip: number,
   change: (blocks: Map<number, Made>) => void = () => {},
-  payments: [string, string, bigint][] = [],
+  payments: [string, string, bigint][] | "no receipt" = [],
 ) {
   const blocks = new Map<number, Made>();
   for (let number = 0; number <= tip; number += 1) blocks.set(number, { hash: hash(number), miner: OTHER, uncles: [] });
@@ -48,7 +48,7 @@ function node(
         return uncle === undefined ? null : { ...uncle, number: `0x${uncle.number.toString(16)}` };
       },
       eth_getTransactionReceipt: () =>
-        params[0] !== `0xremasc0x${(HEIGHT + MATURITY).toString(16)}`
+        payments === "no receipt" || params[0] !== `0xremasc0x${(HEIGHT + MATURITY).toString(16)}`
           ? null
           : {
               logs: payments.map(([to, of, wei]) => ({
@@ -111,12 +111,23 @@ describe("a block in the best chain", () => {
     });
   });
 
-  test("is mature with an unknown reward when the node has no such receipt", async () => {
-    const { ask } = node(120, mine);
+  test("is mature with an unknown reward when the node has no such receipt, or it pays somebody else", async () => {
+    for (const payments of ["no receipt", [[OTHER, hash(HEIGHT, 1), 150n]]] as const) {
+      const { ask } = node(120, mine, payments === "no receipt" ? payments : payments.map((each) => [...each]));
+      expect(await follow(ask, block(hash(HEIGHT, 1)), MATURITY)).toEqual({
+        state: "mature",
+        confirmations: 21,
+        reward: undefined,
+      });
+    }
+  });
+
+  test("pays nothing when REMASC ran and paid nobody for it: a block without fees is no riddle", async () => {
+    const { ask } = node(120, mine, [[OURS, hash(99), 180n]]);
     expect(await follow(ask, block(hash(HEIGHT, 1)), MATURITY)).toEqual({
       state: "mature",
       confirmations: 21,
-      reward: undefined,
+      reward: 0n,
     });
   });
 

@@ -3,7 +3,7 @@
  * an uncle by one of the next ten blocks; then it is paid too, less a part for each block of delay.
  */
 import { type BlockStatus, type SubmittedBlock, z } from "bllvm-stratum-v2/plugin";
-import { paymentsFor, rewardOf } from "./remasc.ts";
+import { type Payment, paymentsFor, rewardOf } from "./remasc.ts";
 
 /** Asks a node; all questions about a block go to the same one. */
 export type Ask = <S extends z.ZodType>(method: string, params: readonly unknown[], schema: S) => Promise<z.output<S>>;
@@ -50,7 +50,7 @@ export async function follow(ask: Ask, ours: SubmittedBlock, maturity: number): 
   if (isOurs(main, ours)) {
     if (!isPaid) return { state: "confirmed", confirmations: tip - height + 1, reward: undefined };
     const payments = await paid(ask, main, maturity);
-    return { state: "mature", confirmations: tip - height + 1, reward: rewardOf(payments, main.miner) };
+    return { state: "mature", confirmations: tip - height + 1, reward: rewardIn(payments, main.miner) };
   }
   const siblings = await unclesOf(ask, height, Math.min(tip, height + UNCLE_BLOCKS));
   const at = siblings.findIndex((uncle) => isOurs(uncle, ours));
@@ -58,8 +58,17 @@ export async function follow(ask: Ask, ours: SubmittedBlock, maturity: number): 
   if (uncle === undefined) return { state: "orphaned", confirmations: 0, reward: undefined };
   if (!isPaid) return { state: "uncle", confirmations: 0, reward: undefined };
   const payments = await paid(ask, main, maturity);
-  const reward = rewardOf(payments, uncle.miner, { at, count: siblings.length });
+  const reward = rewardIn(payments, uncle.miner, { at, count: siblings.length });
   return { state: "mature", confirmations: 0, reward };
+}
+
+/** Without a receipt nobody knows; a receipt that pays nobody for the height says that its blocks had no fees. */
+function rewardIn(
+  payments: readonly Payment[] | undefined,
+  ...whose: [miner: string, uncle?: { readonly at: number; readonly count: number }]
+): bigint | undefined {
+  if (payments === undefined) return undefined;
+  return payments.length === 0 ? 0n : rewardOf(payments, ...whose);
 }
 
 /** The uncles of `height` that the blocks up to `last` name, in the order in which they were named. */
@@ -76,16 +85,13 @@ async function unclesOf(ask: Ask, height: number, last: number): Promise<readonl
   return found;
 }
 
-/** What REMASC paid for the height of `main`. Empty when the node has no receipts of that block. */
-async function paid(ask: Ask, main: Block, maturity: number): ReturnType<typeof readPayments> {
+/** What REMASC paid for the height of `main`; `undefined` when the node has no receipt of that. */
+async function paid(ask: Ask, main: Block, maturity: number): Promise<readonly Payment[] | undefined> {
   const paying = await blockAt(ask, Number(main.number) + maturity);
-  return await readPayments(ask, main, paying?.transactions.at(-1));
-}
-
-async function readPayments(ask: Ask, main: Block, remasc: string | undefined) {
-  if (remasc === undefined) return [];
+  const remasc = paying?.transactions.at(-1);
+  if (remasc === undefined) return undefined;
   const answer = await ask("eth_getTransactionReceipt", [remasc], receipt);
-  return paymentsFor(main.hash, answer?.logs ?? []);
+  return answer === null ? undefined : paymentsFor(main.hash, answer.logs);
 }
 
 async function blockAt(ask: Ask, number: number): Promise<Block | null> {
