@@ -1,0 +1,236 @@
+/**
+ * Kills the whole program with -9 at random moments, also while it starts, under miners that find blocks of three chains; the daemons live on
+ * in the test's process, with blocks of others and reorgs. Then it lets everything mature and compares the ledger with the chains.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
+import type { DevnetNode } from "../../src/devnet/node/node.ts";
+import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
+import { toDisplayHex, toHex } from "../../src/kernel/bytes.ts";
+import { checkBooks } from "../../src/ledger/books/balance-check.ts";
+import { type LedgerStore, sqliteStore } from "../../src/ledger/store/open.ts";
+import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import { BusyMiner, flagsOf } from "./busy-miner.ts";
+import { figure } from "./figure.ts";
+import { MergeWorld, namecoinTable, rskTable } from "./merge-world.ts";
+import { seededRandom } from "./seeded-random.ts";
+import { pause } from "./until.ts";
+
+/** What a run is made of. */
+export interface CrashRunOptions {
+  readonly kills: number;
+  readonly seed: number;
+  /** Ms from the start of a process to its end, at most. */
+  readonly lifeMs: number;
+}
+
+/** Credit is written this often; what a crash may lose. */
+const FLUSH_MS = 300;
+/** A write itself takes some time, on a machine that runs three daemons and all miners besides. */
+const FLUSH_SLACK_MS = 700;
+const KINDS = ["standard", "extended"] as const;
+const FINAL = new Set(["rejected", "stale", "failed", "orphaned", "distributed"]);
+
+/** One server's life as its miners saw it. */
+interface Life {
+  /** Shares that were acknowledged, by identity, with the time of each answer (`performance.now`). */
+  readonly acknowledged: Map<string, number[]>;
+  readonly submitted: Map<string, number>;
+  killedMs: number;
+}
+
+/** Runs it; the figures are printed. */
+export async function crashRun({ kills, seed, lifeMs }: CrashRunOptions): Promise<void> {
+  const world = await MergeWorld.open({
+    bitcoinBits: 246,
+    more: `[ledger]\nflush_s = ${FLUSH_MS / 1000}\nfollow_s = 0.5\n`,
+  });
+  const namecoin = await world.namecoin(248, { blockEveryMs: 2000 });
+  const rsk = await world.rsk(248, { wsPort: 0, blockEveryMs: 1500, transactionEveryMs: 700 });
+  world.write(namecoinTable(namecoin), rskTable(rsk, "maturity = 10"));
+  const random = seededRandom(seed);
+  const chance = (): number => (random.bytes(1)[0] as number) / 256 + (random.bytes(1)[0] as number) / 65536;
+  const lives: Life[] = [];
+  let duringStart = 0;
+  const beganMs = performance.now();
+  for (let i = 0; i < kills; i++) {
+    const life: Life = { acknowledged: new Map(), submitted: new Map(), killedMs: 0 };
+    lives.push(life);
+    const ended = new AbortController();
+    // A miner whose server is gone may wait for an answer for ever.
+    const over = new Promise<void>((resolve) => ended.signal.addEventListener("abort", () => resolve()));
+    const mining = Promise.race([mine(world, life, ended.signal).catch(() => undefined), over]);
+    await pause(50 + chance() * lifeMs);
+    if (life.acknowledged.size === 0) duringStart += 1;
+    life.killedMs = performance.now();
+    await world.end("SIGKILL");
+    ended.abort();
+    await mining;
+    if (chance() < 0.15) namecoin.reorg(1 + Math.floor(chance() * 2));
+    if (chance() < 0.15) rsk.reorg(1 + Math.floor(chance() * 2));
+    if (i % 10 === 9) await checkCredit(world, lives);
+  }
+  await checkCredit(world, lives);
+  await settle(world, namecoin, rsk);
+  expect(await world.end()).toBe(0);
+  const store = openLedger(world);
+  try {
+    await checkBlocks(store, world, namecoin, rsk);
+    expect((await checkBooks((work) => work(store.db))).problems).toEqual([]);
+    const counts = await store.db
+      .selectFrom("blocks")
+      .select(({ fn }) => ["chain", "state", fn.countAll<number>().as("blocks")])
+      .groupBy(["chain", "state"])
+      .orderBy("chain")
+      .execute();
+    const shares = lives.flatMap(({ acknowledged }) => [...acknowledged.values()]).reduce((n, at) => n + at.length, 0);
+    figure(
+      `${kills} kills (${duringStart} of them before a share) in ${((performance.now() - beganMs) / 1000).toFixed(0)} s, ${shares} shares acknowledged; ` +
+        counts.map(({ chain, state, blocks }) => `${chain} ${state} ${blocks}`).join(", "),
+    );
+  } finally {
+    await store.close();
+  }
+}
+
+/** Starts the server, mines until it ends, and keeps accounts. */
+async function mine(world: MergeWorld, life: Life, signal: AbortSignal): Promise<void> {
+  await world.start();
+  await Promise.all(
+    KINDS.map(async (kind) => {
+      const userIdentity = `farm.${kind}`;
+      const at: number[] = [];
+      const busy = await BusyMiner.start(await world.miner(flagsOf(kind)), { kind, userIdentity, pauseMs: 4 });
+      life.acknowledged.set(userIdentity, at);
+      while (!signal.aborted) {
+        while (at.length < busy.accepted) at.push(performance.now());
+        life.submitted.set(userIdentity, busy.accepted + busy.refused.length + 1);
+        busy.check();
+        await pause(2);
+      }
+    }),
+  );
+}
+
+function openLedger(world: MergeWorld): LedgerStore {
+  return sqliteStore(async () =>
+    openSqlite({ path: join(world.folder, "data/ledger.sqlite"), access: "share", create: false, busyMs: 5000 }),
+  );
+}
+
+/** What was acknowledged is credited, but for the last moments before a kill; and nothing is credited that was not sent. */
+async function checkCredit(world: MergeWorld, lives: readonly Life[]): Promise<void> {
+  const store = openLedger(world);
+  try {
+    const rows = await store.db
+      .selectFrom("credits")
+      .innerJoin("workers", "workers.id", "credits.worker_id")
+      .select(({ fn }) => ["workers.identity", fn.sum<number>("credits.shares").as("shares")])
+      .groupBy("workers.identity")
+      .execute();
+    for (const kind of KINDS) {
+      const identity = `farm.${kind}`;
+      const credited = rows.find((row) => row.identity === identity)?.shares ?? 0;
+      let least = 0;
+      let most = 0;
+      for (const { acknowledged, submitted, killedMs } of lives) {
+        const safeMs = killedMs - FLUSH_MS - FLUSH_SLACK_MS;
+        least += (acknowledged.get(identity) ?? []).filter((at) => at <= safeMs).length;
+        most += submitted.get(identity) ?? 0;
+      }
+      expect(credited, identity).toBeGreaterThanOrEqual(least);
+      expect(credited, identity).toBeLessThanOrEqual(most);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** A last start without miners, and blocks of others until everything is decided. */
+async function settle(world: MergeWorld, namecoin: NamecoinDaemon, rsk: RskDaemon): Promise<void> {
+  await world.start();
+  await pause(3000);
+  await world.node.generate(101);
+  for (let i = 0; i < 101; i++) namecoin.mineForeignBlock();
+  for (let i = 0; i < 30; i++) rsk.mineForeignBlock();
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const store = openLedger(world);
+    const open = await store.db
+      .selectFrom("blocks")
+      .select(["chain", "state", "height", "note"])
+      .where("state", "not in", [...FINAL] as never)
+      .execute();
+    await store.close();
+    if (open.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`blocks without an end: ${JSON.stringify(open.slice(0, 10))}`);
+    await pause(500);
+  }
+}
+
+/** The ledger and the chains say the same of every block of ours. */
+async function checkBlocks(store: LedgerStore, world: MergeWorld, namecoin: NamecoinDaemon, rsk: RskDaemon) {
+  const rows = await store.db.selectFrom("blocks").selectAll().execute();
+  const paid = (chain: string): string[] =>
+    rows
+      .filter((row) => row.chain === chain && row.state === "distributed")
+      .map((row) => row.block_hash)
+      .sort();
+  expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
+  expect(paid("bitcoin")).toEqual(bitcoinBlocks(world.node).sort());
+  expect(paid("namecoin")).toEqual(namecoinBlocks(namecoin).sort());
+  expect(paid("rsk")).toEqual(rskBlocks(rsk).sort());
+  expect(paid("bitcoin").length).toBeGreaterThan(0);
+  expect(paid("namecoin").length).toBeGreaterThan(0);
+  expect(paid("rsk").length).toBeGreaterThan(0);
+  for (const folder of ["blocks", "aux-blocks"]) {
+    const waiting = readdirSync(join(world.folder, "data", folder)).filter(
+      (name) => name.endsWith(".json") && !name.endsWith(".done.json"),
+    );
+    expect(waiting, folder).toEqual([]);
+  }
+}
+
+/** Blocks of the best chain that pay the pool's script. */
+function bitcoinBlocks({ chain }: DevnetNode): string[] {
+  const found: string[] = [];
+  for (
+    let node: ReturnType<typeof chain.at> = chain.tip;
+    node !== undefined && node.height > 0;
+    node = chain.at(node.height - 1)
+  ) {
+    if (paysPool(node)) found.push(toDisplayHex(node.hash));
+  }
+  return found;
+}
+
+function paysPool(node: NonNullable<ReturnType<DevnetNode["chain"]["at"]>>): boolean {
+  return node.data?.txs[0]?.tx.outputs.some(({ script }) => toHex(script) === POOL_SCRIPT) ?? false;
+}
+
+/** BIP173's example key: what `MergeWorld` is paid to. */
+const POOL_SCRIPT = "0014751e76e8199196d454941c45d1b3a323f1433bd6";
+
+/** Blocks of the best chain with a proof of a parent: the daemon's own have none. */
+function namecoinBlocks({ chain }: NamecoinDaemon): string[] {
+  const found: string[] = [];
+  for (let height = chain.tip.height; height > 0; height--) {
+    const block = chain.at(height);
+    if (block?.auxpow !== undefined) found.push(block.key);
+  }
+  return found;
+}
+
+/** Blocks of ours in the best chain, and those that it names as uncles. */
+function rskBlocks({ chain }: RskDaemon): string[] {
+  const found: string[] = [];
+  for (let number = chain.tip.number; number > 0; number--) {
+    const block = chain.at(number);
+    if (block === undefined) break;
+    if (block.proof !== undefined) found.push(block.hash);
+    found.push(...block.uncles.filter((hash) => chain.find(hash)?.proof !== undefined));
+  }
+  return found;
+}
