@@ -42,8 +42,21 @@ export interface TakeUp {
 
 /** Names that are compared at a time. */
 const BATCH = 100;
-/** States that no file of a journal adds to. */
-const DECIDED: readonly BlockState[] = ["accepted", "confirmed", "uncle", "mature", "orphaned", "distributed"];
+/**
+ * States that no file of a journal adds to. Where several nodes answered and a kill came between, the file may know better of a block that
+ * is `rejected`; of one that is `stale` or `failed` its chain is asked for hours anyway, and reading all of those at each start would keep a program
+ * that is killed again and again from ever coming to what is missing.
+ */
+const DECIDED: readonly BlockState[] = [
+  "accepted",
+  "confirmed",
+  "uncle",
+  "mature",
+  "orphaned",
+  "distributed",
+  "stale",
+  "failed",
+];
 
 /** Takes up what is missing. Rejects with the database's fault; a journal that cannot be listed is logged and left. */
 export async function takeUp(work: TakeUp): Promise<void> {

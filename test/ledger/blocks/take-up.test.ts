@@ -72,20 +72,23 @@ describe.each(LEDGERS)("taking up from the journals on $name", ({ open }) => {
     expect(changes.map(({ from, to }) => [from, to])).toEqual([["submitting", "stale"]]);
   });
 
-  test("a second start reads no file of a block that is decided, and changes nothing", async () => {
-    const store = await open();
-    const files = new MemoryFiles();
-    const { bitcoin, aux } = journals(files);
-    await bitcoin.finish({ block: bitcoinBlock(2), answers: [accepted] });
-    const found = foundAux({ chain: "a chain/with: signs" });
-    await aux.settle(found, auxAnswer("accepted", found));
-    await restart(store, files);
-    await store.db.updateTable("blocks").set({ state: "mature" }).execute();
-    const before = files.steps.length;
-    const { changes } = await restart(store, files);
-    expect(changes).toEqual([]);
-    expect(files.steps.slice(before)).toEqual(["list b", "list a"]);
-  });
+  test.each(["mature", "distributed", "stale", "failed"] as const)(
+    "a second start reads no file of a block that is %s, and changes nothing",
+    async (state) => {
+      const store = await open();
+      const files = new MemoryFiles();
+      const { bitcoin, aux } = journals(files);
+      await bitcoin.finish({ block: bitcoinBlock(2), answers: [accepted] });
+      const found = foundAux({ chain: "a chain/with: signs" });
+      await aux.settle(found, auxAnswer("accepted", found));
+      await restart(store, files);
+      await store.db.updateTable("blocks").set({ state }).execute();
+      const before = files.steps.length;
+      const { changes } = await restart(store, files);
+      expect(changes).toEqual([]);
+      expect(files.steps.slice(before)).toEqual(["list b", "list a"]);
+    },
+  );
 
   test("a file that cannot be read or recorded is passed over, a folder that cannot be listed is told", async () => {
     const store = await open();
