@@ -7,5 +7,5 @@ const seed = Number(process.env.CRASH_SEED ?? 1);
 
 test(`${kills} times kill -9`, { timeout: 60_000 + kills * 20_000 }, async () => {
   expect(kills).toBeGreaterThan(0);
-  await crashRun({ kills, seed, lifeMs: 2500 });
+  await crashRun({ kills, seed, lifeMs: 1500 });
 });
