@@ -39,7 +39,7 @@ const MIN_DIFFICULTY = 5e-5;
 /** Configuration for miners that are CPUs watched by people: two shares a second, told at once. */
 export function devnetConfig(): LoadedConfig {
   const vardiff = { shares_per_minute: 120, min_difficulty: MIN_DIFFICULTY };
-  const config = configSchema.parse({ vardiff, jobs: { ack_s: 1 } });
+  const config = configSchema.parse({ vardiff, jobs: { ack_s: 1 }, ledger: { flush_s: 1, follow_s: 1 } });
   return { config, file: undefined, folder: process.cwd() };
 }
 

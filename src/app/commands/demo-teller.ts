@@ -1,6 +1,8 @@
 /** What the demo prints: each event as a sentence for people, or as a JSON line for programs, and a sum at the end. */
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
+import type { RewardDistributed } from "../../ledger/events.ts";
+import { type Coin, coinsText } from "../../ledger/payouts/coins.ts";
 import type { AuxAnswer, FoundAux, MergeEvents } from "../../merge/found-aux.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { MiningJobCreated, ShareSubmitted } from "../../pool/events.ts";
@@ -11,7 +13,9 @@ import { colours, hashrateText, jsonLine, type Terminal } from "../terminal.ts";
 /** The chains beside Bitcoin, in the order of the summary. */
 export const DEMO_CHAINS = ["namecoin", "rsk"] as const;
 
-const COINS: Readonly<Record<string, { readonly symbol: string; readonly decimals: number }>> = {
+const BTC: Coin = { symbol: "BTC", decimals: 8 };
+const COINS: Readonly<Record<string, Coin>> = {
+  bitcoin: BTC,
   namecoin: { symbol: "NMC", decimals: 8 },
   rsk: { symbol: "RBTC", decimals: 18 },
 };
@@ -123,7 +127,7 @@ export class Teller {
     }[cause];
     this.tell(
       "job",
-      `job     #${jobId} for block ${height}: ${why}, ${transactionCount} transactions, worth ${amount(value, 8)} BTC`,
+      `job     #${jobId} for block ${height}: ${why}, ${transactionCount} transactions, worth ${this.#coins("bitcoin", value)}`,
       { jobId, height, cause, transactionCount, value },
     );
   }
@@ -154,7 +158,7 @@ export class Teller {
     else this.#bitcoin.blocksRejected += 1;
     const { green, red, bold, cyan } = this.#paint;
     const outcome = accepted ? green("accepted") : red(`${verdict} (${reason})`);
-    const sentence = `BLOCK   ${cyan("bitcoin")} ${block.height} ${outcome}: ${amount(block.reward, 8)} BTC, ${hash}`;
+    const sentence = `BLOCK   ${cyan("bitcoin")} ${block.height} ${outcome}: ${this.#coins("bitcoin", block.reward)}, ${hash}`;
     this.tell(accepted ? "blockAccepted" : "blockRefused", bold(sentence), {
       height: block.height,
       hash,
@@ -191,9 +195,7 @@ export class Teller {
     else if (verdict === "stale") counts.blocksStale = (counts.blocksStale ?? 0) + 1;
     else counts.blocksRejected += 1;
     const { bold, green, red, yellow, cyan } = this.#paint;
-    const coin = COINS[chain];
-    const worth =
-      coin === undefined || work.value === undefined ? "" : ` ${amount(work.value, coin.decimals)} ${coin.symbol},`;
+    const worth = COINS[chain] === undefined || work.value === undefined ? "" : ` ${this.#coins(chain, work.value)},`;
     const outcome = accepted
       ? `${green(reason === "IMPORTED_NOT_BEST" ? "accepted beside another one" : "accepted")}:${worth} ${blockHash}`
       : verdict === "stale"
@@ -208,6 +210,20 @@ export class Teller {
       reward: work.value,
     });
     if (accepted) this.#won(toDisplayHex(found.proof.headerHash), `${chain} ${height}`);
+  }
+
+  /** A reward that stands on its workers' accounts, or was taken back from an orphan. */
+  reward({ chain, height, step, amount, accounts, blockHash }: RewardDistributed): void {
+    const { cyan, green, yellow } = this.#paint;
+    const done = step === "reverse" ? yellow("taken back: an orphan") : green("divided");
+    this.tell("reward", `reward  of ${cyan(chain)} ${height} ${done}, ${this.#coins(chain, amount)}`, {
+      chain,
+      height,
+      hash: blockHash,
+      step,
+      amount,
+      accounts,
+    });
   }
 
   /** What the miner does. */
@@ -242,6 +258,12 @@ export class Teller {
       terminal.out("Mine on your own node: README.md, then `bllvm-stratum-v2 doctor -c config.toml`.");
   }
 
+  /** Exact, without the zeros at the end. */
+  #coins(chain: string, amount: bigint): string {
+    const coin = COINS[chain];
+    return coin === undefined ? String(amount) : `${coinsText(amount, coin).replace(/\.?0+$/, "")} ${coin.symbol}`;
+  }
+
   #countsOf(chain: string): BlockCounts {
     const counts = this.#chains.get(chain) ?? { blocksFound: 0, blocksAccepted: 0, blocksRejected: 0 };
     this.#chains.set(chain, counts);
@@ -268,11 +290,4 @@ export class Teller {
     const { bold, green } = this.#paint;
     this.tell("oneHeader", bold(green(`ONE HEADER won ${blocks.join(", ")}`)), { header, blocks });
   }
-}
-
-/** Base units as an amount of coins, exactly. */
-function amount(units: bigint, decimals: number): string {
-  const digits = units.toString().padStart(decimals + 1, "0");
-  const fraction = digits.slice(-decimals).replace(/0+$/, "");
-  return fraction === "" ? digits.slice(0, -decimals) : `${digits.slice(0, -decimals)}.${fraction}`;
 }

@@ -76,6 +76,7 @@ function follow(server: RunningServer, teller: Teller): Promise<void> {
   bus.on("ShareSubmitted", (share) => teller.share(share));
   bus.on("ChainChanged", (change) => teller.chain(change));
   bus.on("AuxBlockFound", (found) => teller.auxFound(found));
+  bus.on("RewardDistributed", (reward) => teller.reward(reward));
   for (const { chain, inJob } of server.container.resolve(TOKENS.mergeMining).status()) {
     if (inJob) teller.chain({ chain, state: "mined", trouble: undefined });
   }

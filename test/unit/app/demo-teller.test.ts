@@ -90,6 +90,20 @@ describe("for programs", () => {
   });
 });
 
+test("a reward is told when it is divided and when it is taken back, in whole units for programs", () => {
+  const { teller: told, events } = teller(true);
+  const reward = { chain: "rsk", blockHash: "0xab", height: 503, amount: 10n ** 18n + 1n, accounts: 2, atMs: 0 };
+  told.reward({ ...reward, step: "distribute" });
+  told.reward({ ...reward, step: "reverse" });
+  expect(events()).toMatchObject([
+    { event: "reward", chain: "rsk", height: 503, step: "distribute", amount: "1000000000000000001" },
+    { event: "reward", step: "reverse" },
+  ]);
+  const people = teller(false);
+  people.teller.reward({ ...reward, step: "distribute" });
+  expect(people.lines[0]).toMatch(/reward {2}of rsk 503 divided, 1\.000000000000000001 RBTC$/);
+});
+
 describe("for people", () => {
   test.each<[FoundAux, AuxAnswer, RegExp]>([
     [aux("namecoin", 50_0010_0000n), says("accepted"), /BLOCK {3}namecoin 7 accepted: 50\.001 NMC, abab/],
