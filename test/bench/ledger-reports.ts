@@ -12,6 +12,7 @@ import { workersReport } from "../../src/ledger/reports/workers.ts";
 import { type LedgerStore, migrate, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
 import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
 import { fillYear } from "../support/ledger-year.ts";
+import { type StartTimes, startTimes } from "./ledger-start.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 7, 30);
@@ -30,7 +31,12 @@ export interface ReportTime {
 export async function reportTimes(
   workers: number,
   postgresUrl: string | undefined,
-): Promise<{ readonly fillMs: number; readonly bytes: number; readonly times: readonly ReportTime[] }> {
+): Promise<{
+  readonly fillMs: number;
+  readonly bytes: number;
+  readonly start: StartTimes;
+  readonly times: readonly ReportTime[];
+}> {
   const folder = mkdtempSync(join(tmpdir(), "ledger-year-"));
   const path = join(folder, "ledger.sqlite");
   const store =
@@ -50,7 +56,13 @@ export async function reportTimes(
     const year = { nowMs: NOW, workers, days: 365, chains: ["namecoin", "rsk"], blocks: 50_000, distributions: 100 };
     await fillYear(store, year);
     const fillMs = performance.now() - startMs;
-    return { fillMs, bytes: await bytesOf(store, path), times: await askAll(store) };
+    const bytes = await bytesOf(store, path);
+    const times = await askAll(store);
+    await store.close();
+    const start = await startTimes(
+      postgresUrl === undefined ? { kind: "sqlite", path } : { kind: "postgres", url: postgresUrl },
+    );
+    return { fillMs, bytes, start, times };
   } finally {
     await store.close();
     rmSync(folder, { recursive: true });

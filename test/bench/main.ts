@@ -56,9 +56,11 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   async reports() {
     const url = process.env.LEDGER_POSTGRES_URL;
     for (const at of url === undefined ? [undefined] : [undefined, url]) {
-      const { fillMs, bytes, times } = await reportTimes(10_000, at);
+      const { fillMs, bytes, start, times } = await reportTimes(10_000, at);
       const size = `${Math.round(bytes / 2 ** 20)} MiB`;
       line(`a year of 10,000 workers, ${at === undefined ? "SQLite" : "PostgreSQL"}`, ms(fillMs), size);
+      const { openMs, creditMs, booksMs } = start;
+      line("start on it: open", ms(openMs), `first share on the disk ${ms(creditMs)}, books looked at ${ms(booksMs)}`);
       for (const { name, medianMs, worstMs } of times) line(name, ms(medianMs), `worst ${ms(worstMs)}`);
     }
   },
