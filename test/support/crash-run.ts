@@ -5,15 +5,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
-import type { DevnetNode } from "../../src/devnet/node/node.ts";
-import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
-import { toDisplayHex, toHex } from "../../src/kernel/bytes.ts";
 import { checkBooks } from "../../src/ledger/books/balance-check.ts";
-import { type LedgerStore, sqliteStore } from "../../src/ledger/store/open.ts";
-import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import type { LedgerStore } from "../../src/ledger/store/open.ts";
 import { BusyMiner, flagsOf } from "./busy-miner.ts";
 import { figure } from "./figure.ts";
+import { mineOn, openWorldLedger, ownBlocks, RSK_MATURITY, untilFinal, type WorldDaemons } from "./ledger-truth.ts";
 import { MergeWorld, namecoinTable, rskTable } from "./merge-world.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { pause } from "./until.ts";
@@ -24,6 +20,8 @@ export interface CrashRunOptions {
   readonly seed: number;
   /** Ms from the start of a process to its end, at most. */
   readonly lifeMs: number;
+  /** URL of an empty PostgreSQL database that has the ledger; SQLite when left out. */
+  readonly database?: string;
 }
 
 /** Credit is written this often; what a crash may lose. */
@@ -31,7 +29,6 @@ const FLUSH_MS = 300;
 /** A write itself takes some time, on a machine that runs three daemons and all miners besides. */
 const FLUSH_SLACK_MS = 700;
 const KINDS = ["standard", "extended"] as const;
-const FINAL = new Set(["rejected", "stale", "failed", "orphaned", "distributed"]);
 
 /** One server's life as its miners saw it. */
 interface Life {
@@ -42,14 +39,15 @@ interface Life {
 }
 
 /** Runs it; the figures are printed. */
-export async function crashRun({ kills, seed, lifeMs }: CrashRunOptions): Promise<void> {
+export async function crashRun({ kills, seed, lifeMs, database }: CrashRunOptions): Promise<void> {
   const world = await MergeWorld.open({
     bitcoinBits: 246,
-    more: `[ledger]\nflush_s = ${FLUSH_MS / 1000}\nfollow_s = 0.5\n`,
+    more: `[ledger]\nflush_s = ${FLUSH_MS / 1000}\nfollow_s = 0.5\n${database === undefined ? "" : `database = "${database}"\n`}`,
   });
   const namecoin = await world.namecoin(248, { blockEveryMs: 2000 });
   const rsk = await world.rsk(248, { wsPort: 0, blockEveryMs: 1500, transactionEveryMs: 700 });
-  world.write(namecoinTable(namecoin), rskTable(rsk, "maturity = 10"));
+  world.write(namecoinTable(namecoin), rskTable(rsk, `maturity = ${RSK_MATURITY}`));
+  const daemons: WorldDaemons = { node: world.node, namecoin, rsk };
   const random = seededRandom(seed);
   const chance = (): number => (random.bytes(1)[0] as number) / 256 + (random.bytes(1)[0] as number) / 65536;
   const lives: Life[] = [];
@@ -70,14 +68,14 @@ export async function crashRun({ kills, seed, lifeMs }: CrashRunOptions): Promis
     await mining;
     if (chance() < 0.15) namecoin.reorg(1 + Math.floor(chance() * 2));
     if (chance() < 0.15) rsk.reorg(1 + Math.floor(chance() * 2));
-    if (i % 10 === 9) await checkCredit(world, lives);
+    if (i % 10 === 9) await checkCredit(world, lives, database);
   }
-  await checkCredit(world, lives);
-  await settle(world, namecoin, rsk);
+  await checkCredit(world, lives, database);
+  await settle(world, daemons, database);
   expect(await world.end()).toBe(0);
-  const store = openLedger(world);
+  const store = openWorldLedger(world, database);
   try {
-    await checkBlocks(store, world, namecoin, rsk);
+    await checkBlocks(store, world, daemons);
     expect((await checkBooks((work) => work(store.db))).problems).toEqual([]);
     const counts = await store.db
       .selectFrom("blocks")
@@ -114,15 +112,9 @@ async function mine(world: MergeWorld, life: Life, signal: AbortSignal): Promise
   );
 }
 
-function openLedger(world: MergeWorld): LedgerStore {
-  return sqliteStore(async () =>
-    openSqlite({ path: join(world.folder, "data/ledger.sqlite"), access: "share", create: false, busyMs: 5000 }),
-  );
-}
-
 /** What was acknowledged is credited, but for the last moments before a kill; and nothing is credited that was not sent. */
-async function checkCredit(world: MergeWorld, lives: readonly Life[]): Promise<void> {
-  const store = openLedger(world);
+async function checkCredit(world: MergeWorld, lives: readonly Life[], database: string | undefined): Promise<void> {
+  const store = openWorldLedger(world, database);
   try {
     const rows = await store.db
       .selectFrom("credits")
@@ -149,88 +141,26 @@ async function checkCredit(world: MergeWorld, lives: readonly Life[]): Promise<v
 }
 
 /** A last start without miners, and blocks of others until everything is decided. */
-async function settle(world: MergeWorld, namecoin: NamecoinDaemon, rsk: RskDaemon): Promise<void> {
+async function settle(world: MergeWorld, daemons: WorldDaemons, database: string | undefined): Promise<void> {
   await world.start();
   await pause(3000);
-  await world.node.generate(101);
-  for (let i = 0; i < 101; i++) namecoin.mineForeignBlock();
-  for (let i = 0; i < 30; i++) rsk.mineForeignBlock();
-  const deadline = performance.now() + 60_000;
-  for (;;) {
-    const store = openLedger(world);
-    const open = await store.db
-      .selectFrom("blocks")
-      .select(["chain", "state", "height", "note"])
-      .where("state", "not in", [...FINAL] as never)
-      .execute();
-    await store.close();
-    if (open.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`blocks without an end: ${JSON.stringify(open.slice(0, 10))}`);
-    await pause(500);
-  }
+  await mineOn(daemons);
+  await untilFinal(world, database);
 }
 
 /** The ledger and the chains say the same of every block of ours. */
-async function checkBlocks(store: LedgerStore, world: MergeWorld, namecoin: NamecoinDaemon, rsk: RskDaemon) {
+async function checkBlocks(store: LedgerStore, world: MergeWorld, daemons: WorldDaemons): Promise<void> {
   const rows = await store.db.selectFrom("blocks").selectAll().execute();
-  const paid = (chain: string): string[] =>
-    rows
-      .filter((row) => row.chain === chain && row.state === "distributed")
-      .map((row) => row.block_hash)
-      .sort();
   expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
-  expect(paid("bitcoin")).toEqual(bitcoinBlocks(world.node).sort());
-  expect(paid("namecoin")).toEqual(namecoinBlocks(namecoin).sort());
-  expect(paid("rsk")).toEqual(rskBlocks(rsk).sort());
-  expect(paid("bitcoin").length).toBeGreaterThan(0);
-  expect(paid("namecoin").length).toBeGreaterThan(0);
-  expect(paid("rsk").length).toBeGreaterThan(0);
+  for (const [chain, blocks] of Object.entries(ownBlocks(daemons))) {
+    const paid = rows.filter((row) => row.chain === chain && row.state === "distributed");
+    expect(paid.map((row) => row.block_hash).sort(), chain).toEqual(blocks.map(({ hash }) => hash).sort());
+    expect(paid.length, chain).toBeGreaterThan(0);
+  }
   for (const folder of ["blocks", "aux-blocks"]) {
     const waiting = readdirSync(join(world.folder, "data", folder)).filter(
       (name) => name.endsWith(".json") && !name.endsWith(".done.json"),
     );
     expect(waiting, folder).toEqual([]);
   }
-}
-
-/** Blocks of the best chain that pay the pool's script. */
-function bitcoinBlocks({ chain }: DevnetNode): string[] {
-  const found: string[] = [];
-  for (
-    let node: ReturnType<typeof chain.at> = chain.tip;
-    node !== undefined && node.height > 0;
-    node = chain.at(node.height - 1)
-  ) {
-    if (paysPool(node)) found.push(toDisplayHex(node.hash));
-  }
-  return found;
-}
-
-function paysPool(node: NonNullable<ReturnType<DevnetNode["chain"]["at"]>>): boolean {
-  return node.data?.txs[0]?.tx.outputs.some(({ script }) => toHex(script) === POOL_SCRIPT) ?? false;
-}
-
-/** BIP173's example key: what `MergeWorld` is paid to. */
-const POOL_SCRIPT = "0014751e76e8199196d454941c45d1b3a323f1433bd6";
-
-/** Blocks of the best chain with a proof of a parent: the daemon's own have none. */
-function namecoinBlocks({ chain }: NamecoinDaemon): string[] {
-  const found: string[] = [];
-  for (let height = chain.tip.height; height > 0; height--) {
-    const block = chain.at(height);
-    if (block?.auxpow !== undefined) found.push(block.key);
-  }
-  return found;
-}
-
-/** Blocks of ours in the best chain, and those that it names as uncles. */
-function rskBlocks({ chain }: RskDaemon): string[] {
-  const found: string[] = [];
-  for (let number = chain.tip.number; number > 0; number--) {
-    const block = chain.at(number);
-    if (block === undefined) break;
-    if (block.proof !== undefined) found.push(block.hash);
-    found.push(...block.uncles.filter((hash) => chain.find(hash)?.proof !== undefined));
-  }
-  return found;
 }

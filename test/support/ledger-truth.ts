@@ -1,0 +1,123 @@
+/** What the chains themselves say of our blocks, to compare a ledger with: read from the embedded daemons, past all code that follows blocks. */
+import { join } from "node:path";
+import type { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
+import type { DevnetNode } from "../../src/devnet/node/node.ts";
+import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
+import { paymentsOf } from "../../src/devnet/rsk/remasc.ts";
+import { toDisplayHex, toHex } from "../../src/kernel/bytes.ts";
+import { type LedgerStore, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
+import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import type { MergeWorld } from "./merge-world.ts";
+import { pause } from "./until.ts";
+
+/** A block of ours that its chain has, and what it pays us, base units. */
+export interface OwnBlock {
+  readonly hash: string;
+  readonly reward: bigint;
+}
+
+/** The embedded daemons of a world. */
+export interface WorldDaemons {
+  readonly node: DevnetNode;
+  readonly namecoin: NamecoinDaemon;
+  readonly rsk: RskDaemon;
+}
+
+/** BIP173's example key: what `MergeWorld` is paid to. */
+const POOL_SCRIPT = "0014751e76e8199196d454941c45d1b3a323f1433bd6";
+
+/** Blocks until REMASC pays on regtest, and what worlds of the ledger configure. */
+export const RSK_MATURITY = 10;
+
+/** States that nothing follows, but for reorgs deeper than maturity. */
+const FINAL = ["rejected", "stale", "failed", "orphaned", "distributed"] as const;
+
+/** A world's ledger, beside its server or without one: its own file, or the database at `url`. The caller closes it. */
+export function openWorldLedger(world: MergeWorld, url?: string): LedgerStore {
+  if (url !== undefined) {
+    return postgresStore({ url, connections: 1, connectMs: 5000, statementMs: 30_000, readOnly: true, onError() {} });
+  }
+  const path = join(world.folder, "data/ledger.sqlite");
+  return sqliteStore(async () => openSqlite({ path, access: "share", create: false, busyMs: 5000 }));
+}
+
+/** Runs `work` on a world's ledger. */
+export async function withLedger<T>(world: MergeWorld, work: (store: LedgerStore) => Promise<T>, url?: string) {
+  const store = openWorldLedger(world, url);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Blocks of others until all of ours are mature; the server follows them meanwhile. */
+export async function mineOn({ node, namecoin, rsk }: WorldDaemons): Promise<void> {
+  await node.generate(101);
+  for (let i = 0; i < 101; i++) namecoin.mineForeignBlock();
+  for (let i = 0; i < 3 * RSK_MATURITY; i++) rsk.mineForeignBlock();
+}
+
+/** Resolves when nothing more can become of any block of the ledger. */
+export async function untilFinal(world: MergeWorld, url?: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const open = await withLedger(
+      world,
+      ({ db }) =>
+        db
+          .selectFrom("blocks")
+          .select(["chain", "state", "height", "note"])
+          .where("state", "not in", [...FINAL])
+          .execute(),
+      url,
+    );
+    if (open.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`blocks without an end: ${JSON.stringify(open.slice(0, 10))}`);
+    await pause(500);
+  }
+}
+
+/** Our blocks by chain, as their daemons have them now. */
+export function ownBlocks({ node, namecoin, rsk }: WorldDaemons): Record<"bitcoin" | "namecoin" | "rsk", OwnBlock[]> {
+  return { bitcoin: bitcoinBlocks(node), namecoin: namecoinBlocks(namecoin), rsk: rskBlocks(rsk) };
+}
+
+/** Blocks of the best chain whose coinbase pays the pool's script. */
+function bitcoinBlocks({ chain }: DevnetNode): OwnBlock[] {
+  const found: OwnBlock[] = [];
+  for (let height = chain.tip.height; height > 0; height--) {
+    const block = chain.at(height);
+    if (block === undefined) break;
+    const ours = block.data?.txs[0]?.tx.outputs.filter(({ script }) => toHex(script) === POOL_SCRIPT) ?? [];
+    const reward = ours.reduce((sum, { value }) => sum + value, 0n);
+    if (ours.length > 0) found.push({ hash: toDisplayHex(block.hash), reward });
+  }
+  return found;
+}
+
+/** Blocks of the best chain with a proof of a parent: the daemon's own have none. */
+function namecoinBlocks({ chain }: NamecoinDaemon): OwnBlock[] {
+  const found: OwnBlock[] = [];
+  for (let height = chain.tip.height; height > 0; height--) {
+    const block = chain.at(height);
+    if (block?.auxpow === undefined) continue;
+    found.push({ hash: block.key, reward: block.coinbase.outputs.reduce((sum, { value }) => sum + value, 0n) });
+  }
+  return found;
+}
+
+/** Blocks of ours in the best chain, and those that it names as uncles. What a block with siblings pays is not worked out: 0 for uncles. */
+function rskBlocks({ chain }: RskDaemon): OwnBlock[] {
+  const found: OwnBlock[] = [];
+  for (let number = chain.tip.number; number > 0; number--) {
+    const block = chain.at(number);
+    if (block === undefined) break;
+    const payer = chain.at(number + RSK_MATURITY);
+    const payments = payer === undefined ? [] : paymentsOf(chain, payer, RSK_MATURITY).payments;
+    const own = payments.filter(({ to }) => to === block.miner);
+    if (block.proof !== undefined) found.push({ hash: block.hash, reward: own.at(-1)?.wei ?? 0n });
+    for (const hash of block.uncles) if (chain.find(hash)?.proof !== undefined) found.push({ hash, reward: 0n });
+  }
+  return found;
+}
