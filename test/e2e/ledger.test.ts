@@ -7,7 +7,7 @@ import { scriptOfAddress } from "../../src/bitcoin/address.ts";
 import { headerHash } from "../../src/bitcoin/header.ts";
 import { equal, toDisplayHex } from "../../src/kernel/bytes.ts";
 import { CountingMiner } from "../support/counting-miner.ts";
-import { mineOn, type OwnBlock, ownBlocks, untilFinal, withLedger } from "../support/ledger-truth.ts";
+import { creditOf, mineOn, type OwnBlock, ownBlocks, untilFinal, withLedger } from "../support/ledger-truth.ts";
 import { LedgerWorld, WINS, WORK_OF_SHARE } from "../support/ledger-world.ts";
 import { MockChannel } from "../support/mock-channel.ts";
 import { NAMECOIN_ADDRESS } from "../support/namecoin.ts";
@@ -169,7 +169,7 @@ test("shares, blocks, rewards and debts of three chains are the miners' and the 
       ["rsk", 2],
     ]),
   );
-  await expect.poll(() => creditOf(ledger), { timeout: 10_000 }).toEqual(counted);
+  await expect.poll(() => creditOf(world), { timeout: 10_000 }).toEqual(counted);
 
   // From found to distributed
   const counts = (): number[] => CHAINS.map((chain) => ownBlocks(ledger)[chain].length);
@@ -400,30 +400,4 @@ function mineOne({ namecoin, rsk }: LedgerWorld): void {
 async function statesOf({ world }: LedgerWorld): Promise<Set<string>> {
   const rows = await withLedger(world, ({ db }) => db.selectFrom("blocks").select("state").execute());
   return new Set(rows.map(({ state }) => state));
-}
-
-/** Credit in the database by worker and chains. */
-async function creditOf(ledger: LedgerWorld) {
-  const rows = await withLedger(ledger.world, ({ db }) =>
-    db
-      .selectFrom("credits")
-      .innerJoin("workers", "workers.id", "credits.worker_id")
-      .innerJoin("chain_sets", "chain_sets.id", "credits.chain_set_id")
-      .select(({ fn }) => [
-        "workers.identity",
-        "chain_sets.chains",
-        fn.sum<number>("credits.shares").as("shares"),
-        fn.sum<number>("credits.work_lo").as("work"),
-      ])
-      .groupBy(["workers.identity", "chain_sets.chains"])
-      .orderBy("workers.identity")
-      .orderBy("chain_sets.chains")
-      .execute(),
-  ).catch(() => []);
-  return rows.map(({ identity, chains, shares, work }) => ({
-    identity,
-    chains: chains.replace(/^,|,$/g, ""),
-    shares,
-    work: BigInt(work),
-  }));
 }

@@ -20,6 +20,8 @@ export interface CountingMinerOptions {
 export class CountingMiner {
   /** Accepted shares by the chains of their jobs, names in order with commas; `""` for Bitcoin alone. */
   readonly counted = new Map<string, number>();
+  /** Ms from sending a share to its answer, of all shares. */
+  readonly latencies: number[] = [];
   readonly #world: MergeWorld;
   readonly #channel: MockChannel;
   readonly #tlv: Uint8Array | undefined;
@@ -71,8 +73,10 @@ export class CountingMiner {
     let header = new Uint8Array(0);
     for (let i = 0; i < shares; i++) {
       const share = this.#channel.find(wanted);
+      const sentMs = performance.now();
       this.#channel.submit(share, this.#tlv);
       await this.#channel.miner.next("SubmitSharesSuccess");
+      this.latencies.push(performance.now() - sentMs);
       this.counted.set(this.#chains, (this.counted.get(this.#chains) ?? 0) + 1);
       header = share.header as Uint8Array<ArrayBuffer>;
     }

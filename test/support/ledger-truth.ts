@@ -5,8 +5,9 @@ import type { DevnetNode } from "../../src/devnet/node/node.ts";
 import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
 import { paymentsOf } from "../../src/devnet/rsk/remasc.ts";
 import { toDisplayHex, toHex } from "../../src/kernel/bytes.ts";
-import { type LedgerStore, postgresStore, sqliteStore } from "../../src/ledger/store/open.ts";
-import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import { ledgerAddress, openLedger } from "../../src/ledger/store/address.ts";
+import type { LedgerStore } from "../../src/ledger/store/open.ts";
+import { SQLITE_CHILD } from "./ledger-files.ts";
 import type { MergeWorld } from "./merge-world.ts";
 import { pause } from "./until.ts";
 
@@ -32,23 +33,53 @@ export const RSK_MATURITY = 10;
 /** States that nothing follows, but for reorgs deeper than maturity. */
 const FINAL = ["rejected", "stale", "failed", "orphaned", "distributed"] as const;
 
-/** A world's ledger, beside its server or without one: its own file, or the database at `url`. The caller closes it. */
-export function openWorldLedger(world: MergeWorld, url?: string): LedgerStore {
-  if (url !== undefined) {
-    return postgresStore({ url, connections: 1, connectMs: 5000, statementMs: 30_000, readOnly: true, onError() {} });
-  }
-  const path = join(world.folder, "data/ledger.sqlite");
-  return sqliteStore(async () => openSqlite({ path, access: "share", create: false, busyMs: 5000 }));
+/**
+ * A world's ledger, beside its server or without one: in its data folder, or where `ledger.database` says, a file or a URL. In a process of its own,
+ * for libsql keeps a file open that was closed until its memory is collected. The caller closes it.
+ */
+export function openWorldLedger(world: MergeWorld, database?: string): LedgerStore {
+  const address = ledgerAddress(database, join(world.folder, "data"));
+  return openLedger(address, { access: "share", create: false, script: SQLITE_CHILD, onLost() {} });
 }
 
 /** Runs `work` on a world's ledger. */
-export async function withLedger<T>(world: MergeWorld, work: (store: LedgerStore) => Promise<T>, url?: string) {
-  const store = openWorldLedger(world, url);
+export async function withLedger<T>(world: MergeWorld, work: (store: LedgerStore) => Promise<T>, database?: string) {
+  const store = openWorldLedger(world, database);
   try {
     return await work(store);
   } finally {
     await store.close();
   }
+}
+
+/** What the ledger credits one worker for the same chains. */
+export interface Credit {
+  readonly identity: string;
+  /** Names in order with commas; `""` for Bitcoin alone. */
+  readonly chains: string;
+  readonly shares: number;
+  readonly work: bigint;
+}
+
+/** All credit of a ledger, by identity and chains; none while it cannot be read. */
+export async function creditOf(world: MergeWorld, database?: string): Promise<Credit[]> {
+  const read = ({ db }: LedgerStore) =>
+    db
+      .selectFrom("credits")
+      .innerJoin("workers", "workers.id", "credits.worker_id")
+      .innerJoin("chain_sets", "chain_sets.id", "credits.chain_set_id")
+      .select(({ fn }) => [
+        "workers.identity",
+        "chain_sets.chains",
+        fn.sum<number>("credits.shares").as("shares"),
+        fn.sum<number>("credits.work_lo").as("work"),
+      ])
+      .groupBy(["workers.identity", "chain_sets.chains"])
+      .orderBy("workers.identity")
+      .orderBy("chain_sets.chains")
+      .execute();
+  const rows = await withLedger(world, read, database).catch(() => []);
+  return rows.map(({ chains, work, ...row }) => ({ ...row, chains: chains.replace(/^,|,$/g, ""), work: BigInt(work) }));
 }
 
 /** Blocks of others until all of ours are mature; the server follows them meanwhile. */
@@ -59,7 +90,7 @@ export async function mineOn({ node, namecoin, rsk }: WorldDaemons): Promise<voi
 }
 
 /** Resolves when nothing more can become of any block of the ledger. */
-export async function untilFinal(world: MergeWorld, url?: string): Promise<void> {
+export async function untilFinal(world: MergeWorld, database?: string): Promise<void> {
   const deadline = performance.now() + 60_000;
   for (;;) {
     const open = await withLedger(
@@ -70,7 +101,7 @@ export async function untilFinal(world: MergeWorld, url?: string): Promise<void>
           .select(["chain", "state", "height", "note"])
           .where("state", "not in", [...FINAL])
           .execute(),
-      url,
+      database,
     );
     if (open.length === 0) return;
     if (performance.now() > deadline) throw new Error(`blocks without an end: ${JSON.stringify(open.slice(0, 10))}`);
