@@ -51,7 +51,7 @@ import { addressCheck } from "./payout-settings.ts";
 import { Reloader } from "./reload.ts";
 import { serverReports } from "./reports/server-reports.ts";
 import { payoutReserveOf, type Settings } from "./settings.ts";
-import { statusOf } from "./status.ts";
+import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
 
@@ -197,6 +197,7 @@ export function compose(world: World): DependencyContainer {
           chains: host.chains(),
           work: get(TOKENS.mergeMining).status(),
           job: get(TOKENS.jobMaker).current(),
+          ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
         }),
       chains: () => host.chains(),
       plugins: () => host.plugins(),

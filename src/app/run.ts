@@ -3,6 +3,7 @@ import type { DependencyContainer } from "tsyringe";
 import type { ReloadedConfig } from "../host/control-api.ts";
 import { Lifecycle, type Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
+import { showAddress } from "../ledger/store/address.ts";
 import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-file.ts";
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
 import { CoinbaseWatch } from "./coinbase-watch.ts";
@@ -10,6 +11,7 @@ import { compose, type World } from "./container.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
 import { payoutReserveOf } from "./settings.ts";
+import { ledgerHealthOf } from "./status.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
@@ -83,10 +85,17 @@ export async function startServer(
     server,
     ...(control === undefined ? [] : [control]),
     new StatusLine(
-      { clock: systemClock, log: world.log, meter: container.resolve(TOKENS.meter), server },
+      {
+        clock: systemClock,
+        log: world.log,
+        meter: container.resolve(TOKENS.meter),
+        server,
+        ledger: () => ledgerHealthOf(container.resolve(TOKENS.ledger).status(), container.resolve(TOKENS.credit)),
+      },
       { everyMs: 60_000 },
     ),
   ];
+  world.log.info(`the ledger is ${showAddress(world.settings.ledger)}`);
   try {
     await lifecycle.start(parts, signal);
   } catch (error) {

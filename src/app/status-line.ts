@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
+import type { LedgerHealth } from "./status.ts";
 import { hashrateText } from "./terminal.ts";
 
 /** Hashes that a share of difficulty 1 takes on average. */
@@ -14,6 +15,7 @@ export interface StatusLineDeps {
   readonly log: Log;
   readonly meter: MemoryMeter;
   readonly server: { readonly connections: number };
+  readonly ledger: () => LedgerHealth;
 }
 
 /** Writes the line at a fixed distance. */
@@ -41,6 +43,7 @@ export class StatusLine implements Part {
 
   #write(): void {
     const { clock, log, meter, server } = this.#deps;
+    const ledger = this.#deps.ledger();
     const nowMs = clock.monotonicMs();
     const difficulty = meter.total("shares_accepted_difficulty_total");
     const hashrate = ((difficulty - this.#lastDifficulty) * HASHES_PER_DIFFICULTY * 1000) / (nowMs - this.#lastMs);
@@ -53,11 +56,22 @@ export class StatusLine implements Part {
       sharesAccepted: meter.total("shares_accepted_total"),
       sharesRejected: meter.total("shares_rejected_total"),
       blocksFound: meter.total("blocks_found_total"),
+      ...ledgerFields(ledger),
     };
     const rejected = fields.sharesRejected === 0 ? "" : `, ${fields.sharesRejected} rejected`;
     log.info(
-      `${fields.connections} connections, ${fields.channels} channels, ${fields.hashrate}, ${fields.sharesAccepted} shares${rejected}, ${fields.blocksFound} blocks`,
+      `${fields.connections} connections, ${fields.channels} channels, ${fields.hashrate}, ${fields.sharesAccepted} shares${rejected}, ${fields.blocksFound} blocks${ledgerWords(ledger)}`,
       fields,
     );
   }
+}
+
+/** A ledger that is well is no news. */
+function ledgerFields({ trouble, unwrittenShares, lostShares }: LedgerHealth) {
+  return trouble === undefined && lostShares === 0 ? {} : { ledgerTrouble: trouble, unwrittenShares, lostShares };
+}
+
+function ledgerWords({ trouble, unwrittenShares, lostShares }: LedgerHealth): string {
+  const away = trouble === undefined ? "" : `; credit of ${unwrittenShares} shares waits in memory: ${trouble}`;
+  return lostShares === 0 ? away : `${away}; nobody gets credit for ${lostShares} shares`;
 }

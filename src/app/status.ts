@@ -1,5 +1,8 @@
 /** The snapshot that the control API gives of the whole server: read from what is in memory, nobody is asked. */
 import type { ChainHealth } from "../host/plugin-host.ts";
+import { describe } from "../kernel/fault.ts";
+import type { CreditLedger } from "../ledger/credit/credit-ledger.ts";
+import type { LedgerStatus } from "../ledger/store/connection.ts";
 import type { ChainWorkStatus } from "../merge/chain-status.ts";
 import type { Job } from "../mining/job.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
@@ -15,11 +18,35 @@ export interface StatusParts {
   readonly chains: readonly ChainHealth[];
   readonly work: readonly ChainWorkStatus[];
   readonly job: Job | undefined;
+  readonly ledger: LedgerHealth;
 }
 
 /** One chain: its health, and what merge mining knows of it. */
 export interface ChainStatus extends ChainHealth {
   readonly mining: Omit<ChainWorkStatus, "chain"> | undefined;
+}
+
+/** How the ledger stands. */
+export interface LedgerHealth {
+  /** Whether its database is open; one that is may still take nothing, and `trouble` says why. */
+  readonly open: boolean;
+  /** Since when, ms since the Unix epoch; before the start 0. */
+  readonly sinceMs: number;
+  /** What keeps it from being written, in words; `undefined` when all is well. */
+  readonly trouble: string | undefined;
+  /** Accepted shares whose credit is in memory alone: a crash would lose it. */
+  readonly unwrittenShares: number;
+  /** Accepted shares since the start that nobody gets credit for. */
+  readonly lostShares: number;
+}
+
+/** The ledger's health, from its connection and from what waits for it. */
+export function ledgerHealthOf(
+  { open, sinceMs, fault }: LedgerStatus,
+  { pendingShares, lostShares }: Pick<CreditLedger, "pendingShares" | "lostShares">,
+): LedgerHealth {
+  const trouble = fault === undefined ? undefined : describe(fault);
+  return { open, sinceMs, trouble, unwrittenShares: pendingShares, lostShares };
 }
 
 /** The server at one moment. */
@@ -32,10 +59,20 @@ export interface ServerStatus {
   readonly blocks: { readonly found: number };
   readonly job: { readonly id: number; readonly height: number; readonly chains: readonly string[] } | undefined;
   readonly chains: readonly ChainStatus[];
+  readonly ledger: LedgerHealth;
 }
 
 /** Puts the parts together. */
-export function statusOf({ startedMs, nowMs, meter, connections, chains, work, job }: StatusParts): ServerStatus {
+export function statusOf({
+  startedMs,
+  nowMs,
+  meter,
+  connections,
+  chains,
+  work,
+  job,
+  ledger,
+}: StatusParts): ServerStatus {
   return {
     version: VERSION,
     uptimeMs: nowMs - startedMs,
@@ -57,5 +94,6 @@ export function statusOf({ startedMs, nowMs, meter, connections, chains, work, j
       const { chain: _, ...mining } = found;
       return { ...health, mining };
     }),
+    ledger,
   };
 }

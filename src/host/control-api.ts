@@ -92,7 +92,7 @@ export const CONTROL_API: readonly ControlRoute[] = [
   {
     method: "GET",
     path: "/v1/status",
-    doc: "The server at this moment: version, connections, shares, blocks, and every chain with its state, work, finds and answers.",
+    doc: "The server at this moment: version, connections, shares, blocks, every chain with its state, work, finds and answers, and how the ledger stands.",
     run: (port) => port.status(),
   },
   {

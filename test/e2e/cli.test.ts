@@ -155,6 +155,7 @@ describe("doctor", () => {
     expect(await doctor.ended).toBe(3);
     const text = doctor.out.join("\n");
     expect(text).toMatch(/mainnet/);
+    expect(text).toMatch(/ok +ledger: \S*\/data\/ledger\.sqlite /);
     expect(text).toContain("nothing listens at the address");
     expect(text).toMatch(/fix:/);
     expect(text).not.toContain("hush-hush");

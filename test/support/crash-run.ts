@@ -5,15 +5,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
-import type { DevnetNode } from "../../src/devnet/node/node.ts";
-import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
-import { toHex } from "../../src/kernel/bytes.ts";
 import { checkBooks } from "../../src/ledger/books/balance-check.ts";
-import { type LedgerStore, sqliteStore } from "../../src/ledger/store/open.ts";
-import { openSqlite } from "../../src/ledger/store/sqlite-session.ts";
+import type { LedgerStore } from "../../src/ledger/store/open.ts";
 import { BusyMiner, flagsOf } from "./busy-miner.ts";
 import { figure } from "./figure.ts";
+import { mineOn, openWorldLedger, ownBlocks, RSK_MATURITY, untilFinal, type WorldDaemons } from "./ledger-truth.ts";
 import { MergeWorld, namecoinTable, rskTable } from "./merge-world.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { pause, until } from "./until.ts";
@@ -24,6 +20,8 @@ export interface CrashRunOptions {
   readonly seed: number;
   /** Ms from a process's start, or its first share, to its end, at most. */
   readonly lifeMs: number;
+  /** URL of an empty PostgreSQL database that has the ledger; SQLite when left out. */
+  readonly database?: string;
 }
 
 /** Credit is written this often; what a crash may lose. */
@@ -31,10 +29,6 @@ const FLUSH_MS = 300;
 /** A write itself takes some time, on a machine that runs three daemons and all miners besides. */
 const FLUSH_SLACK_MS = 700;
 const KINDS = ["standard", "extended"] as const;
-const FINAL = new Set(["rejected", "stale", "failed", "orphaned", "distributed"]);
-
-/** Hashes of our blocks that count, as the daemons' chains have them. */
-type OurBlocks = Readonly<Record<"bitcoin" | "namecoin" | "rsk", () => string[]>>;
 
 /** One server's life as its miners saw it. */
 interface Life {
@@ -45,16 +39,15 @@ interface Life {
 }
 
 /** Runs it; the figures are printed. */
-export async function crashRun({ kills, seed, lifeMs }: CrashRunOptions): Promise<void> {
+export async function crashRun({ kills, seed, lifeMs, database }: CrashRunOptions): Promise<void> {
   const world = await MergeWorld.open({
     bitcoinBits: 246,
-    more: `[ledger]\nflush_s = ${FLUSH_MS / 1000}\nfollow_s = 0.5\n`,
+    more: `[ledger]\nflush_s = ${FLUSH_MS / 1000}\nfollow_s = 0.5\n${database === undefined ? "" : `database = "${database}"\n`}`,
   });
-  const everOurs = watchBitcoin(world.node);
-  const bitcoin = (): string[] => [...everOurs].filter((key) => isActive(world.node, key));
   const namecoin = await world.namecoin(248, { blockEveryMs: 2000 });
   const rsk = await world.rsk(248, { wsPort: 0, blockEveryMs: 1500, transactionEveryMs: 700 });
-  world.write(namecoinTable(namecoin), rskTable(rsk, "maturity = 10"));
+  world.write(namecoinTable(namecoin), rskTable(rsk, `maturity = ${RSK_MATURITY}`));
+  const daemons: WorldDaemons = { node: world.node, namecoin, rsk };
   const random = seededRandom(seed);
   const chance = (): number => (random.bytes(1)[0] as number) / 256 + (random.bytes(1)[0] as number) / 65536;
   const lives: Life[] = [];
@@ -77,19 +70,14 @@ export async function crashRun({ kills, seed, lifeMs }: CrashRunOptions): Promis
     await mining;
     if (chance() < 0.15) namecoin.reorg(1 + Math.floor(chance() * 2));
     if (chance() < 0.15) rsk.reorg(1 + Math.floor(chance() * 2));
-    if (i % 10 === 9) await checkCredit(world, lives);
+    if (i % 10 === 9) await checkCredit(world, lives, database);
   }
-  await checkCredit(world, lives);
-  const chains: OurBlocks = {
-    bitcoin,
-    namecoin: () => namecoinBlocks(namecoin),
-    rsk: () => rskBlocks(rsk),
-  };
-  await settle(world, namecoin, rsk, chains);
+  await checkCredit(world, lives, database);
+  await settle(world, daemons, database);
   expect(await world.end()).toBe(0);
-  const store = openLedger(world);
+  const store = openWorldLedger(world, database);
   try {
-    await checkBlocks(store, world, chains);
+    await checkBlocks(store, world, daemons);
     expect((await checkBooks((work) => work(store.db))).problems).toEqual([]);
     const counts = await store.db
       .selectFrom("blocks")
@@ -127,15 +115,9 @@ async function mine(world: MergeWorld, life: Life, signal: AbortSignal): Promise
   );
 }
 
-function openLedger(world: MergeWorld): LedgerStore {
-  return sqliteStore(async () =>
-    openSqlite({ path: join(world.folder, "data/ledger.sqlite"), access: "share", create: false, busyMs: 5000 }),
-  );
-}
-
 /** What was acknowledged is credited, but for the last moments before a kill; and nothing is credited that was not sent. */
-async function checkCredit(world: MergeWorld, lives: readonly Life[]): Promise<void> {
-  const store = openLedger(world);
+async function checkCredit(world: MergeWorld, lives: readonly Life[], database: string | undefined): Promise<void> {
+  const store = openWorldLedger(world, database);
   try {
     const rows = await store.db
       .selectFrom("credits")
@@ -162,57 +144,23 @@ async function checkCredit(world: MergeWorld, lives: readonly Life[]): Promise<v
 }
 
 /** A last start without miners, and blocks of others until everything is decided. */
-async function settle(world: MergeWorld, namecoin: NamecoinDaemon, rsk: RskDaemon, chains: OurBlocks): Promise<void> {
+async function settle(world: MergeWorld, daemons: WorldDaemons, database: string | undefined): Promise<void> {
   await world.start();
   await pause(3000);
-  await world.node.generate(101);
-  for (let i = 0; i < 101; i++) namecoin.mineForeignBlock();
-  for (let i = 0; i < 30; i++) rsk.mineForeignBlock();
-  const deadline = performance.now() + 120_000;
-  for (;;) {
-    const store = openLedger(world);
-    const open = await store.db
-      .selectFrom("blocks")
-      .select(["chain", "state", "height", "note"])
-      .where("state", "not in", [...FINAL] as never)
-      .execute();
-    await store.close();
-    // What a kill kept out of the database comes from the journals, which takes its time: the chains say when it is all there.
-    if (open.length === 0 && (await isComplete(world, chains))) return;
-    if (performance.now() > deadline) {
-      if (open.length === 0) return;
-      throw new Error(`blocks without an end: ${JSON.stringify(open.slice(0, 10))}`);
-    }
-    await pause(500);
-  }
-}
-
-async function isComplete(world: MergeWorld, chains: OurBlocks): Promise<boolean> {
-  const store = openLedger(world);
-  try {
-    const { count } = await store.db
-      .selectFrom("blocks")
-      .select(({ fn }) => fn.countAll<number>().as("count"))
-      .where("state", "=", "distributed")
-      .executeTakeFirstOrThrow();
-    return count === Object.values(chains).reduce((sum, blocks) => sum + blocks().length, 0);
-  } finally {
-    await store.close();
-  }
+  await mineOn(daemons);
+  // What a kill kept out of the database comes from the journals, which takes its time: the chains say when it is all there.
+  const expected = Object.values(ownBlocks(daemons)).reduce((sum, blocks) => sum + blocks.length, 0);
+  await untilFinal(world, { database, distributed: expected });
 }
 
 /** The ledger and the chains say the same of every block of ours. */
-async function checkBlocks(store: LedgerStore, world: MergeWorld, chains: OurBlocks): Promise<void> {
+async function checkBlocks(store: LedgerStore, world: MergeWorld, daemons: WorldDaemons): Promise<void> {
   const rows = await store.db.selectFrom("blocks").selectAll().execute();
-  const paid = (chain: string): string[] =>
-    rows
-      .filter((row) => row.chain === chain && row.state === "distributed")
-      .map((row) => row.block_hash)
-      .sort();
   expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
-  for (const [chain, blocks] of Object.entries(chains)) {
-    expect(paid(chain), chain).toEqual(blocks().sort());
-    expect(paid(chain).length, chain).toBeGreaterThan(0);
+  for (const [chain, blocks] of Object.entries(ownBlocks(daemons))) {
+    const paid = rows.filter((row) => row.chain === chain && row.state === "distributed");
+    expect(paid.map((row) => row.block_hash).sort(), chain).toEqual(blocks.map(({ hash }) => hash).sort());
+    expect(paid.length, chain).toBeGreaterThan(0);
   }
   for (const folder of ["blocks", "aux-blocks"]) {
     const waiting = readdirSync(join(world.folder, "data", folder)).filter(
@@ -220,44 +168,4 @@ async function checkBlocks(store: LedgerStore, world: MergeWorld, chains: OurBlo
     );
     expect(waiting, folder).toEqual([]);
   }
-}
-
-/** Hashes of all blocks that pay the pool's script and ever were in the node's best chain; it forgets the content of old ones. */
-function watchBitcoin({ chain }: DevnetNode): Set<string> {
-  const ours = new Set<string>();
-  chain.events.on("connected", ({ node, data }) => {
-    const outputs = data.txs[0]?.tx.outputs ?? [];
-    if (outputs.some(({ script }) => toHex(script) === POOL_SCRIPT)) ours.add(node.key);
-  });
-  return ours;
-}
-
-function isActive({ chain }: DevnetNode, key: string): boolean {
-  const node = chain.find(key);
-  return node !== undefined && chain.isActive(node);
-}
-
-/** BIP173's example key: what `MergeWorld` is paid to. */
-const POOL_SCRIPT = "0014751e76e8199196d454941c45d1b3a323f1433bd6";
-
-/** Blocks of the best chain with a proof of a parent: the daemon's own have none. */
-function namecoinBlocks({ chain }: NamecoinDaemon): string[] {
-  const found: string[] = [];
-  for (let height = chain.tip.height; height > 0; height--) {
-    const block = chain.at(height);
-    if (block?.auxpow !== undefined) found.push(block.key);
-  }
-  return found;
-}
-
-/** Blocks of ours in the best chain, and those that it names as uncles. */
-function rskBlocks({ chain }: RskDaemon): string[] {
-  const found: string[] = [];
-  for (let number = chain.tip.number; number > 0; number--) {
-    const block = chain.at(number);
-    if (block === undefined) break;
-    if (block.proof !== undefined) found.push(block.hash);
-    found.push(...block.uncles.filter((hash) => chain.find(hash)?.proof !== undefined));
-  }
-  return found;
 }

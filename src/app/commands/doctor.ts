@@ -18,10 +18,19 @@ import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/au
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
 import { authorityKeyPath, rpcClient } from "../parts.ts";
-import { absolute, controlOf, mergeSettingsOf, nodesOf, parseHostPort, payoutScriptOf } from "../settings.ts";
+import {
+  absolute,
+  controlOf,
+  ledgerAddressOf,
+  mergeSettingsOf,
+  nodesOf,
+  parseHostPort,
+  payoutScriptOf,
+} from "../settings.ts";
 import { systemClock } from "../system.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
 import { checkChains, type Finding } from "./doctor-chains.ts";
+import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
 
 /** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
 const CLOCK_TOLERANCE_MS = 10_000;
@@ -64,6 +73,7 @@ function checksOf(loaded: LoadedConfig): Check[] {
     async () => (config.stratum_v2.pool_url === undefined ? [] : [failed("pool mode", new Fault("config-pool-mode"))]),
     guarded("data folder", () => checkDataFolder(loaded)),
     guarded("authority key", () => checkKey(loaded)),
+    guarded(LEDGER_CHECK, () => checkLedger(ledgerAddressOf(loaded))),
     guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
     guarded("payout", async () => [...checkPayoutScript(loaded), ...checkIdentities(config)]),
     guarded("coinbase", async () => {
