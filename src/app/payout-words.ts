@@ -38,6 +38,7 @@ export function addPayoutCommands(cli: Command, { terminal, set, config, json }:
     .addOption(new Option("--mark-paid <file>", "post a JSON plan that was paid by hand"))
     .addOption(new Option("--txid <id...>", "with --mark-paid: the transactions that paid it"))
     .option("--force", "with --cancel or --mark-paid: without the proof that it is safe", false)
+    .option("--only <payee>", "plan for this payee alone, named as payout-address set does; also what is kept for it")
     .addOption(new Option("--format <form>", "form of the plan").choices(["table", "csv", "json"]).default("table"))
     .option("--out <file>", "write the plan into this file")
     .option("--yes", "with --execute: do not ask", false)
