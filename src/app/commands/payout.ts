@@ -158,7 +158,15 @@ async function resume(desk: Desk, terminal: Terminal): Promise<number> {
   if (!desk.hasWallet) throw new Fault("payout-no-wallet", { chain: desk.chain });
   const troubles = await desk.payouts.resume();
   for (const trouble of troubles) terminal.err(`attention: ${trouble}`);
-  if (troubles.length === 0) terminal.err("no payout is under way any more");
+  if (troubles.length === 0) {
+    const waiting = await desk.ledger.run((db) => payoutsIn(db, desk.chain, ["prepared", "signed", "sent"]));
+    const { confirmations } = PAYOUT_DEFAULTS;
+    terminal.err(
+      waiting.length === 0
+        ? "no payout is under way any more"
+        : `not final yet: ${waiting.length}. Run this again once they have ${confirmations} confirmations`,
+    );
+  }
   return troubles.length === 0 ? EXIT.ok.code : EXIT.failed.code;
 }
 
