@@ -82,6 +82,13 @@ describe.skipIf(binary === undefined)("the ledger on namecoind", () => {
     const others = settled.filter(({ state }) => state !== "distributed");
     expect(others.filter(({ state }) => !["stale", "orphaned", "rejected"].includes(state))).toEqual([]);
 
+    for (const { hash } of ours) {
+      expect(await pool.history(hash)).toEqual({
+        states: ["found", "submitting", "accepted", "confirmed", "mature", "distributed"],
+        books: ["distribution"],
+      });
+    }
+
     const whole = sum(ours.map(({ reward }) => reward));
     const addresses = { farm: await daemon.address("payees"), alice: await daemon.address("payees") };
     const operator = await daemon.address("payees");
@@ -184,6 +191,13 @@ describe.skipIf(binary === undefined)("the ledger on namecoind", () => {
       const settled = await pool.until("all are distributed", (blocks) => all(blocks, ours, "distributed"));
       expect(paysOf(settled, "distributed")).toEqual(rewardsOf(ours));
       near(sum((await workers()).map(({ owed }) => owed)), ours);
+      for (const { hash } of lost) {
+        const { states, books } = await pool.history(hash);
+        expect(states.slice(3)).toEqual(["confirmed", "orphaned", "confirmed", "mature", "distributed"]);
+        expect(books).toEqual(
+          distributeAt === "mature" ? ["distribution"] : ["distribution", "reversal", "distribution"],
+        );
+      }
       expect(await pool.done("ledger", "check")).toMatch(/ok +books/);
     },
   );

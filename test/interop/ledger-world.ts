@@ -47,6 +47,14 @@ const told = z.object({
     }),
   ),
 });
+const histories = z.object({
+  histories: z.tuple([
+    z.object({
+      events: z.array(z.object({ state: z.string() })),
+      splits: z.array(z.object({ kind: z.string() })),
+    }),
+  ]),
+});
 const worker = z.object({
   worker: z.string(),
   earned: z.string(),
@@ -179,6 +187,12 @@ ${keys}
       JSON.parse(await this.done("blocks", "--chain", "namecoin", "--json", "--limit", "1000")),
     );
     return blocks.map((each) => ({ ...each, actual: each.actual ?? null, expected: each.expected ?? null }));
+  }
+
+  /** What `blocks HASH` says happened to a block: its states, and what the books did with its reward, oldest first. */
+  async history(hash: string): Promise<{ states: string[]; books: string[] }> {
+    const [history] = histories.parse(JSON.parse(await this.done("blocks", hash, "--json"))).histories;
+    return { states: history.events.map(({ state }) => state), books: history.splits.map(({ kind }) => kind) };
   }
 
   /** Resolves with the blocks as soon as `ready` says so. */
