@@ -13,7 +13,9 @@ export async function coinOf(loaded: LoadedConfig, chain: string): Promise<Coin>
   if (chain === "bitcoin") return { symbol: "BTC", decimals: 8 };
   const { chains, plugins } = mergeSettingsOf(loaded);
   const settings = chains.find(({ name }) => name === chain);
-  if (settings === undefined) throw new Fault("chain-unknown", { chain });
+  if (settings === undefined) {
+    throw new Fault("chain-unknown", { chain, configuration: loaded.file ?? "none was given (-c)" });
+  }
   const found = pluginOf(await discover(diskPlugins, plugins), settings.plugin, chain);
   return coinOfTable(await pluginLoader().load(found), settings.table);
 }

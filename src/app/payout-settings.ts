@@ -13,6 +13,7 @@ import type { PlanOptions } from "../ledger/payouts/plan.ts";
 import type { FeeFrom } from "../ledger/payouts/wallet.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { type Config, configSchema } from "./config/schema.ts";
+import { commonsTerms } from "./reward-rules.ts";
 import { absolute } from "./settings.ts";
 import { systemClock } from "./system.ts";
 
@@ -43,6 +44,7 @@ export function planOptionsOf(
     least: leastOf(loaded, chain, coin, min_payment),
     dust: wallet_url === undefined ? 1n : CORE_DUST,
     maxPayments: max_payments,
+    commons: commonsTerms(loaded.config),
     feeFrom: payout_fee_from,
   };
 }

@@ -12,6 +12,7 @@ export interface CommandTools {
 
 const PAYOUT_HELP = `
 Without --execute, --resume, --cancel or --mark-paid nothing is changed: the plan is shown, with everybody who is left out and why.
+Whoever has "no address" there gets one by payout-address set; what is "kept" is paid when --only names it.
 
 Chains whose daemon is of Bitcoin Core's family are paid through its wallet (wallet_url in [rewards.CHAIN]). A payout is signed,
 written down and only then sent, and sent again after a crash: nobody is paid twice, however often this is run. Run it again
@@ -38,6 +39,12 @@ export function addPayoutCommands(cli: Command, { terminal, set, config, json }:
     .addOption(new Option("--mark-paid <file>", "post a JSON plan that was paid by hand"))
     .addOption(new Option("--txid <id...>", "with --mark-paid: the transactions that paid it"))
     .option("--force", "with --cancel or --mark-paid: without the proof that it is safe", false)
+    .addOption(
+      new Option(
+        "--only <payee>",
+        "plan for this payee alone, also what is kept for it; named as payout-address set does",
+      ).conflicts(["resume", "cancel", "markPaid"]),
+    )
     .addOption(new Option("--format <form>", "form of the plan").choices(["table", "csv", "json"]).default("table"))
     .option("--out <file>", "write the plan into this file")
     .option("--yes", "with --execute: do not ask", false)

@@ -8,6 +8,7 @@ import {
   WHOLE,
 } from "../ledger/books/reward-rules.ts";
 import { BITCOIN } from "../ledger/books/window.ts";
+import type { CommonsTerms } from "../ledger/payouts/commons.ts";
 import type { Config } from "./config/schema.ts";
 
 const DAY_MS = 86_400_000;
@@ -47,9 +48,10 @@ export function checkRewardRules(config: Config, file: string | undefined): void
   }
 }
 
-/** Beneficiaries that payout plans leave out: what the operator pays himself. */
-export function heldBeneficiaries({ stratum_v2 }: Config): readonly string[] {
-  return stratum_v2.merge_mining_fee.auto_distribute ? [] : ["commons"];
+/** How the merge-mining fee's account is paid. */
+export function commonsTerms({ stratum_v2 }: Config): CommonsTerms {
+  const { auto_distribute, commons_address, contributor_id } = stratum_v2.merge_mining_fee;
+  return { isKept: !auto_distribute, address: commons_address, contributor: contributor_id };
 }
 
 function beneficiariesOf({ stratum_v2, revenue_split }: Config, chain: string): readonly Beneficiary[] {

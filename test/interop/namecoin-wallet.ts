@@ -23,23 +23,41 @@ process.on("exit", () => {
 /** The daemon. */
 export class NamecoinWallet {
   readonly port: number;
-  readonly #folder: string;
-  readonly #child: ChildProcess;
+  readonly #binary: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), "namecoin-wallet-"));
+  #child: ChildProcess | undefined;
 
-  private constructor(port: number, folder: string, child: ChildProcess) {
+  private constructor(binary: string, port: number) {
+    this.#binary = binary;
     this.port = port;
-    this.#folder = folder;
-    this.#child = child;
   }
 
   /** Starts it and resolves when it answers. */
   static async start(binary: string): Promise<NamecoinWallet> {
-    const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), "namecoin-wallet-"));
+    const wallet = new NamecoinWallet(binary, await freePort());
+    await wallet.#run([]);
+    return wallet;
+  }
+
+  /** Ends it with -9. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Starts it again after `kill`, with these wallets open, and resolves when it has its chain of `blocks` back, which it makes anew from its files. */
+  async restart(wallets: readonly string[], blocks: number): Promise<void> {
+    await this.#run(["-reindex", ...wallets.map((name) => `-wallet=${name}`)]);
+    for (let tries = 0; Number(await this.call("", "getblockcount")) < blocks; tries++) {
+      if (tries > 300) throw new Error(`the daemon did not find its ${blocks} blocks again`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async #run(more: readonly string[]): Promise<void> {
     const args = [
       "-regtest",
-      `-datadir=${folder}`,
-      `-rpcport=${port}`,
+      `-datadir=${this.#folder}`,
+      `-rpcport=${this.port}`,
       "-rpcuser=user",
       "-rpcpassword=password",
       "-rpcbind=127.0.0.1",
@@ -48,15 +66,16 @@ export class NamecoinWallet {
       "-connect=0",
       "-fallbackfee=0.0001",
       "-printtoconsole=0",
+      ...more,
     ];
-    const child = spawn(binary, args, { stdio: "ignore" });
+    const child = spawn(this.#binary, args, { stdio: "ignore" });
+    this.#child = child;
     running.add(child);
     child.once("exit", () => running.delete(child));
-    const wallet = new NamecoinWallet(port, folder, child);
     for (let tries = 0; ; tries++) {
       try {
-        await wallet.call("", "getblockcount");
-        return wallet;
+        await this.call("", "getblockcount");
+        return;
       } catch (error) {
         if (tries > 300) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -94,10 +113,17 @@ export class NamecoinWallet {
 
   /** Stops it and removes its folder. */
   async remove(): Promise<void> {
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGTERM");
-    await gone;
+    await this.#end("SIGTERM");
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
   }
 }
 

@@ -106,10 +106,11 @@ ${options.keys ?? ""}
     const paid = await done("payout", "--execute", "--yes");
     expect(paid.err).toMatch(/payout 1: sent as [0-9a-f]{64}/);
     expect(paid.code).toBe(0);
+    expect((await done("payout", "--resume")).err).toMatch(/payout 1: waiting for a block\nnot final yet: 1\./);
     await mine();
     expect(await received()).toEqual(ALL);
     await mine(5);
-    expect((await done("payout", "--resume")).err).toContain("payout 1: confirmed");
+    expect((await done("payout", "--resume")).err).toMatch(/payout 1: confirmed\nno payout is under way any more/);
     const { balances, sum, byKind, all } = await books();
     expect(sum).toBe(0n);
     expect(all).toMatchObject([{ state: "confirmed" }]);

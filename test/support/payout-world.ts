@@ -9,6 +9,7 @@ import { post } from "../../src/ledger/books/transactions.ts";
 import type { AddressCheck } from "../../src/ledger/payouts/addresses.ts";
 import { setPayoutAddress } from "../../src/ledger/payouts/addresses.ts";
 import { payableBalances } from "../../src/ledger/payouts/balances.ts";
+import type { CommonsTerms } from "../../src/ledger/payouts/commons.ts";
 import { Payouts } from "../../src/ledger/payouts/execute.ts";
 import { PayoutPlanner } from "../../src/ledger/payouts/planner.ts";
 import { payoutsIn } from "../../src/ledger/payouts/records.ts";
@@ -202,7 +203,12 @@ export interface RunOptions {
   readonly least?: bigint;
   readonly maxPayments?: number;
   readonly check?: AddressCheck;
+  readonly commons?: CommonsTerms;
+  readonly only?: string;
 }
+
+/** An operator who said nothing about the commons. */
+export const NO_COMMONS: CommonsTerms = { isKept: true, address: undefined, contributor: undefined };
 
 /** What a process has that pays on a chain. */
 export function payer(ledger: LedgerAccess, network: FakeNetwork, options: RunOptions) {
@@ -213,7 +219,15 @@ export function payer(ledger: LedgerAccess, network: FakeNetwork, options: RunOp
   const wallet = network.wallet(mishap);
   const planner = new PayoutPlanner(
     { ledger: access, clock, check: options.check ?? (() => "unknown"), wallet },
-    { chain, coin: { symbol: "NMC", decimals: 8 }, least, dust: 1n, maxPayments },
+    {
+      chain,
+      coin: { symbol: "NMC", decimals: 8 },
+      least,
+      dust: 1n,
+      maxPayments,
+      commons: options.commons ?? NO_COMMONS,
+      ...(options.only === undefined ? {} : { only: options.only }),
+    },
   );
   const payouts = new Payouts(
     { ledger: access, clock, wallet, planner, say: (line) => void lines.push(line) },

@@ -33,6 +33,8 @@ export interface PayoutWords {
   /** A plan's file. */
   readonly markPaid?: string;
   readonly txid?: readonly string[];
+  /** A payee. */
+  readonly only?: string;
   readonly format: PlanFormat;
   readonly out?: string;
   readonly yes: boolean;
@@ -55,7 +57,7 @@ export async function payout(
   world: PayoutWorld = { confirm: askYes },
 ): Promise<number> {
   const loaded = loadConfig(words.config);
-  const desk = await openDesk(loaded, words.chain, terminal);
+  const desk = await openDesk(loaded, words, terminal);
   try {
     if (words.markPaid !== undefined) return await mark(desk, words, words.markPaid, terminal);
     if (words.cancel !== undefined) return await cancel(desk, words, words.cancel, terminal);
@@ -79,9 +81,10 @@ interface Desk {
   close(): Promise<void>;
 }
 
-async function openDesk(loaded: LoadedConfig, chain: string, terminal: Terminal): Promise<Desk> {
+async function openDesk(loaded: LoadedConfig, { chain, only }: PayoutWords, terminal: Terminal): Promise<Desk> {
   const coin = await coinOf(loaded, chain);
-  const { feeFrom, ...options } = planOptionsOf(loaded, chain, coin);
+  const { feeFrom, ...settings } = planOptionsOf(loaded, chain, coin);
+  const options = only === undefined ? settings : { ...settings, only };
   const rpc = walletRpc(loaded, chain);
   const ledger = await ledgerOf(loaded, { create: false });
   const wallet: PayoutWallet | undefined = rpc === undefined ? undefined : new CoreWallet({ rpc }, { coin });
@@ -155,7 +158,15 @@ async function resume(desk: Desk, terminal: Terminal): Promise<number> {
   if (!desk.hasWallet) throw new Fault("payout-no-wallet", { chain: desk.chain });
   const troubles = await desk.payouts.resume();
   for (const trouble of troubles) terminal.err(`attention: ${trouble}`);
-  if (troubles.length === 0) terminal.err("no payout is under way any more");
+  if (troubles.length === 0) {
+    const waiting = await desk.ledger.run((db) => payoutsIn(db, desk.chain, ["prepared", "signed", "sent"]));
+    const { confirmations } = PAYOUT_DEFAULTS;
+    terminal.err(
+      waiting.length === 0
+        ? "no payout is under way any more"
+        : `not final yet: ${waiting.length}. Run this again once they have ${confirmations} confirmations`,
+    );
+  }
   return troubles.length === 0 ? EXIT.ok.code : EXIT.failed.code;
 }
 

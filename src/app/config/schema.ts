@@ -54,7 +54,7 @@ export const SECTIONS = {
       fee_percentage: key(percent().default(1), "Percent of each auxiliary chain's reward; Bitcoin's is not touched."),
       commons_address: key(
         z.string().min(1).max(200).optional(),
-        "Where it is paid, on the chains on which this is an address; on others `payout-address set CHAIN beneficiary:commons ADDRESS`.",
+        "Where it is paid, on the chains on which this is an address; on others, and in its place, `payout-address set beneficiary:commons ADDRESS --chain NAME`.",
         '"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"',
       ),
       contributor_id: key(
@@ -64,7 +64,7 @@ export const SECTIONS = {
       ),
       auto_distribute: key(
         z.boolean().default(false),
-        "Whether payout plans pay it like a worker; otherwise it is kept on its account until the operator pays it himself.",
+        "Whether payout plans pay it like a worker; otherwise it is kept on its account until the operator pays it himself (`payout --only beneficiary:commons`).",
       ),
     },
   ),

@@ -48,9 +48,12 @@ export const REVENUE_SPLIT: readonly Beneficiary[] = [
   { name: "operations", millionths: 50_000, of: "fee" },
 ];
 
+/** The beneficiary of the merge-mining fee. */
+export const COMMONS = "commons";
+
 /** The merge-mining fee: a share of an auxiliary chain's rewards for the account `commons`. */
 export function commonsFee(millionths: number): Beneficiary {
-  return { name: "commons", millionths, of: "reward" };
+  return { name: COMMONS, millionths, of: "reward" };
 }
 
 /** What is wrong with rules, in words for the operator; `undefined` when nothing is. */

@@ -1,5 +1,8 @@
 /** A plan as a table for people, as CSV and as JSON for programs: amounts exact, in coins and in base units. */
+
+import type { Payee } from "./addresses.ts";
 import { coinsText } from "./coins.ts";
+import { isCommons } from "./commons.ts";
 import type { PayoutPlan } from "./plan.ts";
 
 /** Forms of a plan. */
@@ -17,6 +20,8 @@ interface Row {
   readonly coins: string;
   readonly units: string;
   readonly detail: string;
+  /** Who it comes from; empty for nobody in particular. */
+  readonly contributor: string;
 }
 
 /** `plan` as text that ends with a line feed. */
@@ -42,6 +47,7 @@ export function planJson(plan: PayoutPlan) {
         kind: account.kind,
         name: account.name,
         ...amounts(account.amount),
+        ...contributorOf(plan, account),
       })),
     })),
     leftOut: plan.leftOut.map(({ account, address, reason, detail }) => ({
@@ -52,31 +58,40 @@ export function planJson(plan: PayoutPlan) {
       address,
       reason,
       detail,
+      ...contributorOf(plan, account),
     })),
   };
 }
 
-function rowsOf({ coin, payments, leftOut }: PayoutPlan): Row[] {
+function contributorOf({ contributor }: PayoutPlan, payee: Payee): { readonly contributor?: string } {
+  return contributor !== undefined && isCommons(payee) ? { contributor } : {};
+}
+
+function rowsOf(plan: PayoutPlan): Row[] {
+  const { coin, payments, leftOut } = plan;
+  const from = (payee: Payee): string => contributorOf(plan, payee).contributor ?? "";
   return [
     ...payments.flatMap(({ address, accounts }) =>
-      accounts.map(({ kind, name, amount }) => ({
+      accounts.map((account) => ({
         result: "pay",
-        kind,
-        name,
+        kind: account.kind,
+        name: account.name,
         address,
-        coins: coinsText(amount, coin),
-        units: String(amount),
+        coins: coinsText(account.amount, coin),
+        units: String(account.amount),
         detail: "",
+        contributor: from(account),
       })),
     ),
-    ...leftOut.map(({ account: { kind, name, amount }, address, reason, detail }) => ({
+    ...leftOut.map(({ account, address, reason, detail }) => ({
       result: reason,
-      kind,
-      name,
+      kind: account.kind,
+      name: account.name,
       address,
-      coins: coinsText(amount, coin),
-      units: String(amount),
+      coins: coinsText(account.amount, coin),
+      units: String(account.amount),
       detail,
+      contributor: from(account),
     })),
   ];
 }
@@ -92,8 +107,9 @@ function csv(plan: PayoutPlan): string {
     plan.coin.symbol,
     row.units,
     row.detail,
+    row.contributor,
   ]);
-  const head = ["chain", "result", "kind", "name", "address", "coins", "coin", "units", "detail"];
+  const head = ["chain", "result", "kind", "name", "address", "coins", "coin", "units", "detail", "contributor"];
   return [head, ...lines].map((line) => `${line.map(cell).join(",")}\r\n`).join("");
 }
 
@@ -112,6 +128,7 @@ function table(plan: PayoutPlan): string {
     (row: Row) => `${row.coins} ${coin.symbol}`,
     (row: Row) => row.address,
     (row: Row) => row.detail,
+    (row: Row) => (row.contributor === "" ? "" : `contributor ${row.contributor}`),
   ];
   const widths = columns.map((of) => Math.max(0, ...rows.map((row) => of(row).length)));
   const lines = rows.map((row) =>

@@ -5,6 +5,7 @@
 import type { Destination } from "./addresses.ts";
 import type { Balance } from "./balances.ts";
 import type { Coin } from "./coins.ts";
+import { type CommonsTerms, isCommons, isNamed } from "./commons.ts";
 
 /** One output: all accounts that are paid at the same address. */
 export interface Payment {
@@ -16,7 +17,13 @@ export interface Payment {
 }
 
 /** Why an account is not paid now. */
-export type LeftOutReason = "no address" | "below the minimum" | "negative balance" | "address refused" | "next payout";
+export type LeftOutReason =
+  | "no address"
+  | "below the minimum"
+  | "negative balance"
+  | "address refused"
+  | "next payout"
+  | "kept";
 
 /** An account that is not paid now. */
 export interface LeftOut {
@@ -40,6 +47,8 @@ export interface PayoutPlan {
   readonly leftOut: readonly LeftOut[];
   /** Sum of the payments. */
   readonly total: bigint;
+  /** Who the commons' payment comes from, when the operator said so. */
+  readonly contributor: string | undefined;
 }
 
 /** What a plan is made of. */
@@ -64,6 +73,9 @@ export interface PlanOptions {
   readonly dust: bigint;
   /** Outputs of one transaction. */
   readonly maxPayments: number;
+  readonly commons: CommonsTerms;
+  /** Nobody else is in the plan, and what is kept for this payee is paid; left out, it is for everybody. */
+  readonly only?: string;
 }
 
 interface Group {
@@ -75,16 +87,21 @@ interface Group {
 
 /** Plans the payment of all balances. What an account owes is not taken from what another is owed. */
 export function makePlan(parts: PlanParts, options: PlanOptions): PayoutPlan {
-  const { chain, coin, createdMs, least, dust, maxPayments } = options;
+  const { chain, coin, createdMs, least, dust, maxPayments, commons, only } = options;
   const leftOut: LeftOut[] = [];
   const groups = new Map<string, Group>();
   for (const account of parts.balances) {
+    if (only !== undefined && !isNamed(account, only)) continue;
     const destination = parts.destinationOf(account);
     const leave = (reason: LeftOutReason, detail = ""): void => {
       leftOut.push({ account, address: destination?.address ?? "", reason, detail });
     };
     if (account.amount <= 0n) {
       if (account.amount < 0n) leave("negative balance");
+      continue;
+    }
+    if (commons.isKept && only === undefined && isCommons(account)) {
+      leave("kept", "until the operator pays it himself");
       continue;
     }
     if (destination === undefined) {
@@ -119,6 +136,7 @@ export function makePlan(parts: PlanParts, options: PlanOptions): PayoutPlan {
     payments: payments.map(({ address, amount, accounts }) => ({ address, amount, accounts })),
     leftOut: leftOut.sort((a, b) => a.account.accountId - b.account.accountId),
     total: payments.reduce((sum, { amount }) => sum + amount, 0n),
+    contributor: commons.contributor,
   };
 }
 

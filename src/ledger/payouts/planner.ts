@@ -2,8 +2,16 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { type AddressCheck, type Destination, destinationOf, type Payee, payoutAddressesOf } from "./addresses.ts";
+import {
+  type AddressCheck,
+  type Destination,
+  destinationOf,
+  type Payee,
+  type PayoutAddress,
+  payoutAddressesOf,
+} from "./addresses.ts";
 import { type Balance, payableBalances } from "./balances.ts";
+import { isCommons } from "./commons.ts";
 import { addressIn } from "./identity-address.ts";
 import { type AddressVerdict, makePlan, type PayoutPlan, type PlanOptions } from "./plan.ts";
 import type { PayoutWallet } from "./wallet.ts";
@@ -42,17 +50,15 @@ export class PayoutPlanner {
       balances: await payableBalances(db, chain),
       registered: await payoutAddressesOf(db, chain),
     }));
-    const nowhere = balances.filter(
-      (account) => account.kind === "worker" && destinationOf(account, registered, () => false) === undefined,
-    );
-    const inside = nowhere.map(({ name }) => addressIn(name)).filter((text) => text !== "");
-    await this.#ask(inside.filter((text) => check(chain, text) === "unknown"));
+    const nowhere = balances.filter((account) => destinationOf(account, registered, () => false) === undefined);
+    const unregistered = nowhere.map((account) => this.#unregistered(account)).filter((text) => text !== "");
+    await this.#ask(unregistered.filter((text) => check(chain, text) === "unknown"));
     const createdMs = clock.nowMs();
     for (;;) {
       const plan = makePlan(
         {
           balances,
-          destinationOf: (account) => destinationOf(account, registered, this.#isAddress),
+          destinationOf: (account) => this.#destinationOf(account, registered),
           verdictOf: (address) => this.#verdicts.get(address),
         },
         { ...this.#options, createdMs },
@@ -70,12 +76,25 @@ export class PayoutPlanner {
     return {
       balances,
       destinationOf: (account) => {
-        const found = destinationOf(account, registered, this.#isAddress);
+        const found = this.#destinationOf(account, registered);
         const verdict = found === undefined ? undefined : this.#verdicts.get(found.address);
         if (found === undefined || verdict === undefined) return found;
         return "refused" in verdict ? undefined : { ...found, address: verdict.address };
       },
     };
+  }
+
+  #destinationOf(account: Payee, registered: ReadonlyMap<string, PayoutAddress>): Destination | undefined {
+    const found = destinationOf(account, registered, this.#isAddress);
+    if (found !== undefined || !isCommons(account)) return found;
+    const address = this.#unregistered(account);
+    return address !== "" && this.#isAddress(address) ? { address, least: undefined } : undefined;
+  }
+
+  /** What may be the address of an account that has none registered; empty for nothing. */
+  #unregistered(account: Payee): string {
+    if (account.kind === "worker") return addressIn(account.name);
+    return isCommons(account) ? (this.#options.commons.address ?? "") : "";
   }
 
   readonly #isAddress = (text: string): boolean => {

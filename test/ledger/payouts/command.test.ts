@@ -56,7 +56,7 @@ test("shows Bitcoin's plan with an address that a worker has as its name, and wr
   const file = join(folder, "plan.csv");
   expect((await cli("payout", "--format", "csv", "--out", file)).out).toBe("");
   expect(readFileSync(file, "utf8")).toContain(
-    `bitcoin,below the minimum,worker,${ADDRESS}.1,${ADDRESS},0.00250000,BTC,250000,349999 of 500000 base units`,
+    `bitcoin,below the minimum,worker,${ADDRESS}.1,${ADDRESS},0.00250000,BTC,250000,349999 of 500000 base units,`,
   );
 });
 
@@ -109,9 +109,42 @@ test("asks whoever sits there, and pays nobody without a yes", async () => {
   expect(new Set(asked)).toEqual(new Set(["validateaddress"]));
 });
 
+test("keeps the merge-mining fee back unless it is named or distributed, and names who it comes from", async () => {
+  const fee = `[stratum_v2.merge_mining_fee]\nenabled = true\ncommons_address = "${ADDRESS}"\ncontributor_id = "my-pool"\n`;
+  const { ledger, cli, folder } = await pool(REGTEST + fee);
+  await owe(ledger, "bitcoin", { "beneficiary:commons": 400_000n, "beneficiary:core": 400_000n, operator: 9n }, "fee");
+  const kept = await cli("payout");
+  expect(kept.out).toMatch(
+    new RegExp(
+      `^kept +beneficiary:commons +0\\.00400000 BTC +${ADDRESS} +until the operator pays it himself +contributor my-pool$`,
+      "m",
+    ),
+  );
+  expect(kept.out).toMatch(/^no address +beneficiary:core /m);
+  expect(kept.out).toMatch(/^no address +operator /m);
+  expect(kept.out).toContain("bitcoin: 1 payments of 0.00250000 BTC");
+  const named = await cli("payout", "--only", "beneficiary:commons", "--format", "csv");
+  expect(named.out.split("\n").slice(1)).toEqual([
+    expect.stringMatching(`^bitcoin,pay,beneficiary,commons,${ADDRESS},0.00400000,BTC,400000,,my-pool`),
+  ]);
+  // Paid by hand, it is off the books.
+  const file = join(folder, "commons.json");
+  await cli("payout", "--only", "beneficiary:commons", "--format", "json", "--out", file);
+  expect((await cli("payout", "--mark-paid", file, "--txid", "ab")).code).toBe(0);
+  expect((await booksOf(ledger, "bitcoin")).balances).not.toHaveProperty(["beneficiary:commons"]);
+
+  await owe(ledger, "bitcoin", { "beneficiary:commons": 300_000n }, "more");
+  writeFileSync(join(folder, "config.toml"), `${REGTEST}${fee}auto_distribute = true\n`);
+  const { payments } = JSON.parse((await cli("payout", "--format", "json")).out);
+  expect(payments).toMatchObject([
+    { address: ADDRESS, units: "550000", accounts: [{ kind: "worker" }, { name: "commons", contributor: "my-pool" }] },
+  ]);
+});
+
 test.each([
   [["--execute", "--resume"], 2, /exclude each other/],
   [["--dry-run", "--execute"], 2, /cannot be used with/],
+  [["--only", "alice", "--resume"], 2, /cannot be used with/],
   [["--cancel", "x"], 2, /expected a payout's number/],
   [["--cancel", "7"], 1, /there is no such payout of this chain/],
   [["--mark-paid", "nowhere.json", "--txid", "0x1"], 1, /this file is no payout plan of that chain/],
@@ -133,7 +166,9 @@ test("a minimum with more decimals than the coin, a chain that is not configured
   const config = join(folder, "config.toml");
   const terminal = recordingTerminal();
   expect(await runCli(["payout", "-c", config, "--chain", "doge"], terminal)).toBe(1);
-  expect(terminal.errLines.join("\n")).toContain("no chain of that name is configured");
+  expect(terminal.errLines.join("\n")).toMatch(
+    /no chain of that name is configured .*chain doge, configuration .*config\.toml/,
+  );
   writeFileSync(config, `${REGTEST}[ledger]\ndatabase = "other.sqlite"\n`);
   expect(await cli("payout")).toMatchObject({
     code: 1,

@@ -181,6 +181,24 @@ describe("books", () => {
     });
   });
 
+  test("say of whom more was paid out than he is owed, and of the operator that he bore fees", async () => {
+    const owing = (amounts: Readonly<Record<string, bigint>>) => async (db: LedgerDb) => {
+      const all = Object.values(amounts).reduce((sum, one) => sum + one, 0n);
+      await addTransaction(db, { key: "payout:1", kind: "payout", amounts: { ...amounts, payout: -all } });
+    };
+    const told = async (amounts: Readonly<Record<string, bigint>>) => {
+      const { run } = await pool(owing(amounts));
+      const { code, out } = await run("ledger", "check");
+      expect(code).toBe(0);
+      return out[1]?.replace(/^.*0 blocks/, "");
+    };
+    const fees = "; the operator's account is below 0 by fees of payouts, or what was taken back";
+    const debts = "; 1 accounts owe what was paid out and taken back since";
+    expect(await told({ operator: -5n })).toBe(fees);
+    expect(await told({ "worker a": -5n })).toBe(debts);
+    expect(await told({ "worker a": -5n, operator: -5n, "worker b": 5n })).toBe(debts + fees);
+  });
+
   test("that do not are told with the transaction; check ends with 3", async () => {
     const { run } = await pool(fill(999n));
     const { code, out } = await run("ledger", "check", "--json");

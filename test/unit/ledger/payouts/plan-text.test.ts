@@ -27,15 +27,34 @@ const PLAN: PayoutPlan = {
     },
   ],
   total: 12_000_000_000_000_000_001n,
+  contributor: undefined,
+};
+
+/** What the commons gets, and a worker of its name. */
+const GIFT: PayoutPlan = {
+  ...PLAN,
+  contributor: "=my pool",
+  payments: [
+    {
+      address: "0xC",
+      amount: 5n,
+      accounts: [
+        { accountId: 6, kind: "beneficiary", name: "commons", amount: 3n },
+        { accountId: 7, kind: "worker", name: "commons", amount: 2n },
+      ],
+    },
+  ],
+  leftOut: [],
+  total: 5n,
 };
 
 describe("a plan as text", () => {
   test("as CSV has exact amounts, and no name becomes a formula or another cell", () => {
     expect(planText(PLAN, "csv").split("\r\n")).toEqual([
-      "chain,result,kind,name,address,coins,coin,units,detail",
-      'rsk,pay,worker,"a,""b""",0xA,12.000000000000000000,RBTC,12000000000000000000,',
-      "rsk,pay,worker,'=cmd(),0xA,0.000000000000000001,RBTC,1,",
-      "rsk,negative balance,beneficiary,core,,-0.000000000000000007,RBTC,-7,",
+      "chain,result,kind,name,address,coins,coin,units,detail,contributor",
+      'rsk,pay,worker,"a,""b""",0xA,12.000000000000000000,RBTC,12000000000000000000,,',
+      "rsk,pay,worker,'=cmd(),0xA,0.000000000000000001,RBTC,1,,",
+      "rsk,negative balance,beneficiary,core,,-0.000000000000000007,RBTC,-7,,",
       "",
     ]);
   });
@@ -66,6 +85,37 @@ describe("a plan as text", () => {
     expect(lines[3]).toBe(
       "rsk: 1 payments of 12.000000000000000001 RBTC (12000000000000000001 base units), 1 accounts left out",
     );
+  });
+});
+
+describe("who the commons' payment comes from", () => {
+  test("stands beside that payment in every form, also beside what is kept", () => {
+    expect(planText(GIFT, "csv").split("\r\n").slice(1)).toEqual([
+      "rsk,pay,beneficiary,commons,0xC,0.000000000000000003,RBTC,3,,'=my pool",
+      "rsk,pay,worker,commons,0xC,0.000000000000000002,RBTC,2,,",
+      "",
+    ]);
+    const [gift, other] = planText(GIFT, "table").split("\n");
+    expect(gift).toMatch(/^pay {2}beneficiary:commons +0\.000000000000000003 RBTC {2}0xC +contributor =my pool$/);
+    expect(other).not.toContain("contributor");
+    const { payments } = JSON.parse(planText(GIFT, "json"));
+    expect(payments[0].accounts).toMatchObject([{ kind: "beneficiary", contributor: "=my pool" }, { kind: "worker" }]);
+    expect(payments[0].accounts[1]).not.toHaveProperty("contributor");
+    expect(readPlanFile(planText(GIFT, "json"), "rsk").items).toHaveLength(2);
+    const kept: PayoutPlan = {
+      ...GIFT,
+      payments: [],
+      leftOut: [
+        {
+          account: { accountId: 6, kind: "beneficiary", name: "commons", amount: 3n },
+          address: "0xC",
+          reason: "kept",
+          detail: "until the operator pays it himself",
+        },
+      ],
+    };
+    expect(planText(kept, "table")).toMatch(/until the operator pays it himself {2}contributor =my pool$/m);
+    expect(JSON.parse(planText(kept, "json")).leftOut).toMatchObject([{ contributor: "=my pool" }]);
   });
 });
 

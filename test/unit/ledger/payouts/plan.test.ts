@@ -12,6 +12,7 @@ const OPTIONS: PlanOptions = {
   least: 100n,
   dust: 10n,
   maxPayments: 500,
+  commons: { isKept: true, address: undefined, contributor: undefined },
 };
 
 function worker(accountId: number, name: string, amount: bigint): Balance {
@@ -105,6 +106,55 @@ describe("a payout plan", () => {
     expect(made.payments.map(({ address }) => address)).toEqual(["B", "C"]);
     expect(reasons(made)).toEqual([["a", "next payout"]]);
     expect(made.total).toBe(500n);
+  });
+
+  test("keeps the commons' part back unless it is named or paid like a worker, and no other beneficiary's", () => {
+    const balances = [
+      worker(1, "alice", 200n),
+      { accountId: 2, kind: "beneficiary", name: "commons", amount: 300n },
+      { accountId: 3, kind: "beneficiary", name: "core", amount: 400n },
+      worker(4, "commons", 500n),
+    ] as const;
+    const destinations = { alice: "A", commons: "C", core: "D" };
+    const paid = (options: Partial<PlanOptions>) => {
+      const made = plan(balances, destinations, options);
+      return { of: made.payments.flatMap(({ accounts }) => accounts.map(({ accountId }) => accountId)), made };
+    };
+    const kept = paid({});
+    expect(kept.of).toEqual([4, 3, 1]);
+    expect(kept.made.leftOut).toEqual([
+      { account: balances[1], address: "C", reason: "kept", detail: "until the operator pays it himself" },
+    ]);
+    expect(paid({ commons: { ...OPTIONS.commons, isKept: false } }).of).toEqual([2, 4, 3, 1]);
+    const named = paid({ only: "beneficiary:commons" });
+    expect(named.of).toEqual([2]);
+    expect(named.made).toMatchObject({ total: 300n, leftOut: [] });
+    // The worker of that name is somebody else.
+    expect(paid({ only: "commons" }).of).toEqual([4]);
+  });
+
+  test.each([
+    ["farm", [1, 2]],
+    ["farm.2", [2]],
+    ["operator", [3]],
+    ["beneficiary:core", [4]],
+    ["beneficiary:cor", []],
+    ["nobody", []],
+  ] as const)("for %s alone has nobody else", (only, ids) => {
+    const balances: Balance[] = [
+      worker(1, "farm.1", 200n),
+      worker(2, "farm.2", 100n),
+      { accountId: 3, kind: "operator", name: "", amount: 300n },
+      { accountId: 4, kind: "beneficiary", name: "core", amount: 300n },
+      // Identities are the miners' own words.
+      worker(5, "operator.x", 900n),
+      worker(6, "beneficiary:core", 900n),
+    ];
+    const everywhere = Object.fromEntries(balances.map(({ accountId, name }) => [name, `A${accountId}`]));
+    const made = plan(balances, everywhere, { only });
+    const accounts = made.payments.flatMap((payment) => payment.accounts.map(({ accountId }) => accountId));
+    expect(accounts).toEqual(ids);
+    expect(made.leftOut).toEqual([]);
   });
 
   test("is the same whatever order the balances come in, and holds every account once with all that it is owed", () => {
