@@ -39,6 +39,13 @@ export function checkRewardRules(config: Config, file: string | undefined): void
     const cause = new Error(`core, grants, audits and operations make ${sum}, expected 100`);
     throw new Fault("config-invalid", { file, key: "revenue_split" }, { cause });
   }
+  if (config.ledger.keep_days < config.ledger.max_window_days) {
+    const { keep_days, max_window_days } = config.ledger;
+    const cause = new Error(
+      `work of ${max_window_days} days may share a reward (ledger.max_window_days), and it is kept for ${keep_days} only`,
+    );
+    throw new Fault("config-invalid", { file, key: "ledger.keep_days" }, { cause });
+  }
   for (const chain of [BITCOIN, ...Object.keys(config.chains), ...Object.keys(config.rewards)]) {
     const flaw = rewardRulesFlaw(rewardRulesOf(config, chain));
     if (flaw !== undefined) {
