@@ -112,7 +112,8 @@ export class ShareIntake {
   #solved(job: ChannelJob, verdict: Verdict, share: Submission, userIdentity: string, nowMs: number): void {
     const { header, hash } = verdict;
     const extranonce = wholeExtranonce(job, share);
-    this.#deps.blocks(foundBlock({ job: job.prepared.job, header, hash, extranonce, userIdentity, nowMs }));
+    const isGift = this.#deps.payouts !== undefined;
+    this.#deps.blocks(foundBlock({ job: job.prepared.job, header, hash, extranonce, isGift, userIdentity, nowMs }));
     this.#deps.meter.count("blocks_found_total", 1);
   }
 

@@ -103,6 +103,8 @@ export interface BlocksTable {
   readonly finder_paid_lo: bigint;
   /** The address of that; `null` otherwise. */
   readonly finder_address: string | null;
+  /** 1 when coinbases paid user identities at that time: what it pays beside that is the operator's, whatever the configuration says by now. */
+  readonly gift: Generated<number>;
   /** The work as it was offered (`AuxWork` as JSON, bigints and bytes as text), for the plugin's status call; `null` for Bitcoin. */
   readonly aux_work: string | null;
   /** When its chain is to be asked next; `null` for never again. */

@@ -128,6 +128,17 @@ describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
     ]);
   });
 
+  test("a block that its finder mined for the pool is the operator's, and others are not, however coinbases pay by now", async () => {
+    const w = await world();
+    w.rules = { ...REWARD_RULES_DEFAULTS, feeMillionths: 100_000, beneficiaries: REVENUE_SPLIT.slice(0, 1) };
+    await w.block({ chain: "bitcoin", finder: "anna.1", gift: 1 });
+    await w.distribution().pass();
+    expect(await w.balances("bitcoin")).toEqual({ reward: -1000n, operator: 400n, "beneficiary core": 600n });
+    await w.block({ gift: 0 });
+    await w.distribution().pass();
+    expect(await w.balances()).toMatchObject({ "worker anna.1": 540n, "worker ben": 360n, operator: 40n });
+  });
+
   test("an orphan is taken back to the unit; when it is back in the chain it is divided as before", async () => {
     const w = await world();
     const id = await w.block({ actual: 1001n });

@@ -404,6 +404,7 @@ describe("worker names on shares (extension 0x0002)", () => {
     const names = ["alice.s19", "alice.s21", "alice", "alice"];
     expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual(names);
     expect(pool.blocks.map(({ userIdentity }) => userIdentity)).toEqual(names);
+    expect(pool.blocks.map(({ isGift }) => isGift)).toEqual([false, false, false, false]);
     expect(pool.judged.map(({ userIdentity }) => userIdentity)).toEqual(names);
   });
 
