@@ -70,6 +70,10 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
   if (isMature && maturedMs === undefined && row.state === "distributed") {
     const event = { block_id: row.id, at_ms: atMs, state: "mature", note: step.note } as const;
     await db.insertInto("block_events").values(event).execute();
+  } else if (changed === undefined && known !== undefined && pays !== known) {
+    // Its reward is divided anew for each of these, so they count among the turns of an unsteady block.
+    const note = `it pays ${pays} now, and not ${known}`;
+    await db.insertInto("block_events").values({ block_id: row.id, at_ms: atMs, state: row.state, note }).execute();
   }
   // Certain once the amount is known, at the latest when it is mature; each of the two stays in the database and so speaks once.
   const isFirst = known === undefined && !wasMature && (pays !== undefined || isMature);

@@ -113,7 +113,7 @@ export interface BlocksTable {
 
 /**
  * Each change of a block's state. A block that was distributed before it was mature stays `distributed` when it becomes so, and only gets
- * a line here with `mature`.
+ * a line here with `mature`. So does one whose chain says that it pays another amount than before, with the state that it has.
  */
 export interface BlockEventsTable {
   readonly id: Generated<number>;

@@ -280,6 +280,32 @@ describe.each(LEDGERS)("the follower on $name", ({ open }) => {
     expect((await row(hash)).next_check_ms).not.toBeNull();
   });
 
+  test("another amount for a block is a line of its history, and ever more amounts are asked for ever more seldom", async () => {
+    const { won, round, words, row, store, asked } = await setting(await open());
+    const hash = await won();
+    words.set(hash, says("confirmed", 1, 600n));
+    await round();
+    words.set(hash, says("confirmed", 2, 601n));
+    await round();
+    await round();
+    const { id } = await row(hash);
+    const lines = await store.db
+      .selectFrom("block_events")
+      .selectAll()
+      .where("block_id", "=", id)
+      .orderBy("id")
+      .execute();
+    expect(lines.slice(3).map(({ state, note }) => [state, note])).toEqual([
+      ["confirmed", "in the best chain"],
+      ["confirmed", "it pays 601 now, and not 600"],
+    ]);
+    for (let i = 0; i < 144; i += 1) {
+      words.set(hash, says("confirmed", 3, BigInt(asked.length)));
+      await round(600_000);
+    }
+    expect(asked.length).toBeLessThan(30);
+  });
+
   test("a block that came too late may still win, and so may one that nobody answered on", async () => {
     const { won, round, words, events, row } = await setting(await open());
     const [late, unheard, lost] = [await won("a", "stale"), await won("a", "failed"), await won("a", "stale")];
