@@ -6,8 +6,9 @@ import { openSqlite } from "../ledger/store/sqlite-session.ts";
 import { storeFault } from "../ledger/store/store-fault.ts";
 import { storeAccess } from "../ledger/store/transaction.ts";
 import type { LoadedConfig } from "./config/load.ts";
+import { checkDataNetwork } from "./data-network.ts";
 import { SQLITE_CHILD } from "./parts.ts";
-import { ledgerAddressOf } from "./settings.ts";
+import { absolute, ledgerAddressOf } from "./settings.ts";
 
 /** The running server may be in the middle of a write, ms. */
 const BUSY_MS = 15_000;
@@ -23,11 +24,13 @@ export interface LedgerOpening {
   readonly create: boolean;
 }
 
-/** The ledger. Throws `Fault` `ledger-*`. */
+/** The ledger. Throws `Fault` `ledger-*`, and `config-data-network` for a folder of another network. */
 export async function ledgerOf(
   loaded: Pick<LoadedConfig, "config" | "folder">,
   { create }: LedgerOpening,
 ): Promise<OpenedLedger> {
+  const { config, folder } = loaded;
+  await checkDataNetwork(absolute(config.stratum_v2.data_dir, folder), config.bitcoin.network);
   const address = ledgerAddressOf(loaded);
   const store =
     address.kind === "sqlite"

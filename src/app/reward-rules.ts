@@ -14,19 +14,15 @@ import type { Config } from "./config/schema.ts";
 const DAY_MS = 86_400_000;
 const MILLIONTHS_PER_PERCENT = WHOLE / 100;
 
-/**
- * The rules of `chain`, which need not be configured any more. Where coinbases pay the finders themselves, what they leave the pool of a Bitcoin block is
- * what its finder gave it: the operator's, as in SRI's pool.
- */
+/** The rules of `chain`, which need not be configured any more. */
 export function rewardRulesOf(config: Config, chain: string): RewardRules {
-  const { ledger, rewards, bitcoin } = config;
+  const { ledger, rewards } = config;
   const table: Partial<Config["rewards"][string]> = rewards[chain] ?? {};
-  const isGift = chain === BITCOIN && bitcoin.coinbase_pays === "identity";
   return {
     scheme: table.scheme ?? ledger.scheme,
     windowMillionths: Math.round((table.window ?? ledger.window) * WHOLE),
     maxWindowMs: ledger.max_window_days * DAY_MS,
-    feeMillionths: isGift ? WHOLE : millionths(table.fee_percent ?? ledger.fee_percent),
+    feeMillionths: millionths(table.fee_percent ?? ledger.fee_percent),
     beneficiaries: beneficiariesOf(config, chain),
     distributeAt: table.distribute_at ?? ledger.distribute_at,
   };
@@ -39,6 +35,13 @@ export function checkRewardRules(config: Config, file: string | undefined): void
     const sum = core + grants + audits + operations;
     const cause = new Error(`core, grants, audits and operations make ${sum}, expected 100`);
     throw new Fault("config-invalid", { file, key: "revenue_split" }, { cause });
+  }
+  if (config.ledger.keep_days < config.ledger.max_window_days) {
+    const { keep_days, max_window_days } = config.ledger;
+    const cause = new Error(
+      `work of ${max_window_days} days may share a reward (ledger.max_window_days), and it is kept for ${keep_days} only`,
+    );
+    throw new Fault("config-invalid", { file, key: "ledger.keep_days" }, { cause });
   }
   for (const chain of [BITCOIN, ...Object.keys(config.chains), ...Object.keys(config.rewards)]) {
     const flaw = rewardRulesFlaw(rewardRulesOf(config, chain));

@@ -8,6 +8,7 @@ import type { Credentials } from "../daemon/credentials.ts";
 import type { ChainSettings, PluginPlaces } from "../host/chain-settings.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
+import { BITCOIN } from "../ledger/books/window.ts";
 import { type LedgerAddress, ledgerAddress } from "../ledger/store/address.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
 import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
@@ -93,15 +94,24 @@ export function ledgerAddressOf({ config, folder }: Pick<LoadedConfig, "config" 
   return ledgerAddress(database, absolute(config.stratum_v2.data_dir, folder));
 }
 
-/** Chains, and where their plugins are looked for. Throws nothing: plugins and their keys are checked when they are loaded. */
+/**
+ * Chains, and where their plugins are looked for. Plugins and their keys are checked when they are loaded. Throws `Fault("config-invalid")` for a chain
+ * that goes by Bitcoin's name: the ledger would take its blocks and its coins for bitcoins.
+ */
 export function mergeSettingsOf({ config, file, folder }: LoadedConfig): MergeSettings {
   const { plugins_dir } = config.merge_mining;
+  const chains = chainsOf(config);
+  if (chains.some(({ name }) => name === BITCOIN)) {
+    const key = BITCOIN in config.chains ? `chains.${BITCOIN}` : "stratum_v2.secondary_chains";
+    const cause = new Error(`${BITCOIN} is the parent chain's own name, expected another one`);
+    throw new Fault("config-invalid", { file, key }, { cause });
+  }
   const beside = dirname(PACKAGE_FOLDER);
   const npm = [folder, process.cwd(), PACKAGE_FOLDER].map((at) => join(at, "node_modules"));
   return {
     file,
     folder,
-    chains: chainsOf(config),
+    chains,
     plugins: {
       builtIn: join(PACKAGE_FOLDER, "plugins"),
       compiled: join(PACKAGE_FOLDER, "dist/plugins"),

@@ -86,7 +86,7 @@ export interface MiningOptions extends DifficultyRange {
   readonly duplicateCapacity: number;
   /** How far header times may be ahead of our clock, seconds. */
   readonly maxFutureS: number;
-  /** Worker names of one connection (extension 0x0002) whose authorisation is kept. */
+  /** Worker names that one connection may have (extension 0x0002), about 200 bytes each; work under further names is the channel user's. */
   readonly workerCapacity: number;
 }
 
@@ -100,7 +100,7 @@ export const MINING_DEFAULTS: MiningOptions = {
   ackMaxDelayMs: 5000,
   duplicateCapacity: 65_536,
   maxFutureS: 7200,
-  workerCapacity: 4096,
+  workerCapacity: 16_384,
 };
 
 /** What one client agreed on in SetupConnection, and the operator's choices. */

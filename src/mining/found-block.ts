@@ -12,6 +12,8 @@ export interface Solution {
   readonly hash: Uint8Array;
   /** Whole extranonce. */
   readonly extranonce: Uint8Array;
+  /** As `FoundBlock.isGift`. */
+  readonly isGift?: boolean;
   readonly userIdentity: string;
   /** Wall time, ms since the Unix epoch. */
   readonly nowMs: number;
@@ -19,7 +21,7 @@ export interface Solution {
 
 /** The block of a solution, serialised where the template has its transactions. */
 export function foundBlock(solution: Solution): FoundBlock {
-  const { job, extranonce, userIdentity, nowMs } = solution;
+  const { job, extranonce, isGift = false, userIdentity, nowMs } = solution;
   const { template } = job;
   const header = solution.header.slice();
   const coinbase = jobCoinbase(job, extranonce).withWitness;
@@ -35,6 +37,7 @@ export function foundBlock(solution: Solution): FoundBlock {
     reward: job.payoutValue,
     finderReward: job.finder?.output.value ?? 0n,
     finderAddress: job.finder?.address,
+    isGift,
     userIdentity,
     foundMs: nowMs,
   };

@@ -39,6 +39,11 @@ export interface FoundBlock {
   readonly finderReward: bigint;
   /** That address; `undefined` for none. */
   readonly finderAddress: string | undefined;
+  /**
+   * Whether blocks paid user identities when it was found: then what is ours of it is what its finder left us, and no other worker has a part in it.
+   * Left out, it is work that all were credited for.
+   */
+  readonly isGift?: boolean;
   /** User identity that found it. */
   readonly userIdentity: string;
   /** Wall time of the find, ms since the Unix epoch. */

@@ -32,6 +32,8 @@ export class ShareIntake {
   readonly #deps: DownstreamDeps;
   readonly #judge: ShareJudge;
   readonly #workers: WorkerIdentities;
+  /** Whether the log knows of names that were too many. */
+  #isFolding = false;
 
   constructor(deps: DownstreamDeps, options: Pick<MiningOptions, "maxFutureS" | "workerCapacity">) {
     this.#deps = deps;
@@ -81,7 +83,8 @@ export class ShareIntake {
       if (worker === undefined || worker === "") return { userIdentity: channelUser, errorCode: undefined };
       if (isWellFormedIdentity(worker)) {
         const userIdentity = workerOf(channelUser, worker);
-        return { userIdentity, errorCode: this.#workers.refusal(userIdentity) };
+        const answer = this.#workers.ask(userIdentity);
+        return answer === undefined ? this.#folded(channelUser) : { userIdentity, errorCode: answer.refusal };
       }
       return { userIdentity: channelUser, errorCode: refusal("channel-identity-invalid").errorCode };
     } catch (error) {
@@ -93,10 +96,24 @@ export class ShareIntake {
     }
   }
 
+  /** The work of a name too many is not lost: it is the channel user's, whose account it would be paid to anyway. */
+  #folded(channelUser: string): Attribution {
+    if (!this.#isFolding) {
+      const most = this.#workers.size;
+      this.#deps.log.warn(
+        `${JSON.stringify(channelUser)} names more than ${most} workers on one connection; the others count for itself`,
+        { user: channelUser, most },
+      );
+    }
+    this.#isFolding = true;
+    return { userIdentity: channelUser, errorCode: undefined };
+  }
+
   #solved(job: ChannelJob, verdict: Verdict, share: Submission, userIdentity: string, nowMs: number): void {
     const { header, hash } = verdict;
     const extranonce = wholeExtranonce(job, share);
-    this.#deps.blocks(foundBlock({ job: job.prepared.job, header, hash, extranonce, userIdentity, nowMs }));
+    const isGift = this.#deps.payouts !== undefined;
+    this.#deps.blocks(foundBlock({ job: job.prepared.job, header, hash, extranonce, isGift, userIdentity, nowMs }));
     this.#deps.meter.count("blocks_found_total", 1);
   }
 

@@ -1,39 +1,39 @@
 /**
  * The workers that shares of one connection name (extension 0x0002): each is authorised when it first shows up, and the
- * answer is kept so that the share path does not ask again.
+ * answer is kept so that the share path does not ask again. Each name is a worker in the ledger for good, so a connection has so many and no more.
  */
 import type { Authoriser } from "./ports.ts";
 
-/** Answers for worker names, the oldest forgotten first once there are too many: then it is asked for again. */
+/** What the policy says of a worker. */
+export interface WorkerAnswer {
+  /** `undefined` when it may mine, else the SV2 error code for its shares. */
+  readonly refusal: string | undefined;
+}
+
+/** Answers for worker names, each asked for once. */
 export class WorkerIdentities {
   readonly #authoriser: Authoriser;
   readonly #capacity: number;
-  readonly #answers = new Map<string, string | undefined>();
+  readonly #answers = new Map<string, WorkerAnswer>();
 
-  /** `capacity`: names that are kept at most. */
+  /** `capacity`: names that a connection may have. */
   constructor(deps: { readonly authoriser: Authoriser }, options: { readonly capacity: number }) {
     this.#authoriser = deps.authoriser;
     this.#capacity = options.capacity;
   }
 
-  /** Names that are kept. */
+  /** Names that are known. */
   get size(): number {
     return this.#answers.size;
   }
 
-  /** `undefined` when the worker may mine, else the SV2 error code for its share. */
-  refusal(userIdentity: string): string | undefined {
+  /** What the policy says; `undefined` for a name more than the connection may have. */
+  ask(userIdentity: string): WorkerAnswer | undefined {
     const known = this.#answers.get(userIdentity);
-    if (known !== undefined || this.#answers.has(userIdentity)) return known;
+    if (known !== undefined || this.#answers.size >= this.#capacity) return known;
     const answer = this.#authoriser.authorise(userIdentity);
-    const refusal = answer.allowed ? undefined : answer.errorCode;
-    if (this.#answers.size >= this.#capacity) {
-      for (const oldest of this.#answers.keys()) {
-        this.#answers.delete(oldest);
-        break;
-      }
-    }
-    this.#answers.set(userIdentity, refusal);
-    return refusal;
+    const made = { refusal: answer.allowed ? undefined : answer.errorCode };
+    this.#answers.set(userIdentity, made);
+    return made;
   }
 }

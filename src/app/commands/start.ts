@@ -5,6 +5,7 @@ import type { Log } from "../../kernel/log.ts";
 import { generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { World } from "../container.ts";
+import { claimDataNetwork } from "../data-network.ts";
 import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, onHangup } from "../interrupt.ts";
@@ -76,6 +77,7 @@ async function prepare(
     return { world: { settings, authoritySecretKey, log, ...adapted }, before: [part] };
   }
   const settings = { ...settingsOf(loaded), listen: parseHostPort(listen) };
+  await claimDataNetwork(settings.dataDir, settings.network, log);
   const authoritySecretKey = await authorityKeyOf(settings.dataDir, log);
   // All of the file is looked at, not only what is taken over: one that is half written may well be valid TOML.
   const load = (): LoadedConfig => {

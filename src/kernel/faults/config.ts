@@ -18,6 +18,11 @@ export const CONFIG_FAULTS = faults({
     what: "the configuration is not valid",
     help: "Each line names the key and what was expected; docs/configuration.md lists every key.",
   },
+  "config-data-network": {
+    act: "halt",
+    what: "data_dir belongs to another Bitcoin network",
+    help: "Its ledger says who is owed coins of that network: paid out here they would be other coins. Give each network a data_dir of its own and, on PostgreSQL, a database of its own (ledger.database). If bitcoin.network is wrong, mend that.",
+  },
   "config-pool-mode": {
     act: "halt",
     what: "pool_url is set, but this version has no pool mode",

@@ -35,3 +35,17 @@ export const CHECK_PACE: CheckPace = {
 export function checkPauseMs(ageMs: number, { leastMs, mostMs }: CheckPace): number {
   return Math.round(Math.min(mostMs, Math.max(leastMs, ageMs / 10)));
 }
+
+/** Lines of a block's history up to which it is asked for like any other: seven when all goes well, and each reorg adds two. */
+const CALM_EVENTS = 16;
+/** The longest pause of a block that goes in and out of its chain. */
+const SLOWEST_MS = 86_400_000;
+
+/**
+ * The pause until a block with so many lines of history is asked for again. Daemons that stand on different branches could let one go in and out for
+ * ever, each time with a line and with all bookings of its reward; from a number of turns on each pause is twice as long, up to a day.
+ */
+export function unsteadyPauseMs(pauseMs: number, events: number): number {
+  const turns = Math.min(30, Math.max(0, events - CALM_EVENTS));
+  return turns === 0 ? pauseMs : Math.max(pauseMs, Math.min(SLOWEST_MS, pauseMs * 2 ** turns));
+}

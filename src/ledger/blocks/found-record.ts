@@ -27,6 +27,8 @@ export interface FoundRecord {
   /** What the coinbase paid straight to the finder. */
   readonly finderPaid: bigint;
   readonly finderAddress: string | undefined;
+  /** As `FoundBlock.isGift`. */
+  readonly isGift: boolean;
   /** The aux work as text; `undefined` for Bitcoin. */
   readonly auxWork: string | undefined;
 }
@@ -64,6 +66,7 @@ export function bitcoinRecord(block: SoloBlock): FoundRecord {
     expected: block.reward,
     finderPaid: block.finderReward ?? 0n,
     finderAddress: block.finderAddress,
+    isGift: block.isGift ?? false,
     auxWork: undefined,
   };
 }
@@ -83,6 +86,7 @@ export function auxRecord({ chain, key, work, proof, userIdentity, foundMs }: Fo
     expected: work.value === undefined || work.value > MAX_AMOUNT ? undefined : work.value,
     finderPaid: 0n,
     finderAddress: undefined,
+    isGift: false,
     auxWork: auxWorkToText(work),
   };
 }

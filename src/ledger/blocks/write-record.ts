@@ -83,6 +83,7 @@ async function insert(db: LedgerDb, record: FoundRecord, { nowMs, pace }: WriteO
       finder_paid_hi: paid.hi,
       finder_paid_lo: paid.lo,
       finder_address: record.finderAddress ?? null,
+      gift: record.isGift ? 1 : 0,
       aux_work: record.auxWork ?? null,
       // An answer comes first, unless it is lost with the journal's disk.
       next_check_ms: nowMs + pace.unansweredMs,

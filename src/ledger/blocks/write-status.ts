@@ -7,7 +7,7 @@ import type { MergeMiningReward } from "../events.ts";
 import { MAX_AMOUNT, toColumns } from "../store/amount.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { amount, type BlockRow, counts, move, rewardOf, type Told, twinOf } from "./block-row.ts";
-import type { CheckPace } from "./check-pace.ts";
+import { type CheckPace, unsteadyPauseMs } from "./check-pace.ts";
 import { BITCOIN } from "./found-record.ts";
 import { nextStep } from "./next-step.ts";
 
@@ -26,7 +26,7 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
   const { blockId, said, atMs, unknownForMs } = heard;
   const row = await db.selectFrom("blocks").selectAll().where("id", "=", blockId).executeTakeFirst();
   if (row === undefined) return [];
-  const { maturedMs, wasMature } = await maturity(db, row);
+  const { maturedMs, wasMature, events } = await history(db, row);
   const isThere = said.state === "confirmed" || said.state === "uncle" || said.state === "mature";
   const known = amount(row.actual_hi, row.actual_lo);
   const pays = isThere ? (paidToUs(row, said) ?? known) : known;
@@ -61,7 +61,7 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
       uncle: after.uncle,
       actual_hi: after.actual_hi,
       actual_lo: after.actual_lo,
-      next_check_ms: step.pauseMs === undefined ? null : Math.round(atMs + step.pauseMs),
+      next_check_ms: step.pauseMs === undefined ? null : Math.round(atMs + unsteadyPauseMs(step.pauseMs, events)),
     })
     .where("id", "=", row.id)
     .execute();
@@ -70,6 +70,10 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
   if (isMature && maturedMs === undefined && row.state === "distributed") {
     const event = { block_id: row.id, at_ms: atMs, state: "mature", note: step.note } as const;
     await db.insertInto("block_events").values(event).execute();
+  } else if (changed === undefined && known !== undefined && pays !== known) {
+    // Its reward is divided anew for each of these, so they count among the turns of an unsteady block.
+    const note = `it pays ${pays} now, and not ${known}`;
+    await db.insertInto("block_events").values({ block_id: row.id, at_ms: atMs, state: row.state, note }).execute();
   }
   // Certain once the amount is known, at the latest when it is mature; each of the two stays in the database and so speaks once.
   const isFirst = known === undefined && !wasMature && (pays !== undefined || isMature);
@@ -89,22 +93,22 @@ function isUncle(row: BlockRow, { state, confirmations }: BlockStatus): number {
   return state === "uncle" || (state === "mature" && confirmations === 0) ? 1 : row.uncle;
 }
 
-/** When the chain said that the block is mature, unless it was orphaned after that; and whether it ever did. */
-async function maturity(
+/** When the chain said that the block is mature, unless it was orphaned after that; whether it ever did; and how many lines its history has. */
+async function history(
   db: LedgerDb,
   row: BlockRow,
-): Promise<{ readonly maturedMs: number | undefined; readonly wasMature: boolean }> {
+): Promise<{ readonly maturedMs: number | undefined; readonly wasMature: boolean; readonly events: number }> {
   const events = await db
     .selectFrom("block_events")
     .select(["state", "at_ms"])
     .where("block_id", "=", row.id)
-    .where("state", "in", ["mature", "orphaned"])
     .orderBy("id", "desc")
     .execute();
-  const [last] = events;
+  const last = events.find(({ state }) => state === "mature" || state === "orphaned");
   return {
     maturedMs: last?.state === "mature" ? last.at_ms : undefined,
     wasMature: events.some(({ state }) => state === "mature"),
+    events: events.length,
   };
 }
 

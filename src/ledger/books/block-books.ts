@@ -18,6 +18,8 @@ export interface RewardedBlock {
   readonly actual: bigint | undefined;
   /** What its coinbase paid straight to the finder. */
   readonly finderPaid: bigint;
+  /** Whether coinbases paid user identities when it was found. */
+  readonly isGift: boolean;
 }
 
 /** A block and its transactions. */
@@ -70,6 +72,7 @@ export async function readBlockBooks(db: LedgerDb, blockIds: readonly number[]):
       difficulty: fromColumns(row.difficulty_hi, row.difficulty_lo),
       actual: actual_hi === null || actual_lo === null ? undefined : fromColumns(actual_hi, actual_lo),
       finderPaid: fromColumns(row.finder_paid_hi, row.finder_paid_lo),
+      isGift: row.gift === 1,
     };
     const distribution = last.get(row.id);
     if (distribution === undefined) return { block, last: 0, standing: undefined, lastTotal: undefined };

@@ -115,7 +115,6 @@ export class Distribution implements Part {
   async #run(): Promise<number> {
     const { ledger, rules } = this.#deps;
     const { batch } = this.#options;
-    this.#flushed = false;
     const chains = (await ledger.run(chainsWithConfirmed)).filter((chain) => rules(chain).distributeAt === "confirmed");
     let written = await this.#all((db, after) => orphansToReverse(db, after, batch));
     written += await this.#all((db, after) => dueBlocks(db, chains, after, batch));
@@ -139,6 +138,8 @@ export class Distribution implements Part {
   async #steps(blockIds: readonly number[]): Promise<number> {
     const { ledger, log, rules } = this.#deps;
     let written = 0;
+    // A long pass comes to blocks that were found after it began: their work is to be written down too.
+    this.#flushed = false;
     for (const books of await ledger.run((db) => readBlockBooks(db, blockIds))) {
       if (this.#stopped) break;
       const { block } = books;
@@ -160,9 +161,10 @@ export class Distribution implements Part {
     const chosen = rules(block.chain);
     const entries = step === "distribute" || step === "correct" ? await this.#entries(books, chosen) : undefined;
     const atMs = Math.round(clock.nowMs());
-    if (!(await ledger.transaction((db) => writeStep(db, { step, books, entries, atMs }, chosen)))) return false;
+    const written = await ledger.transaction((db) => writeStep(db, { step, books, entries, atMs }, chosen));
+    if (written === undefined) return false;
+    const { isDone } = written;
     const { id: blockId, chain, key, blockHash, height, finder } = block;
-    const isDone = step !== "reverse" && block.state === "mature";
     const amount = entries === undefined ? (books.standing ?? 0n) : (block.actual ?? 0n) + block.finderPaid;
     const accounts = entries === undefined || "again" in entries ? 0 : entries.distribution.length - 1;
     meter.count("ledger_rewards_total", 1, { chain, step });

@@ -53,15 +53,21 @@ export async function entriesOf(
   };
 }
 
+/** A step that was written. */
+export interface WrittenStep {
+  /** Whether the block came from `mature` to `distributed` with it: it may have matured since the step was prepared. */
+  readonly isDone: boolean;
+}
+
 /**
- * Writes a step; to be called in a transaction of the database. Returns whether it was written: not when the block or its books are other ones by now
+ * Writes a step; to be called in a transaction of the database. `undefined` when it was not written: the block or its books are other ones by now
  * than those that it was prepared from, which another process or the chain may have seen to.
  */
 export async function writeStep(
   db: LedgerDb,
   { step, books, entries, atMs }: PreparedStep,
   rules: RewardRules,
-): Promise<boolean> {
+): Promise<WrittenStep | undefined> {
   const { block, last } = books;
   // Locks the row, so that two processes take turns: PostgreSQL would let both read the books before either writes.
   await db
@@ -70,15 +76,13 @@ export async function writeStep(
     .where("id", "=", block.id)
     .execute();
   const [now] = await readBlockBooks(db, [block.id]);
-  if (now === undefined || nextStep(now, rules) !== step || !isSame(now, books)) return false;
+  if (now === undefined || nextStep(now, rules) !== step || !isSame(now, books)) return undefined;
   const { state } = now.block;
   if (step === "reverse" || step === "correct") await reverse(db, books, atMs);
   if (entries !== undefined) await distribute(db, books, entries, atMs);
-  if (step !== "reverse" && state === "mature") {
-    const note = blockKey("distribution", block.id, entries === undefined ? last : last + 1);
-    await changeState(db, { blockId: block.id, from: state, to: "distributed", atMs, note });
-  }
-  return true;
+  if (step === "reverse" || state !== "mature") return { isDone: false };
+  const note = blockKey("distribution", block.id, entries === undefined ? last : last + 1);
+  return { isDone: await changeState(db, { blockId: block.id, from: state, to: "distributed", atMs, note }) };
 }
 
 function isSame(now: BlockBooks, then: BlockBooks): boolean {

@@ -18,7 +18,8 @@ type Run = LedgerAccess["run"];
 /**
  * The parts of what the block pays beside its coinbase's payment to the finder; none while that is unknown.
  *
- * A coinbase that paid its finder left the pool what its finder meant for the pool: that is the operator's, and no other worker has a part in it. When the
+ * Where coinbases pay their finders, what a block leaves the pool is what its finder meant for the pool: that is the operator's, as in SRI's pool, and no
+ * other worker has a part in it. What held when the block was found counts: it may mature after the operator changed `coinbase_pays`. When the
  * work of a block that was divided before is not in the ledger any more, its last distribution says in which proportions the workers share.
  * Rejects with what `run` rejects with.
  */
@@ -30,7 +31,7 @@ export async function partsOf(
 ): Promise<RewardPart[]> {
   const { actual, finder, chain, foundMs } = block;
   if (actual === undefined) return [];
-  if (block.finderPaid > 0n) return feeParts(actual, rules);
+  if (block.finderPaid > 0n || block.isGift) return feeParts(actual, rules);
   const scheme = SCHEMES[rules.scheme];
   const reach = scheme.reach(await run((db) => roundOf(db, block)), rules);
   if (reach === undefined) {

@@ -37,6 +37,9 @@ export interface Destination {
 
 /** Longest name of a payee, as long as identities are on the wire; and of an address. */
 const MAX_PAYEE = 255;
+/** Payees that are no workers; a beneficiary's name stands behind. */
+const OPERATOR = "operator";
+const BENEFICIARY = "beneficiary:";
 /** Letters and digits, and what cashaddr and account-like addresses have between them. */
 const ADDRESS = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,127}$/;
 
@@ -93,19 +96,25 @@ export async function payoutAddressesOf(db: LedgerDb, chain: string): Promise<Re
 
 /**
  * Where an account is paid: for a worker at the address of its identity, else of its account, else at the one inside its identity when the check knows
- * that it is one. `undefined` for nowhere.
+ * that it is one. A worker may call itself as the operator is called here, and is not paid at his address for that. `undefined` for nowhere.
  */
 export function destinationOf(
   { kind, name }: Payee,
   registered: ReadonlyMap<string, PayoutAddress>,
   isAddress: (text: string) => boolean,
 ): Destination | undefined {
-  if (kind === "operator") return registered.get("operator");
-  if (kind === "beneficiary") return registered.get(`beneficiary:${name}`);
-  const entry = registered.get(name) ?? registered.get(accountOf(name));
+  if (kind === "operator") return registered.get(OPERATOR);
+  if (kind === "beneficiary") return registered.get(`${BENEFICIARY}${name}`);
+  const ofWorker = (payee: string): PayoutAddress | undefined => (isOurs(payee) ? undefined : registered.get(payee));
+  const entry = ofWorker(name) ?? ofWorker(accountOf(name));
   if (entry !== undefined) return entry;
   const inside = addressIn(name);
   return inside !== "" && isAddress(inside) ? { address: inside, least: undefined } : undefined;
+}
+
+/** Whether a payee is no worker, whatever workers call themselves. */
+function isOurs(payee: string): boolean {
+  return payee === OPERATOR || payee.startsWith(BENEFICIARY);
 }
 
 function entryOf({ chain, payee, address, least_hi, least_lo, at_ms }: PayoutAddressesTable): PayoutAddress {

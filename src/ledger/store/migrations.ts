@@ -72,6 +72,7 @@ async function ledger(db: Kysely<unknown>, kind: StoreKind): Promise<void> {
     .addColumn("finder_paid_hi", "bigint", (column) => column.notNull())
     .addColumn("finder_paid_lo", "bigint", (column) => column.notNull())
     .addColumn("finder_address", "text")
+    .addColumn("gift", "bigint", (column) => column.notNull().defaultTo(0))
     .addColumn("aux_work", "text")
     .addColumn("next_check_ms", "bigint")
     .execute();

@@ -103,6 +103,8 @@ export interface BlocksTable {
   readonly finder_paid_lo: bigint;
   /** The address of that; `null` otherwise. */
   readonly finder_address: string | null;
+  /** 1 when coinbases paid user identities at that time: what it pays beside that is the operator's, whatever the configuration says by now. */
+  readonly gift: Generated<number>;
   /** The work as it was offered (`AuxWork` as JSON, bigints and bytes as text), for the plugin's status call; `null` for Bitcoin. */
   readonly aux_work: string | null;
   /** When its chain is to be asked next; `null` for never again. */
@@ -111,7 +113,7 @@ export interface BlocksTable {
 
 /**
  * Each change of a block's state. A block that was distributed before it was mature stays `distributed` when it becomes so, and only gets
- * a line here with `mature`.
+ * a line here with `mature`. So does one whose chain says that it pays another amount than before, with the state that it has.
  */
 export interface BlockEventsTable {
   readonly id: Generated<number>;

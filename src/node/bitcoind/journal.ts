@@ -55,9 +55,10 @@ const fileSchema = z.object({
   coinbase: hex,
   block: hex.nullable(),
   reward: z.string().regex(/^\d+$/),
-  // Files of versions that paid nobody but the pool have neither.
+  // Files of versions that paid nobody but the pool have none of these.
   finderReward: z.string().regex(/^\d+$/).default("0"),
   finderAddress: z.string().nullable().default(null),
+  isGift: z.boolean().default(false),
   userIdentity: z.string(),
   foundMs: z.number(),
   answers: z.array(
@@ -235,6 +236,7 @@ function textOf({ block, answers }: JournalEntry): string {
     reward: String(block.reward),
     finderReward: String(block.finderReward),
     finderAddress: block.finderAddress ?? null,
+    isGift: block.isGift ?? false,
     foundMs: block.foundMs,
     answers: answers.map(({ node, verdict, reason, atMs }) => ({ node, verdict, reason, atMs })),
     header: blockHex(block.header),
@@ -260,6 +262,7 @@ function entryOf(text: string): JournalEntry {
       reward: BigInt(file.reward),
       finderReward: BigInt(file.finderReward),
       finderAddress: file.finderAddress ?? undefined,
+      isGift: file.isGift,
       userIdentity: file.userIdentity,
       foundMs: file.foundMs,
     },

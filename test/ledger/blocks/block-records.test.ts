@@ -92,11 +92,16 @@ describe.each(LEDGERS)("block records on $name", ({ open }) => {
 
   test("what a solo coinbase paid to the finder is kept with the block", async () => {
     const { records, store, settled } = await running();
-    const solo: SoloBlock = { ...bitcoinBlock(5), finderReward: 300_000_000n, finderAddress: "bc1qfinder" };
+    const solo: SoloBlock = {
+      ...bitcoinBlock(5),
+      isGift: true,
+      finderReward: 300_000_000n,
+      finderAddress: "bc1qfinder",
+    };
     records.bitcoinFound(solo);
     await settled();
     const [row] = await rows(store);
-    expect([row?.finder_paid_lo, row?.finder_address]).toEqual([300_000_000n, "bc1qfinder"]);
+    expect([row?.finder_paid_lo, row?.finder_address, row?.gift]).toEqual([300_000_000n, "bc1qfinder", 1]);
   });
 
   test("an aux block is a row with its work, and gets the name and height that its daemon gives it", async () => {

@@ -254,6 +254,58 @@ describe.each(LEDGERS)("the follower on $name", ({ open }) => {
     expect(await row(hash)).toMatchObject({ state: "orphaned", next_check_ms: null });
   });
 
+  test("a chain whose daemons stand on different branches cannot fill the ledger with one block's turns", async () => {
+    const { won, round, words, events, row } = await setting(await open());
+    const hash = await won();
+    const states = ["confirmed", "orphaned"] as const;
+    let turns = 0;
+    const day = async (): Promise<void> => {
+      for (let i = 0; i < 144; i += 1) {
+        words.set(hash, says(states[turns % 2] ?? "confirmed", 1, 600n));
+        const { length } = await events(hash);
+        await round(600_000);
+        turns += (await events(hash)).length - length;
+      }
+    };
+    await day();
+    // A few reorgs are followed as fast as any; from then on it takes longer and longer.
+    expect((await events(hash)).length).toBeGreaterThan(14);
+    expect((await events(hash)).length).toBeLessThan(24);
+    await day();
+    await day();
+    const { length } = await events(hash);
+    for (let i = 0; i < 4; i += 1) await day();
+    expect((await events(hash)).length - length).toBeLessThanOrEqual(4);
+    // It is not given up while its chain goes on speaking of it.
+    expect((await row(hash)).next_check_ms).not.toBeNull();
+  });
+
+  test("another amount for a block is a line of its history, and ever more amounts are asked for ever more seldom", async () => {
+    const { won, round, words, row, store, asked } = await setting(await open());
+    const hash = await won();
+    words.set(hash, says("confirmed", 1, 600n));
+    await round();
+    words.set(hash, says("confirmed", 2, 601n));
+    await round();
+    await round();
+    const { id } = await row(hash);
+    const lines = await store.db
+      .selectFrom("block_events")
+      .selectAll()
+      .where("block_id", "=", id)
+      .orderBy("id")
+      .execute();
+    expect(lines.slice(3).map(({ state, note }) => [state, note])).toEqual([
+      ["confirmed", "in the best chain"],
+      ["confirmed", "it pays 601 now, and not 600"],
+    ]);
+    for (let i = 0; i < 144; i += 1) {
+      words.set(hash, says("confirmed", 3, BigInt(asked.length)));
+      await round(600_000);
+    }
+    expect(asked.length).toBeLessThan(30);
+  });
+
   test("a block that came too late may still win, and so may one that nobody answered on", async () => {
     const { won, round, words, events, row } = await setting(await open());
     const [late, unheard, lost] = [await won("a", "stale"), await won("a", "failed"), await won("a", "stale")];

@@ -23,6 +23,7 @@ export interface TestBlock {
   readonly difficulty: bigint;
   readonly actual: bigint | undefined;
   readonly finderPaid: bigint;
+  readonly gift: 0 | 1;
   readonly nextCheckMs: number | null;
 }
 
@@ -34,6 +35,7 @@ const BLOCK: TestBlock = {
   difficulty: 50n,
   actual: 1000n,
   finderPaid: 0n,
+  gift: 0,
   nextCheckMs: null,
 };
 
@@ -95,6 +97,7 @@ export class BooksWorld {
         finder_paid_hi: paid.hi,
         finder_paid_lo: paid.lo,
         finder_address: null,
+        gift: block.gift,
         aux_work: null,
         next_check_ms: block.nextCheckMs,
       })

@@ -3,6 +3,8 @@ import { Fault } from "../../../src/kernel/fault.ts";
 import { silentLog } from "../../../src/kernel/log.ts";
 import { commonsFee, REVENUE_SPLIT, REWARD_RULES_DEFAULTS } from "../../../src/ledger/books/reward-rules.ts";
 import { post } from "../../../src/ledger/books/transactions.ts";
+import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
+import type { BlockState } from "../../../src/ledger/store/schema.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { BooksWorld } from "./books-world.ts";
 
@@ -124,6 +126,17 @@ describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
       `distribution:${id}:2`,
       `coinbase:${id}:2`,
     ]);
+  });
+
+  test("a block that its finder mined for the pool is the operator's, and others are not, however coinbases pay by now", async () => {
+    const w = await world();
+    w.rules = { ...REWARD_RULES_DEFAULTS, feeMillionths: 100_000, beneficiaries: REVENUE_SPLIT.slice(0, 1) };
+    await w.block({ chain: "bitcoin", finder: "anna.1", gift: 1 });
+    await w.distribution().pass();
+    expect(await w.balances("bitcoin")).toEqual({ reward: -1000n, operator: 400n, "beneficiary core": 600n });
+    await w.block({ gift: 0 });
+    await w.distribution().pass();
+    expect(await w.balances()).toMatchObject({ "worker anna.1": 540n, "worker ben": 360n, operator: 40n });
   });
 
   test("an orphan is taken back to the unit; when it is back in the chain it is divided as before", async () => {
@@ -259,6 +272,63 @@ describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
     await distribution.pass();
     expect(flushed).toBe(1);
     expect(await w.balances()).toEqual({ reward: -1000n, "worker carl": 1000n });
+  });
+
+  test("a block that is found while a pass is under way is divided with its own work too", async () => {
+    const w = await world();
+    let inMemory: Record<string, bigint> = {};
+    const beforeRead = async (): Promise<void> => {
+      const work = inMemory;
+      inMemory = {};
+      await w.slice([11_000, 12_000], work, { chains: ",rsk," });
+    };
+    let isFirst = true;
+    const { run, transaction } = directAccess(w.store);
+    const ledger: LedgerAccess = {
+      run,
+      async transaction(work) {
+        if (isFirst) {
+          inMemory = { dora: 500n };
+          await w.block({ foundMs: 12_000, chain: "rsk" });
+        }
+        isFirst = false;
+        return await transaction(work);
+      },
+    };
+    await w.slice([10_000, 11_000], { "anna.1": 1n }, { chains: ",rsk," });
+    await w.block();
+    w.rules = { ...REWARD_RULES_DEFAULTS, windowMillionths: 1_000_000 };
+    await w.distribution({ beforeRead, ledger }, 1).pass();
+    expect(await w.balances("rsk")).toEqual({ reward: -1000n, "worker dora": 1000n });
+  });
+
+  test("who hears of a block that matured while it was being divided hears that it is done", async () => {
+    const w = await world();
+    w.rules = { ...REWARD_RULES_DEFAULTS, distributeAt: "confirmed" };
+    const id = await w.block({ state: "confirmed" });
+    const during = (state: BlockState) => {
+      const { run, transaction } = directAccess(w.store);
+      let isFirst = true;
+      const ledger: LedgerAccess = {
+        run,
+        async transaction(work) {
+          if (isFirst) await w.chainSays(id, state);
+          isFirst = false;
+          return await transaction(work);
+        },
+      };
+      return w.distribution({ ledger }).pass();
+    };
+    expect(await during("mature")).toBe(1);
+    expect(await w.state(id)).toBe("distributed");
+    expect(w.steps).toMatchObject([{ step: "distribute", isDone: true }]);
+    await w.chainSays(id, "orphaned");
+    await w.distribution().pass();
+    await w.chainSays(id, "mature");
+    // A reorg and back again before its step is written: it is divided, and goes on being followed.
+    expect(await during("confirmed")).toBe(1);
+    expect(await w.state(id)).toBe("confirmed");
+    expect(w.steps.at(-1)).toMatchObject({ step: "distribute", isDone: false });
   });
 
   test("a block whose books cannot be written holds up no other, and is tried again", async () => {

@@ -51,6 +51,38 @@ describe("settings", () => {
   });
 
   test.each([
+    ["chains.bitcoin", '[chains.bitcoin]\nplugin = "namecoin"\n'],
+    ["chains.bitcoin", '[chains.bitcoin]\nplugin = "namecoin"\nenabled = false\n'],
+    ["stratum_v2.secondary_chains", '[stratum_v2]\nsecondary_chains = ["bitcoin"]\n'],
+  ])("a chain by Bitcoin's name would mix two coins in one account: %s is refused", (key, table) => {
+    const refused = fault(PAYOUT + NODE + table);
+    expect(refused.code).toBe("config-invalid");
+    expect(inWords(refused)).toContain(`key ${key}`);
+    expect(inWords(refused)).toContain("the parent chain's own name");
+  });
+
+  test("work that a window may reach is kept as long", () => {
+    const refused = fault(`${PAYOUT}${NODE}[ledger]\nkeep_days = 60\nmax_window_days = 61\n`);
+    expect(refused.code).toBe("config-invalid");
+    expect(inWords(refused)).toMatch(/key ledger\.keep_days.*work of 61 days may share a reward.*kept for 60 only/);
+    expect(() => settings(`${PAYOUT}${NODE}[ledger]\nkeep_days = 60\nmax_window_days = 60\n`)).not.toThrow();
+  });
+
+  test.each([
+    ["revenue_split", "[revenue_split]\nenabled = true\ncore = 61\n", "make 101, expected 100"],
+    [
+      "rewards.rsk",
+      "[rewards.rsk]\nfee_percent = 100\n[stratum_v2.merge_mining_fee]\nenabled = true\n",
+      "more than the whole",
+    ],
+  ])("parts of a reward that are more than all of it are refused: %s", (key, tables, words) => {
+    const refused = fault(PAYOUT + NODE + tables);
+    expect(refused.code).toBe("config-invalid");
+    expect(inWords(refused)).toContain(`key ${key}`);
+    expect(inWords(refused)).toContain(words);
+  });
+
+  test.each([
     ["0.0.0.0:3333", { host: "0.0.0.0", port: 3333 }],
     ["[::]:0", { host: "::", port: 0 }],
     ["pool.example.com:65535", { host: "pool.example.com", port: 65_535 }],

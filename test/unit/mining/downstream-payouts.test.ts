@@ -106,6 +106,7 @@ describe("channels that are paid differently", () => {
         [part, value - part, BOB],
       ],
     );
+    expect(pool.blocks.map(({ isGift }) => isGift)).toEqual([true, true, true]);
     const pays = pool.blocks.map(({ coinbase }) => parseTransaction(coinbase).outputs.slice(0, -1));
     expect(pays.map((outputs) => outputs.map((output) => [toHex(output.script), output.value]))).toEqual([
       [[POOL_SCRIPT, value]],

@@ -404,6 +404,7 @@ describe("worker names on shares (extension 0x0002)", () => {
     const names = ["alice.s19", "alice.s21", "alice", "alice"];
     expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual(names);
     expect(pool.blocks.map(({ userIdentity }) => userIdentity)).toEqual(names);
+    expect(pool.blocks.map(({ isGift }) => isGift)).toEqual([false, false, false, false]);
     expect(pool.judged.map(({ userIdentity }) => userIdentity)).toEqual(names);
   });
 
@@ -446,6 +447,25 @@ describe("worker names on shares (extension 0x0002)", () => {
     expect(pool.credits).toHaveLength(2);
     expect(pool.blocks).toHaveLength(4);
     expect(asked).toEqual(["alice", "alice.bob", "alice.mallory"]);
+  });
+
+  test("that are more than a connection may have make no further workers: their work is the channel user's", () => {
+    const pool = withJob(EASY_BITS);
+    const peer = pool.connect({ workerCapacity: 2 });
+    peer.downstream.useExtensions(WORKER_TRACKING);
+    const channel = peer.openExtended();
+    for (const name of ["a", "b", "c", "d", "a"]) channel.submit(channel.mine(), named(name));
+    const names = ["alice.a", "alice.b", "alice", "alice", "alice.a"];
+    expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual(names);
+    expect(pool.blocks.map(({ userIdentity }) => userIdentity)).toEqual(names);
+    const warnings = pool.log.lines.filter(({ level }) => level === "warn").map(({ message }) => message);
+    expect(warnings).toEqual(['"alice" names more than 2 workers on one connection; the others count for itself']);
+    // Another connection has names of its own.
+    const other = pool.connect({ workerCapacity: 2 });
+    other.downstream.useExtensions(WORKER_TRACKING);
+    const its = other.openExtended();
+    its.submit(its.mine(), named("c"));
+    expect(pool.credits.at(-1)?.userIdentity).toBe("alice.c");
   });
 
   test.each([

@@ -17,19 +17,19 @@ describe("WorkerIdentities", () => {
   test("asks once for each worker, allowed or not", () => {
     const { asked, identities } = counting("mallory");
     for (let i = 0; i < 3; i++) {
-      expect(identities.refusal("alice.1")).toBeUndefined();
-      expect(identities.refusal("mallory")).toBe("unknown-user");
+      expect(identities.ask("alice.1")).toEqual({ refusal: undefined });
+      expect(identities.ask("mallory")).toEqual({ refusal: "unknown-user" });
     }
     expect(asked).toEqual(["alice.1", "mallory"]);
   });
 
-  test("at the bound forgets the oldest and asks again for it", () => {
-    const { asked, identities } = counting("");
-    for (const user of ["a", "b", "c", "d"]) identities.refusal(user);
+  test("at the bound takes no further name, and knows the others as before", () => {
+    const { asked, identities } = counting("b");
+    for (const user of ["a", "b", "c"]) identities.ask(user);
+    expect(identities.ask("d")).toBeUndefined();
+    expect([identities.ask("a"), identities.ask("b")]).toEqual([{ refusal: undefined }, { refusal: "unknown-user" }]);
     expect(identities.size).toBe(3);
-    identities.refusal("d");
-    identities.refusal("a");
-    expect(asked).toEqual(["a", "b", "c", "d", "a"]);
+    expect(asked).toEqual(["a", "b", "c"]);
   });
 });
 

@@ -22,6 +22,7 @@ function books(
     difficulty: 1n,
     actual,
     finderPaid,
+    isGift: false,
   };
   return { block, standing, last: standing === undefined ? 0 : 1, lastTotal: standing };
 }

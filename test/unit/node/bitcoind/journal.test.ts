@@ -17,6 +17,7 @@ const block = (height = 840_000, fill = 7): FoundBlock => ({
   reward: 312_500_123_456_789n,
   finderReward: 1_234_567_890_123n,
   finderAddress: "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+  isGift: true,
   userIdentity: 'miner "x"\n',
   foundMs: 1_700_000_000_123,
 });
@@ -52,12 +53,14 @@ describe("the journal of found blocks", () => {
   test("a block that an older version wrote down paid nobody but the pool", async () => {
     const { journal: written, files } = journal();
     await written.write(entry());
-    const { finderReward, finderAddress, ...older } = JSON.parse(files.texts.get(`${name}.json`) ?? "");
-    expect([finderReward, finderAddress]).toEqual(["1234567890123", block().finderAddress]);
+    const { finderReward, finderAddress, isGift, ...older } = JSON.parse(files.texts.get(`${name}.json`) ?? "");
+    expect([finderReward, finderAddress, isGift]).toEqual(["1234567890123", block().finderAddress, true]);
     files.texts.set(`${name}.json`, JSON.stringify(older));
     const { unfinished, broken } = await written.open();
     expect(broken).toEqual([]);
-    expect(unfinished).toEqual([{ ...entry(), block: { ...block(), finderReward: 0n, finderAddress: undefined } }]);
+    expect(unfinished).toEqual([
+      { ...entry(), block: { ...block(), finderReward: 0n, finderAddress: undefined, isGift: false } },
+    ]);
   });
 
   test("writes beside the place, flushes, renames, flushes the folder, in this order", async () => {
