@@ -12,6 +12,7 @@ import type { Meter } from "../../kernel/meter.ts";
 import type { AuxAnswer, FoundAux } from "../../merge/found-aux.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { LedgerAccess } from "../store/access.ts";
+import type { Told } from "./block-row.ts";
 import type { BlockWrites } from "./block-writes.ts";
 import { CHECK_PACE, type CheckPace } from "./check-pace.ts";
 import { auxRecord, auxVerdict, bitcoinRecord, bitcoinVerdict } from "./found-record.ts";
@@ -55,6 +56,8 @@ export const BLOCK_RECORDS_DEFAULTS: BlockRecordsOptions = {
   pace: CHECK_PACE,
 };
 
+/** News that are written in one transaction: a wait for the disk costs the same for one as for many, and on a regtest there are many. */
+const TOGETHER = 32;
 /** Attempts after which it is looked whether the database is away, or does not take these news alone. */
 const TRIES_IN_FRONT = 10;
 
@@ -220,11 +223,15 @@ export class BlockRecords implements Part {
     const { log, meter } = this.#deps;
     const entry = this.#waiting[0];
     if (entry === undefined) return;
+    // After a failure one at a time: one that the database does not take must not hold up the others.
+    const isTroubled = this.#waiting.findIndex(({ tries }) => tries > 0);
+    const some = this.#waiting.slice(0, isTroubled < 0 ? TOGETHER : Math.max(1, Math.min(TOGETHER, isTroubled)));
     this.#isWriting = true;
     try {
-      await this.#write(entry.news);
-      // More may have come meanwhile, and pushed it out.
-      if (this.#waiting[0] === entry) this.#waiting.shift();
+      await this.#write(some.map(({ news }) => news));
+      // More may have come meanwhile, and pushed some out.
+      const written = new Set<Waiting | undefined>(some);
+      while (this.#waiting.length > 0 && written.has(this.#waiting[0])) this.#waiting.shift();
       meter.gauge("ledger_records_waiting", this.#waiting.length);
       if (this.#isDatabaseAway) log.info("the ledger's database is back: found blocks are recorded again");
       this.#isDatabaseAway = false;
@@ -272,10 +279,14 @@ export class BlockRecords implements Part {
     await sleep(this.#deps.clock, pauseMs, this.#stop.signal).catch(() => undefined);
   }
 
-  #write(news: BlockNews): Promise<void> {
+  #write(some: readonly BlockNews[]): Promise<void> {
     const { clock, writes } = this.#deps;
     const { pace } = this.#options;
-    return writes.commit((db) => writeRecord(db, news, { nowMs: clock.nowMs(), pace }));
+    return writes.commit(async (db) => {
+      const told: Told[] = [];
+      for (const news of some) told.push(...(await writeRecord(db, news, { nowMs: clock.nowMs(), pace })));
+      return told;
+    });
   }
 
   async #takeUp(): Promise<void> {
@@ -300,7 +311,8 @@ export class BlockRecords implements Part {
   /** Writes what waits, so that a long history holds up no news and fills no memory; what the database does not take is left behind. Rejects on a stop. */
   async #drain(): Promise<void> {
     const room = this.#options.maxWaiting / 2;
-    while (this.#waiting.length > room || this.#waiting.some(({ tries }) => tries < TRIES_IN_FRONT)) {
+    const isFew = this.#waiting.length < TOGETHER;
+    while (!isFew && (this.#waiting.length > room || this.#waiting.some(({ tries }) => tries < TRIES_IN_FRONT))) {
       if (this.#stop.signal.aborted) break;
       await this.#writeNext();
     }
