@@ -259,9 +259,20 @@ function addReportCommands(cli: Command, { terminal, set, config, json }: Tools)
       const { effort } = await import("./commands/effort.ts");
       await set(effort(options, terminal));
     });
-  cli
-    .command("ledger")
-    .description("the ledger's database")
+  const ledger = cli.command("ledger").description("the ledger's database");
+  ledger
+    .command("set-reward")
+    .description("say what a mature block pays whose chain never tells: its reward waits for that")
+    .argument("<block>", "its key or hash: `blocks --state mature` shows those that wait")
+    .argument("<coins>", "what it pays, in coins, e.g. 6.25")
+    .requiredOption("--chain <name>", "its chain: namecoin of [chains.namecoin]")
+    .addOption(config())
+    .addOption(json("print one JSON line"))
+    .action(async (block: string, coins: string, options) => {
+      const { setRewardByHand } = await import("./commands/set-reward.ts");
+      await set(setRewardByHand(block, coins, options, terminal));
+    });
+  ledger
     .command("check")
     .description("show whether the database is whole and its books balance")
     .addOption(config())

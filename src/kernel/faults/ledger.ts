@@ -3,6 +3,11 @@ import { faults } from "./row.ts";
 
 /** Rows of `src/ledger`. */
 export const LEDGER_FAULTS = faults({
+  "ledger-reward-known": {
+    act: "halt",
+    what: "the reward of this block cannot be set by hand",
+    help: "Only a mature block whose chain does not tell what it pays takes one: `bllvm-stratum-v2 blocks HASH` shows its state and its reward.",
+  },
   "ledger-schema-newer": {
     act: "halt",
     what: "the ledger was written by a newer version of this program",
