@@ -1,4 +1,5 @@
 /** How rewards are divided, from `[ledger]`, `[rewards.NAME]`, `[revenue_split]` and `[stratum_v2.merge_mining_fee]`. */
+
 import { Fault } from "../kernel/fault.ts";
 import {
   type Beneficiary,
@@ -7,8 +8,8 @@ import {
   rewardRulesFlaw,
   WHOLE,
 } from "../ledger/books/reward-rules.ts";
-import { BITCOIN } from "../ledger/books/window.ts";
 import type { CommonsTerms } from "../ledger/payouts/commons.ts";
+import { BITCOIN } from "../ledger/store/schema.ts";
 import type { Config } from "./config/schema.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,5 @@
 /** From what the operator wrote to what the parts take: paths made absolute, scripts and numbers decoded, conflicts named. */
+
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { scriptOfDescriptor } from "../bitcoin/descriptor.ts";
@@ -8,8 +9,8 @@ import type { Credentials } from "../daemon/credentials.ts";
 import type { ChainSettings, PluginPlaces } from "../host/chain-settings.ts";
 import { utf8 } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
-import { BITCOIN } from "../ledger/books/window.ts";
 import { type LedgerAddress, ledgerAddress } from "../ledger/store/address.ts";
+import { BITCOIN } from "../ledger/store/schema.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
 import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
 import { chainsOf } from "./chain-settings.ts";

@@ -4,6 +4,7 @@
  *
  * What is due stands in the database, so a restart needs nothing else; only how long a daemon has not known a block is counted anew.
  */
+
 import { type Clock, sleep, type Timer } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import type { Part } from "../../kernel/lifecycle.ts";
@@ -11,11 +12,12 @@ import type { Log } from "../../kernel/log.ts";
 import type { Meter } from "../../kernel/meter.ts";
 import type { BlockStatus, SubmittedBlock } from "../../merge/plugin.ts";
 import type { LedgerAccess } from "../store/access.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { auxWorkFromText } from "./aux-work-text.ts";
 import type { BlockRow } from "./block-row.ts";
 import type { BlockWrites } from "./block-writes.ts";
 import { CHECK_PACE, type CheckPace, checkPauseMs } from "./check-pace.ts";
-import { BITCOIN } from "./found-record.ts";
+
 import { writeStatus } from "./write-status.ts";
 
 /** What `BlockFollower` works with. */

@@ -1,15 +1,14 @@
 /** What the ledger keeps of a found block, and what the words of daemons make of it; plain and small, without the block's bytes. */
+
 import { parseHeader } from "../../bitcoin/header.ts";
 import { targetFromCompact, workOfTarget } from "../../bitcoin/target.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import type { AuxAnswer, FoundAux } from "../../merge/found-aux.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import { MAX_AMOUNT } from "../store/amount.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { auxWorkToText } from "./aux-work-text.ts";
 import { storable } from "./state.ts";
-
-/** The name that Bitcoin goes by in the ledger. */
-export const BITCOIN = "bitcoin";
 
 /** A found block as it is recorded first. */
 export interface FoundRecord {

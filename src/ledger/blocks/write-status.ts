@@ -2,13 +2,15 @@
  * Writes what a chain says of a block: its state, its confirmations, what it really pays, when to ask again. The row is read anew, for it may have
  * moved since the question was put: an answer came, or its reward was distributed.
  */
+
 import type { BlockStatus } from "../../merge/plugin.ts";
 import type { MergeMiningReward } from "../events.ts";
 import { MAX_AMOUNT, toColumns } from "../store/amount.ts";
 import type { LedgerDb } from "../store/schema.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { amount, type BlockRow, counts, move, rewardOf, type Told, twinOf } from "./block-row.ts";
 import { type CheckPace, unsteadyPauseMs } from "./check-pace.ts";
-import { BITCOIN } from "./found-record.ts";
+
 import { nextStep } from "./next-step.ts";
 
 /** A chain's word on a block. */

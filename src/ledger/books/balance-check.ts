@@ -4,10 +4,10 @@
  */
 import { sql } from "kysely";
 import type { LedgerAccess } from "../store/access.ts";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { AccountKind, LedgerDb } from "../store/schema.ts";
 import { type Balance, balancesOf, OWED } from "./balances.ts";
 import { type BlockBooks, readBlockBooks } from "./block-books.ts";
-import { exactSums, sumOf } from "./exact-sum.ts";
 
 /** What was found out. */
 export interface BooksReport {
@@ -61,7 +61,7 @@ async function checkTransactions(
   for (let after = 0; ; ) {
     const rows = await run((db) => transactionSums(db, after, page));
     for (const row of rows) {
-      const sum = sumOf(row);
+      const sum = sumIn(row, "sum");
       if (sum !== 0n) problem(`the postings of ${row.key} (${row.chain}) sum up to ${sum}, not to 0`);
       if (row.foreign > 0) problem(`${row.key} (${row.chain}) has postings to accounts of another chain`);
     }
@@ -78,7 +78,7 @@ function transactionSums(db: LedgerDb, after: number, limit: number) {
     .selectFrom(page.as("page"))
     .leftJoin("postings", "postings.transaction_id", "page.id")
     .leftJoin("accounts", "accounts.id", "postings.account_id")
-    .select(["page.id", "page.key", "page.chain", ...exactSums("postings.amount")])
+    .select(["page.id", "page.key", "page.chain", ...exactSum("sum", "postings.amount")])
     .select(sql<number>`sum(case when accounts.chain <> page.chain then 1 else 0 end)`.as("foreign"))
     .groupBy(["page.id", "page.key", "page.chain"])
     .orderBy("page.id")
@@ -163,7 +163,7 @@ async function blockSums(db: LedgerDb, books: readonly BlockBooks[]): Promise<Ma
   const rows = await db
     .selectFrom("transactions")
     .innerJoin("postings", "postings.transaction_id", "transactions.id")
-    .select(["transactions.block_id", "postings.account_id", ...exactSums("postings.amount")])
+    .select(["transactions.block_id", "postings.account_id", ...exactSum("sum", "postings.amount")])
     .where(
       "transactions.block_id",
       "in",
@@ -180,7 +180,7 @@ async function blockSums(db: LedgerDb, books: readonly BlockBooks[]): Promise<Ma
   const sums = new Map<number, BlockSums>();
   for (const row of rows) {
     const { reward, coinbase } = sums.get(row.block_id ?? 0) ?? { reward: 0n, coinbase: 0n };
-    const more = sumOf(row);
+    const more = sumIn(row, "sum");
     const isReward = kinds.get(row.account_id) === "reward";
     sums.set(row.block_id ?? 0, isReward ? { reward: reward + more, coinbase } : { reward, coinbase: coinbase + more });
   }
@@ -200,7 +200,7 @@ async function checkAccounts(
 ): Promise<void> {
   // One statement, so that it sees whole transactions only.
   for (const row of await run(chainSums)) {
-    const sum = sumOf(row);
+    const sum = sumIn(row, "sum");
     if (sum !== 0n) problem(`the accounts of ${row.chain} sum up to ${sum}, not to 0`);
   }
   const kinds = [...OWED, ...PLUS, "reward"] as const;
@@ -223,7 +223,7 @@ function chainSums(db: LedgerDb) {
   return db
     .selectFrom("postings")
     .innerJoin("accounts", "accounts.id", "postings.account_id")
-    .select(["accounts.chain", ...exactSums("postings.amount")])
+    .select(["accounts.chain", ...exactSum("sum", "postings.amount")])
     .groupBy("accounts.chain")
     .orderBy("accounts.chain")
     .execute();

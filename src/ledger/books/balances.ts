@@ -1,6 +1,7 @@
 /** What accounts have, read in pages: the sum of their postings, never a figure of its own that could drift away from them. */
+
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { AccountKind, LedgerDb } from "../store/schema.ts";
-import { exactSums, sumOf } from "./exact-sum.ts";
 
 /** An account and what it has. */
 export interface Balance {
@@ -34,7 +35,7 @@ export async function balancesOf(db: LedgerDb, { chain, kinds, after, limit }: B
   if (accounts.length === 0) return [];
   const sums = await db
     .selectFrom("postings")
-    .select(["account_id", ...exactSums("amount")])
+    .select(["account_id", ...exactSum("sum", "amount")])
     .where(
       "account_id",
       "in",
@@ -42,6 +43,6 @@ export async function balancesOf(db: LedgerDb, { chain, kinds, after, limit }: B
     )
     .groupBy("account_id")
     .execute();
-  const amounts = new Map(sums.map((row) => [row.account_id, sumOf(row)]));
+  const amounts = new Map(sums.map((row) => [row.account_id, sumIn(row, "sum")]));
   return accounts.map(({ id, ...account }) => ({ accountId: id, ...account, amount: amounts.get(id) ?? 0n }));
 }

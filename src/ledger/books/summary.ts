@@ -6,9 +6,9 @@
  * wrong or still to be done disappears in a sum.
  */
 import type { LedgerAccess } from "../store/access.ts";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { type BlockBooks, readBlockBooks } from "./block-books.ts";
-import { exactSums, sumOf } from "./exact-sum.ts";
 import { post } from "./transactions.ts";
 
 /** Options of `summariseBooks`. */
@@ -146,7 +146,7 @@ async function mergeMonth(
   const ids = [...transactionIds, ...before.map(({ id }) => id)];
   const rows = await db
     .selectFrom("postings")
-    .select(["account_id", ...exactSums("amount")])
+    .select(["account_id", ...exactSum("sum", "amount")])
     .where("transaction_id", "in", ids)
     .groupBy("account_id")
     .execute();
@@ -160,7 +160,7 @@ async function mergeMonth(
     blockId: undefined,
     payoutId: undefined,
     atMs: Math.max(atMs, ...before.map(({ at_ms }) => at_ms)),
-    postings: rows.map((row) => ({ accountId: row.account_id, amount: sumOf(row) })),
+    postings: rows.map((row) => ({ accountId: row.account_id, amount: sumIn(row, "sum") })),
   });
   // What was deleted comes back with the transaction of the database, which ends here.
   if (!written) throw new Error(`another process wrote ${key}`);

@@ -5,16 +5,15 @@
  * A slice that reaches over an edge of the window in time (of another server that cut its slices elsewhere, or by a share some ms younger than the
  * find) counts in proportion to its time inside, each worker's work rounded down to whole hashes.
  */
+
 import type { Expression, SqlBool } from "kysely";
 import { sql } from "kysely";
 import type { LedgerAccess } from "../store/access.ts";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { LedgerDb } from "../store/schema.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { type CountedWork, cutWindow } from "./counted-work.ts";
-import { exactSums, sumOf } from "./exact-sum.ts";
 import { chunks } from "./pieces.ts";
-
-/** The chain whose work every share is, whatever its job committed to. */
-export const BITCOIN = "bitcoin";
 
 /** Which work counts. */
 export interface Window {
@@ -155,26 +154,26 @@ class WindowReader {
     const rows = await this.#run((db) =>
       db
         .selectFrom("credits")
-        .select(["worker_id", ...exactSums("work")])
+        .select(["worker_id", ...exactSum("sum", "work")])
         .where("slice_id", "in", idsOf(slices))
         .where(countsFor(db, this.#window.chain))
         .groupBy("worker_id")
         .execute(),
     );
-    return new Map(rows.map((row) => [row.worker_id, sumOf(row)]));
+    return new Map(rows.map((row) => [row.worker_id, sumIn(row, "sum")]));
   }
 
   async #totalsOf(slices: readonly Slice[]): Promise<bigint[]> {
     const rows = await this.#run((db) =>
       db
         .selectFrom("credits")
-        .select(["slice_id", ...exactSums("work")])
+        .select(["slice_id", ...exactSum("sum", "work")])
         .where("slice_id", "in", idsOf(slices))
         .where(countsFor(db, this.#window.chain))
         .groupBy("slice_id")
         .execute(),
     );
-    const totals = new Map(rows.map((row) => [row.slice_id, sumOf(row)]));
+    const totals = new Map(rows.map((row) => [row.slice_id, sumIn(row, "sum")]));
     return slices.map(({ id }) => totals.get(id) ?? 0n);
   }
 

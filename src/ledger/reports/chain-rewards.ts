@@ -1,8 +1,8 @@
 /** `rewards` by chain: what was found and what became of it, what the books made of it, who is owed what. */
 import { sql } from "kysely";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { AccountKind, BlockState, LedgerDb, TransactionKind } from "../store/schema.ts";
 import { BLOCK_STATES, type RewardStage, STAGE_OF } from "./block-value.ts";
-import { exactSum, sumIn } from "./sums.ts";
 
 /** What is asked for. */
 export interface RewardsQuery {

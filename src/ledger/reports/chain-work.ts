@@ -1,10 +1,9 @@
 /** The work that counts for each chain, slice by slice: read once, whatever is asked of it. */
-import type { LedgerDb } from "../store/schema.ts";
-import { exactSum, sumIn } from "./sums.ts";
-import type { SliceWork } from "./work-curve.ts";
 
-/** Bitcoin's name: every share counts for it. */
-export const BITCOIN = "bitcoin";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
+import type { LedgerDb } from "../store/schema.ts";
+import { BITCOIN } from "../store/schema.ts";
+import type { SliceWork } from "./work-curve.ts";
 
 /** Slices by chain. */
 export interface ChainWork {

@@ -2,9 +2,10 @@
 
 import { fromColumns } from "../store/amount.ts";
 import type { LedgerDb } from "../store/schema.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { NO_BLOCK } from "./block-value.ts";
 import { optional, worthOf } from "./blocks.ts";
-import { BITCOIN, chainWork } from "./chain-work.ts";
+import { chainWork } from "./chain-work.ts";
 import { type Chance, chanceOf } from "./luck.ts";
 import { type SliceWork, WorkCurve } from "./work-curve.ts";
 

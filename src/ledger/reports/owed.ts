@@ -1,8 +1,8 @@
 /** What workers, or accounts of workers, are owed on each chain: the balances of their accounts in the books. */
 import { type RawBuilder, sql } from "kysely";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { StoreKind } from "../store/migrations.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { exactSum, sumIn } from "./sums.ts";
 
 /** What is owed on one chain, in its base unit. */
 export interface Owed {

@@ -1,10 +1,10 @@
 /** `rewards` by worker: what each earned, lost again to reversals, was paid and is owed, chain by chain. */
 import { sql } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { LedgerDb, TransactionKind } from "../store/schema.ts";
 import type { RewardsQuery } from "./chain-rewards.ts";
 import { pageLimit } from "./page.ts";
-import { exactSum, sumIn } from "./sums.ts";
 
 /** What is asked for. */
 export interface WorkerRewardsQuery extends RewardsQuery {

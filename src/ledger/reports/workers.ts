@@ -1,12 +1,13 @@
 /** `workers`: who mines, how fast, and what each is owed; by worker, or by account (the identity up to its first dot). */
+
 import { type RawBuilder, sql } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
+import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { StoreKind } from "../store/migrations.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { BITCOIN } from "./chain-work.ts";
+import { BITCOIN } from "../store/schema.ts";
 import { accountOf, type Owed, owedTo } from "./owed.ts";
 import { pageLimit } from "./page.ts";
-import { exactSum, sumIn } from "./sums.ts";
 
 /** What is asked for. */
 export interface WorkersQuery {
@@ -121,13 +122,15 @@ async function ranked(db: LedgerDb, { name, sets }: Choice, { sinceMs, limit, af
     .select([
       sql<number>`max(workers.last_share_ms)`.as("last_share_ms"),
       sql<number>`count(*) over ()`.as("total"),
-      sql<bigint>`sum(sums.work_hi)`.as("work_hi"),
-      sql<bigint>`sum(sums.work_half_hi)`.as("work_half_hi"),
-      sql<bigint>`sum(sums.work_lo)`.as("work_lo"),
+      // Halves of sums: adding up ten thousand of them is far from 64 bits.
+      sql<bigint>`sum(sums.work_top_hi)`.as("work_top_hi"),
+      sql<bigint>`sum(sums.work_bottom_hi)`.as("work_bottom_hi"),
+      sql<bigint>`sum(sums.work_top_lo)`.as("work_top_lo"),
+      sql<bigint>`sum(sums.work_bottom_lo)`.as("work_bottom_lo"),
     ])
     .groupBy(name)
     .orderBy(
-      sql`${asDouble(sql`sum(sums.work_hi)`)} * 1e18 + ${asDouble(sql`sum(sums.work_half_hi)`)} * 1e9 + ${asDouble(sql`sum(sums.work_lo)`)}`,
+      sql`${asDouble(sql`sum(sums.work_top_hi)`)} * 1e27 + ${asDouble(sql`sum(sums.work_bottom_hi)`)} * 1e18 + ${asDouble(sql`sum(sums.work_top_lo)`)} * 1e9 + ${asDouble(sql`sum(sums.work_bottom_lo)`)}`,
       "desc",
     )
     .orderBy(sql`min(workers.id)`)

@@ -6,6 +6,9 @@
  */
 import type { Generated, Kysely } from "kysely";
 
+/** The name that Bitcoin goes by in the ledger. */
+export const BITCOIN = "bitcoin";
+
 /** What a found block has come to; see docs/rewards.md for who moves it from one to the next. */
 export type BlockState =
   | "found"
