@@ -268,7 +268,7 @@ ${options.keys ?? ""}
       units: "362345679",
     });
     const marked = await done("payout", "--mark-paid", "plan.json", "--txid", "0xabc");
-    expect(marked.out).toContain("3 accounts of namecoin are marked as paid");
+    expect(marked.out).toContain("3 accounts of namecoin marked as paid");
     const again = await done("payout", "--mark-paid", "plan.json", "--txid", "0xabc");
     expect(again.err).toContain("this plan was marked as paid before");
     expect(again.code).toBe(1);

@@ -7,7 +7,7 @@ import { PAYOUT_DEFAULTS, Payouts } from "../../ledger/payouts/execute.ts";
 import { markPaid, readPlanFile } from "../../ledger/payouts/hand-paid.ts";
 import { noWallet } from "../../ledger/payouts/no-wallet.ts";
 import type { PayoutPlan } from "../../ledger/payouts/plan.ts";
-import { type PlanFormat, planJson, planText } from "../../ledger/payouts/plan-text.ts";
+import { countText, type PlanFormat, planJson, planText } from "../../ledger/payouts/plan-text.ts";
 import { PayoutPlanner } from "../../ledger/payouts/planner.ts";
 import { type PayoutRecord, payoutsIn } from "../../ledger/payouts/records.ts";
 import type { PayoutWallet } from "../../ledger/payouts/wallet.ts";
@@ -132,7 +132,7 @@ async function execute(desk: Desk, words: PayoutWords, terminal: Terminal, world
   if (words.format !== "json") show(plan, words, terminal);
   let paid: PayoutRecord | undefined;
   if (plan.payments.length > 0) {
-    const sum = `${coinsText(plan.total, plan.coin)} ${plan.coin.symbol} in ${plan.payments.length} payments`;
+    const sum = `${coinsText(plan.total, plan.coin)} ${plan.coin.symbol} in ${countText(plan.payments.length, "payment")}`;
     const sure = words.yes || (await world.confirm(`Pay ${sum}?`));
     if (sure === undefined) {
       terminal.err("error: nobody is here to say yes: give --yes. Nothing was paid");
@@ -192,7 +192,7 @@ async function mark(desk: Desk, words: PayoutWords, file: string, terminal: Term
   }
   const plan = readPlanFile(text, desk.chain);
   const id = await markPaid(desk.ledger, plan, { txid, atMs: systemClock.nowMs(), force: words.force });
-  terminal.out(`payout ${id}: ${plan.items.length} accounts of ${desk.chain} are marked as paid`);
+  terminal.out(`payout ${id}: ${countText(plan.items.length, "account")} of ${desk.chain} marked as paid`);
   return EXIT.ok.code;
 }
 

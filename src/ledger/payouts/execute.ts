@@ -13,6 +13,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
+import { countText } from "./plan-text.ts";
 import type { PayoutPlanner } from "./planner.ts";
 import { isOtherPayout, itemsOf, movePayout, outputsOf, type PayoutRecord, payoutOf, payoutsIn } from "./records.ts";
 import { adoptReplacement, preparePayout, recordSigned, reversePayout } from "./steps.ts";
@@ -57,7 +58,7 @@ export class Payouts {
     const { ledger, clock, wallet, planner, say } = this.#deps;
     await wallet.ready();
     const id = await preparePayout(ledger, planner, plan, clock.nowMs());
-    say(`payout ${id}: written down, ${plan.payments.length} payments`);
+    say(`payout ${id}: written down, ${countText(plan.payments.length, "payment")}`);
     const payout = await this.#read(id);
     const signed = await this.#make(payout);
     await recordSigned(ledger, payout, signed, this.#options.feeFrom, clock.nowMs());

@@ -24,6 +24,11 @@ interface Row {
   readonly contributor: string;
 }
 
+/** `1 payment`, `2 payments`. */
+export function countText(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** `plan` as text that ends with a line feed. */
 export function planText(plan: PayoutPlan, format: PlanFormat): string {
   if (format === "json") return `${JSON.stringify(planJson(plan), undefined, 1)}\n`;
@@ -137,6 +142,6 @@ function table(plan: PayoutPlan): string {
       .join("  ")
       .trimEnd(),
   );
-  const sum = `${chain}: ${payments.length} payments of ${coinsText(total, coin)} ${coin.symbol} (${total} base units), ${leftOut.length} accounts left out`;
+  const sum = `${chain}: ${countText(payments.length, "payment")} of ${coinsText(total, coin)} ${coin.symbol} (${total} base units), ${countText(leftOut.length, "account")} left out`;
   return `${[...lines, sum].join("\n")}\n`;
 }

@@ -70,7 +70,7 @@ test("pays nobody without a wallet, or when the wallet does not answer", async (
   // Nothing listens there.
   const { ledger, cli } = await pool(`${REGTEST}[rewards.bitcoin]\nwallet_url = "http://127.0.0.1:1"\n`);
   const shown = await cli("payout");
-  expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("1 payments of 0.00250000 BTC") });
+  expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("1 payment of 0.00250000 BTC") });
   expect(shown.err).toContain("the wallet was not asked about the addresses");
   expect(await cli("payout", "--execute", "--yes")).toMatchObject({ code: 1 });
   expect((await booksOf(ledger, "bitcoin")).all).toEqual([]);
@@ -100,7 +100,7 @@ test("asks whoever sits there, and pays nobody without a yes", async () => {
       return answer;
     };
     const code = await payout(words, terminal, { confirm });
-    expect(questions).toEqual(["Pay 0.00250000 BTC in 1 payments?"]);
+    expect(questions).toEqual(["Pay 0.00250000 BTC in 1 payment?"]);
     return { code, err: terminal.errLines.join("\n") };
   };
   expect(await answered(false)).toEqual({ code: 0, err: "nothing was paid" });
@@ -122,7 +122,7 @@ test("keeps the merge-mining fee back unless it is named or distributed, and nam
   );
   expect(kept.out).toMatch(/^no address +beneficiary:core /m);
   expect(kept.out).toMatch(/^no address +operator /m);
-  expect(kept.out).toContain("bitcoin: 1 payments of 0.00250000 BTC");
+  expect(kept.out).toContain("bitcoin: 1 payment of 0.00250000 BTC");
   const named = await cli("payout", "--only", "beneficiary:commons", "--format", "csv");
   expect(named.out.split("\n").slice(1)).toEqual([
     expect.stringMatching(`^bitcoin,pay,beneficiary,commons,${ADDRESS},0.00400000,BTC,400000,,my-pool`),

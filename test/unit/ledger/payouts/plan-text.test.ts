@@ -83,7 +83,7 @@ describe("a plan as text", () => {
     expect(lines).toHaveLength(4);
     expect(lines[2]).toMatch(/^negative balance {2}beneficiary:core +-0\.000000000000000007 RBTC$/);
     expect(lines[3]).toBe(
-      "rsk: 1 payments of 12.000000000000000001 RBTC (12000000000000000001 base units), 1 accounts left out",
+      "rsk: 1 payment of 12.000000000000000001 RBTC (12000000000000000001 base units), 1 account left out",
     );
   });
 });
