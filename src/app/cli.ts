@@ -84,7 +84,7 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
   cli
     .command("doctor")
     .description(
-      "check configuration, keys, address, nodes, payout, clock and chains; every failure names cause and fix",
+      "check configuration, keys, ledger, address, nodes, payout, clock and chains; every failure names cause and fix",
     )
     .addOption(config())
     .addOption(json("print the findings as one JSON line"))

@@ -204,8 +204,14 @@ describe("the control socket", () => {
     expect(await running.stop()).toBe(0);
   });
 
-  test("a second server on the same data folder goes on without the API; a dead socket is replaced", async () => {
+  test("a second server on the same data folder is refused its ledger; with another one it goes on without the API; a dead socket is replaced", async () => {
     const running = await chainServer();
+    const refused = running.folder.run("start", "--json");
+    expect(await refused.ended).toBe(1);
+    expect(refused.err.join("\n")).toMatch(
+      /another server has this ledger open[\s\S]*what to do: .*a data_dir of its own/,
+    );
+    running.folder.write('[ledger]\ndatabase = "other.sqlite"\n');
     const second = running.folder.run("start", "--json");
     await second.line((line) => line.includes('"listening"'));
     await until("it says so", () =>

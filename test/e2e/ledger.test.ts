@@ -2,6 +2,7 @@
  * The ledger in the whole program: what miners did and daemons took against what an operator is told, in every report, while the server runs and
  * after it stopped. Numbers come from the miner that counts its shares and from the embedded daemons' chains, never from the ledger itself.
  */
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { scriptOfAddress } from "../../src/bitcoin/address.ts";
 import { headerHash } from "../../src/bitcoin/header.ts";
@@ -240,6 +241,8 @@ test("shares, blocks, rewards and debts of three chains are the miners' and the 
   }
   expect(ledger.said().filter((line) => line === "divided a block's reward")).toHaveLength(6);
   expect(ledger.said(50)).toEqual([]);
+  expect(ledger.said()).toContain(`the ledger is ${join(world.folder, "data/ledger.sqlite")}`);
+  expect((await world.status()).ledger).toMatchObject({ open: true, unwrittenShares: 0, lostShares: 0 });
 
   // The same without the server
   expect(await world.end()).toBe(0);

@@ -82,6 +82,8 @@ export class CreditLedger implements ShareSink, Part {
   /** Whether a flush came due while another was under way. */
   #isDue = false;
   #failures = 0;
+  /** Whether the log knows that credit waits for the database. */
+  #isSaid = false;
   #retryAtMs = 0;
   #lost = 0;
   #lostSaid = { shares: 0, joined: 0, atMs: Number.NEGATIVE_INFINITY };
@@ -243,7 +245,8 @@ export class CreditLedger implements ShareSink, Part {
 
   #succeeded(): void {
     const { log, meter } = this.#deps;
-    if (this.#failures > 0) log.info("credit of shares is written to the ledger again");
+    if (this.#isSaid) log.info("credit of shares is written to the ledger again");
+    this.#isSaid = false;
     this.#failures = 0;
     this.#retryAtMs = 0;
     meter.gauge("ledger_unwritten_shares", this.pendingShares);
@@ -256,7 +259,8 @@ export class CreditLedger implements ShareSink, Part {
     // Servers that lost one database together do not come back in step.
     this.#retryAtMs = clock.monotonicMs() + full * (0.75 + randomU32(random) / 2 ** 33);
     this.#failures += 1;
-    if (this.#failures > 1) return;
+    if (this.#isSaid || this.pendingShares === 0) return;
+    this.#isSaid = true;
     const fault = new Fault("ledger-credit-unwritten", { shares: this.pendingShares }, { cause });
     log.error(`${describe(fault)}. ${fault.help}`, { error: fault });
   }

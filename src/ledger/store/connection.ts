@@ -251,9 +251,14 @@ export class LedgerConnection implements Part, LedgerAccess {
         this.#fault = fault;
         return;
       }
-      this.#leave(fault);
+      this.#leave(this.#isStillAway(fault) ? this.#fault : fault);
       this.#again();
     }
+  }
+
+  /** A file that was taken away while it was open cannot be opened, and the first fault says better why. */
+  #isStillAway({ code, data }: Fault): boolean {
+    return this.#fault?.code === "ledger-moved" && code === "ledger-cannot-open" && data.code === "ENOENT";
   }
 
   #goneAlone(store: LedgerStore | undefined, error: Error): void {

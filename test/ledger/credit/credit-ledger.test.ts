@@ -319,6 +319,18 @@ describe("while the database is away", () => {
     expect(w.meter.byLabel("ledger_unwritten_shares")).toEqual({ "": 0 });
   });
 
+  test("the log hears of it only when there is credit that it keeps out", async () => {
+    const { w, ledger } = await away();
+    await pass(w, 60);
+    expect(w.messages("error")).toEqual([]);
+    w.share(ledger);
+    await pass(w, 60);
+    expect(w.messages("error")).toEqual([expect.stringContaining("cannot be written to the ledger (shares 1)")]);
+    w.access.isAway = false;
+    await pass(w, 90);
+    expect(w.messages("info")).toHaveLength(1);
+  });
+
   test("credit of new workers beyond the bound is lost, counted and told with what to do; that of known ones is not", async () => {
     const { w, ledger } = await away({ maxWorkers: 100 });
     for (let i = 0; i < 150; i++) w.share(ledger, `rig${i}`);

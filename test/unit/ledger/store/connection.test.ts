@@ -141,6 +141,30 @@ describe("a ledger's connection", () => {
     await connection.stop();
   });
 
+  test("whose file was taken away speaks of that alone until it is there again", async () => {
+    const all = world();
+    const { connection, start, state, insert, lines } = all;
+    await start();
+    state.fails = coded("LEDGER_MOVED");
+    await expect(insert("a")).rejects.toMatchObject({ code: "ledger-moved" });
+    state.fails = undefined;
+    state.openFails = coded("ENOENT");
+    await nextAttempt(all, 500);
+    // What helps is to put it back, not to look where ledger.database points.
+    expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-moved" } });
+    state.openFails = coded("EACCES");
+    await nextAttempt(all, 1000);
+    expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-not-permitted" } });
+    state.openFails = undefined;
+    await nextAttempt(all, 2000);
+    expect(lines()).toEqual([
+      "error the ledger's file was moved, replaced or deleted while it was open",
+      "error this user may not use the ledger's file",
+      "info the ledger is open again",
+    ]);
+    await connection.stop();
+  });
+
   test("that opens and fails again and again says each thing once, and waits longer each time", async () => {
     const all = world();
     const { connection, start, state, insert, lines } = all;
