@@ -71,7 +71,8 @@ describe("what plugins leave behind", () => {
     const port = typeof address === "object" ? address?.port : 0;
     const running = await chainServer({ chains: "[chains.fake]\n", sources: { fake: STAYS } });
     const { folder } = running;
-    folder.write("[chains.fake]\n[control]\nenabled = false\n");
+    // A data folder of its own: the first server's ledger would end it before its plugin has a timer.
+    folder.write("[chains.fake]\n[control]\nenabled = false\n", 'data_dir = "second"\n');
     const second = folder.run("start", "--listen", `127.0.0.1:${port}`);
     const code = await Promise.race([second.ended, pause(15_000).then(() => "it lives on")]);
     expect(second.err.join("\n")).toContain("EADDRINUSE");

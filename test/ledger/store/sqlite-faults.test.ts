@@ -262,7 +262,7 @@ describe("a file that goes away while it is open", () => {
     move(folder, join(folder, "away"));
     await expect(connection.transaction((db) => writePair(db, 2))).rejects.toMatchObject({ code: "ledger-moved" });
     await pause(500);
-    expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-cannot-open" } });
+    expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-moved" } });
     move(join(folder, "away"), folder);
     await until("open again", () => connection.status().open);
     await connection.transaction((db) => writePair(db, 3));
