@@ -2,17 +2,15 @@
  * The whole program while its ledger cannot be written, for every reason that there is: mining goes on, found blocks reach their daemons, the operator reads one line
  * that says what helps, and when the cause is gone the ledger has everything.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkBooks } from "../../src/ledger/books/balance-check.ts";
 import { median } from "../support/busy-miner.ts";
 import { CountingMiner } from "../support/counting-miner.ts";
 import { figure } from "../support/figure.ts";
-import { canMount, scratchFolder, smallDisk } from "../support/ledger-files.ts";
+import { canMount, holdLocked, scratchFolder, smallDisk } from "../support/ledger-files.ts";
 import { type Credit, creditOf, ownBlocks, withLedger } from "../support/ledger-truth.ts";
 import { LedgerWorld, WINS, WORK_OF_SHARE } from "../support/ledger-world.ts";
 import { pause, until } from "../support/until.ts";
@@ -136,21 +134,6 @@ function ledgerFile(): string {
 /** Everything that belongs to a file. */
 const PARTS = ["", "-wal", "-shm"];
 
-/** Another program that has the database in a transaction of its own. */
-async function holdLocked(file: string): Promise<ChildProcess> {
-  const libsql = createRequire(import.meta.url).resolve("libsql");
-  const holder = spawn(process.execPath, [
-    "-e",
-    `const Database = require(${JSON.stringify(libsql)});
-     const db = new Database(process.argv[1]);
-     db.exec("PRAGMA busy_timeout = 5000"); db.exec("begin exclusive"); console.log("locked"); setInterval(() => {}, 1000);`,
-    file,
-  ]);
-  onTestFinished(() => void holder.kill("SIGKILL"));
-  await new Promise((resolve) => holder.stdout.once("data", resolve));
-  return holder;
-}
-
 /** The process that has the ledger's file: the server's one child. */
 function childOf(pid: number | undefined): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
@@ -196,12 +179,12 @@ describe("mining and blocks go on, and the ledger has everything afterwards, whe
   });
 
   test("is held locked by another program", { timeout: 180_000 }, async () => {
-    let holder: ChildProcess | undefined;
+    let lock: Awaited<ReturnType<typeof holdLocked>> | undefined;
     await mineThrough(ledgerFile(), {
       begin: async (_, file) => {
-        holder = await holdLocked(file);
+        lock = await holdLocked(file);
       },
-      end: () => holder?.kill("SIGKILL"),
+      end: () => lock?.release(),
       code: "ledger-locked",
       advice: /End what has it open/,
     });

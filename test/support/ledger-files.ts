@@ -1,6 +1,7 @@
 /** Ledgers in real files for tests: folders of their own, the server's process beside them, a connection as the server has it. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -47,6 +48,27 @@ export function smallDisk(bytes: number): { readonly folder: string; readOnly(ye
   return {
     folder,
     readOnly: (yes) => void execFileSync("mount", ["-o", `remount,${yes ? "ro" : "rw"}`, folder]),
+  };
+}
+
+/** Another program that has a ledger's file in a transaction of its own, until it is released or the test ends. */
+export async function holdLocked(path: string): Promise<{ release(): Promise<void> }> {
+  const libsql = createRequire(import.meta.url).resolve("libsql");
+  const holder = spawn(process.execPath, [
+    "-e",
+    `const Database = require(${JSON.stringify(libsql)});
+     const db = new Database(process.argv[1]);
+     db.exec("PRAGMA busy_timeout = 5000"); db.exec("begin exclusive"); console.log("locked"); setInterval(() => {}, 1000);`,
+    path,
+  ]);
+  onTestFinished(() => void holder.kill("SIGKILL"));
+  await new Promise((resolve) => holder.stdout.once("data", resolve));
+  return {
+    async release() {
+      const ended = new Promise((resolve) => holder.once("exit", resolve));
+      holder.kill("SIGKILL");
+      await ended;
+    },
   };
 }
 

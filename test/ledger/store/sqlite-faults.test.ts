@@ -1,15 +1,13 @@
-import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { randomU32 } from "../../../src/kernel/random.ts";
 import type { LedgerConnection } from "../../../src/ledger/store/connection.ts";
 import { migrate } from "../../../src/ledger/store/open.ts";
 import type { LedgerDb } from "../../../src/ledger/store/schema.ts";
 import { storeAccess } from "../../../src/ledger/store/transaction.ts";
-import { canMount, connect, fileLedger, scratchFolder, smallDisk } from "../../support/ledger-files.ts";
+import { canMount, connect, fileLedger, holdLocked, scratchFolder, smallDisk } from "../../support/ledger-files.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { pause, until } from "../../support/until.ts";
 
@@ -127,24 +125,14 @@ test("a file that another program holds locked: said, nothing half, and it goes 
   const path = join(scratchFolder(), "ledger.sqlite");
   const { connection } = await started(path);
   await connection.transaction((db) => writePair(db, 1));
-  const libsql = createRequire(import.meta.url).resolve("libsql");
-  const holder = spawn(process.execPath, [
-    "-e",
-    `const Database = require(${JSON.stringify(libsql)});
-     const db = new Database(process.argv[1]);
-     db.exec("begin exclusive"); console.log("locked"); setInterval(() => {}, 1000);`,
-    path,
-  ]);
-  onTestFinished(() => void holder.kill("SIGKILL"));
-  await new Promise((resolve) => holder.stdout.once("data", resolve));
+  const lock = await holdLocked(path);
   const refused = connection.transaction((db) => writePair(db, 2));
   const beside = connection.run((db) => db.selectFrom("workers").select("id").execute());
   await expect(refused).rejects.toMatchObject({ code: "ledger-locked", act: "retry" });
   // Who reads sees what was there before, in the meantime too.
   expect(await beside).toHaveLength(2);
   expect(connection.status()).toMatchObject({ open: true, fault: { code: "ledger-locked" } });
-  holder.kill("SIGKILL");
-  await new Promise((resolve) => holder.once("exit", resolve));
+  await lock.release();
   await connection.transaction((db) => writePair(db, 3));
   expect(await wholePairs(connection)).toEqual([1, 3]);
 });
