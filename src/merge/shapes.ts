@@ -14,7 +14,8 @@ const MAX_ID = 256;
 const MAX_DETAILS = 65_536;
 /** Characters of a daemon's own words. */
 const MAX_REASON = 1000;
-const MAX_TARGET = (1n << 256n) - 1n;
+/** Of targets, and of amounts, which daemons tell in 256 bits at most. */
+const MAX_UINT256 = (1n << 256n) - 1n;
 
 const VERDICTS: readonly Outcome["verdict"][] = ["accepted", "duplicate", "stale", "rejected"];
 const STATES: readonly BlockStatus["state"][] = ["confirmed", "mature", "uncle", "orphaned", "unknown"];
@@ -29,10 +30,10 @@ export function workFlaw(value: unknown): string | undefined {
   if (!isBytes(hash, 32, 32)) return "hash is not a Uint8Array(32)";
   if (!isText(parent, 1, MAX_ID)) return `parent is not a text of 1 to ${MAX_ID} characters`;
   if (!isCount(height)) return "height is not a whole number from 0 on";
-  if (typeof target !== "bigint" || target < 0n || target > MAX_TARGET)
+  if (typeof target !== "bigint" || target < 0n || target > MAX_UINT256)
     return "target is not a bigint from 0 to 2^256 - 1";
-  if (pays !== undefined && (typeof pays !== "bigint" || pays < 0n))
-    return "value is neither undefined nor a bigint from 0 on";
+  if (pays !== undefined && (typeof pays !== "bigint" || pays < 0n || pays > MAX_UINT256))
+    return "value is neither undefined nor a bigint from 0 to 2^256 - 1";
   if (!isObject(details)) return "details is not an object";
   for (const [name, detail] of Object.entries(details)) {
     const plain = typeof detail === "string" || typeof detail === "boolean" || Number.isFinite(detail);

@@ -43,15 +43,8 @@ export interface Verdict {
   readonly height?: number;
 }
 
-/** A Bitcoin block, also one whose coinbase paid a solo miner straight away. */
-export type SoloBlock = FoundBlock & {
-  /** Sat. */
-  readonly finderReward?: bigint;
-  readonly finderAddress?: string | undefined;
-};
-
 /** The record of a Bitcoin block. Its target is its header's `nBits`, which it met. */
-export function bitcoinRecord(block: SoloBlock): FoundRecord {
+export function bitcoinRecord(block: FoundBlock): FoundRecord {
   const hash = toDisplayHex(block.hash);
   return {
     chain: BITCOIN,
@@ -63,7 +56,7 @@ export function bitcoinRecord(block: SoloBlock): FoundRecord {
     foundMs: Math.floor(block.foundMs),
     work: workOfTarget(targetFromCompact(parseHeader(block.header).nBits)),
     expected: block.reward,
-    finderPaid: block.finderReward ?? 0n,
+    finderPaid: block.finderReward,
     finderAddress: block.finderAddress,
     isGift: block.isGift ?? false,
     auxWork: undefined,
@@ -103,7 +96,7 @@ export function bitcoinVerdict({ node, verdict, reason }: BlockAnswer, atMs: num
 
 /**
  * A daemon's answer to an aux block. `duplicate` is our own block that it has from an earlier attempt whose answer was lost: its template pays
- * us, so nobody else can have solved it. A second solution of the same block is told apart when it is written (`hasTwin`).
+ * us, so nobody else can have solved it. A second solution of the same block is told apart when it is written (`twinOf`).
  */
 export function auxVerdict({ verdict, reason, blockHash, height, atMs }: AuxAnswer): Verdict {
   const state = verdict === "duplicate" ? "accepted" : verdict;

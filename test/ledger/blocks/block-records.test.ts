@@ -1,6 +1,5 @@
 /** From what is found and answered to rows and events, whatever comes twice, late or while the database is away. */
 import { describe, expect, test } from "vitest";
-import type { SoloBlock } from "../../../src/ledger/blocks/found-record.ts";
 import type { LedgerStore } from "../../../src/ledger/store/open.ts";
 import type { BlockState } from "../../../src/ledger/store/schema.ts";
 import type { BlockAnswer } from "../../../src/mining/ports.ts";
@@ -92,13 +91,8 @@ describe.each(LEDGERS)("block records on $name", ({ open }) => {
 
   test("what a solo coinbase paid to the finder is kept with the block", async () => {
     const { records, store, settled } = await running();
-    const solo: SoloBlock = {
-      ...bitcoinBlock(5),
-      isGift: true,
-      finderReward: 300_000_000n,
-      finderAddress: "bc1qfinder",
-    };
-    records.bitcoinFound(solo);
+    const paid = { isGift: true, finderReward: 300_000_000n, finderAddress: "bc1qfinder" };
+    records.bitcoinFound({ ...bitcoinBlock(5), ...paid });
     await settled();
     const [row] = await rows(store);
     expect([row?.finder_paid_lo, row?.finder_address, row?.gift]).toEqual([300_000_000n, "bc1qfinder", 1]);

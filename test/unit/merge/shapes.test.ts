@@ -41,6 +41,7 @@ describe("the shape of what a plugin hands over", () => {
     [workFlaw, { ...work, target: 1n << 256n }, "target"],
     [workFlaw, { ...work, target: 5 }, "target"],
     [workFlaw, { ...work, value: 5 }, "value"],
+    [workFlaw, { ...work, value: 1n << 256n }, "value"],
     [workFlaw, { ...work, details: undefined }, "details"],
     [workFlaw, { ...work, details: { big: 5n } }, "details.big"],
     [workFlaw, { ...work, details: { nan: Number.NaN } }, "details.nan"],

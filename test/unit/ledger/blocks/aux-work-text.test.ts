@@ -9,7 +9,7 @@ const anyWork = fc.record({
   parent: fc.string({ minLength: 1, maxLength: 256 }),
   height: fc.nat(),
   target: fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }),
-  value: fc.option(fc.bigInt({ min: 0n, max: 10n ** 36n }), { nil: undefined }),
+  value: fc.option(fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }), { nil: undefined }),
   details: fc.dictionary(
     fc.stringMatching(/^[a-z]{1,9}$/),
     fc.oneof(
