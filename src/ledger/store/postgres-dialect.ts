@@ -1,5 +1,5 @@
 /** Kysely over PostgreSQL: integers come as `bigint`, also sums, so that both databases give the same values. */
-import { CompiledQuery, type Dialect, PostgresDialect } from "kysely";
+import { type Dialect, PostgresDialect } from "kysely";
 import pg from "pg";
 
 /** How PostgreSQL is reached. */
@@ -20,8 +20,12 @@ export interface PostgresOptions {
 
 const { builtins, getTypeParser } = pg.types;
 
+/** A server that failed over has the same name and another address: connections are made anew every now and then. */
+const LIFETIME_S = 300;
+
 /** A dialect that connects with the first query. */
 export function postgresDialect(options: PostgresOptions): Dialect {
+  const first = options.readOnly ? READ_ONLY : DURABLE;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connections,
@@ -30,6 +34,9 @@ export function postgresDialect(options: PostgresOptions): Dialect {
     // A server that was cut off says nothing at all, not even that it gave up.
     query_timeout: options.statementMs + 5000,
     keepAlive: true,
+    maxLifetimeSeconds: LIFETIME_S,
+    // Here and not in Kysely's `onCreateConnection`, which keeps a connection whose first statement failed, so that the pool never ends.
+    onConnect: (client) => client.query(first),
     application_name: "bllvm-stratum-v2",
     types: { getTypeParser: parserOf as typeof getTypeParser },
   });
@@ -37,11 +44,7 @@ export function postgresDialect(options: PostgresOptions): Dialect {
   // The pool listens to a connection while nobody uses it. One that breaks between two statements of a transaction would
   // end the process: an error that nobody listens to is thrown.
   pool.on("connect", (client) => client.on("error", options.onError));
-  const first = options.readOnly ? READ_ONLY : DURABLE;
-  return new PostgresDialect({
-    pool,
-    onCreateConnection: async (connection) => void (await connection.executeQuery(CompiledQuery.raw(first))),
-  });
+  return new PostgresDialect({ pool });
 }
 
 const READ_ONLY = "set default_transaction_read_only = on";

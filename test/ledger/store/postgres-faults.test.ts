@@ -1,3 +1,4 @@
+import { createServer, type Socket } from "node:net";
 import pg from "pg";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { describe as inWords } from "../../../src/kernel/fault.ts";
@@ -14,7 +15,46 @@ async function ownServer(): Promise<PostgresServer> {
   return server;
 }
 
+/** What speaks PostgreSQL's protocol as far as its greeting and ends each connection at the first statement (57P01), as one that shuts down does. */
+async function leavingServer(): Promise<{ readonly url: string; connections(): number }> {
+  const message = (type: string, body: Buffer): Buffer => {
+    const head = Buffer.alloc(5);
+    head.write(type, "latin1");
+    head.writeUInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  const greeting = Buffer.concat([message("R", Buffer.alloc(4)), message("Z", Buffer.from("I"))]);
+  const goodbye = message("E", Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"));
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket
+      .on("error", () => {})
+      .once("data", () => {
+        socket.write(greeting);
+        socket.once("data", () => socket.end(goodbye));
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  return { url: `postgres://ledger:x@127.0.0.1:${port}/ledger`, connections: () => sockets.length };
+}
+
 const insert = (n: number) => ({ identity: `${n}`, first_share_ms: n, last_share_ms: n });
+
+test("PostgreSQL that ends each connection at its first statement is tried again and again, said once, and holds up no stop", async () => {
+  const server = await leavingServer();
+  const { connection, log } = connect({ kind: "postgres", url: server.url });
+  await connection.start(new AbortController().signal);
+  await until("it was tried again", () => server.connections() >= 3);
+  expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-unreachable" } });
+  expect(log.lines.map(({ level }) => level)).toEqual(["error"]);
+  await connection.stop();
+});
 
 describe.runIf(bin !== undefined)("PostgreSQL", () => {
   test("that is killed: said once, what was answered is there after its restart, and it goes on", async () => {
