@@ -91,6 +91,8 @@ export class LedgerConnection implements Part, LedgerAccess {
   #failures = 0;
   #create = true;
   #stopped = true;
+  /** While `start` waits: it throws by itself what an operator must settle. */
+  #isStarting = false;
   #retry: Timer | undefined;
   #attempt: Promise<void> = Promise.resolve();
   #running = 0;
@@ -113,13 +115,14 @@ export class LedgerConnection implements Part, LedgerAccess {
   async start(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps;
     this.#stopped = false;
+    this.#isStarting = true;
     this.#sinceMs = clock.nowMs();
     this.#deps.meter.gauge("ledger_up", 0);
     const giveUp = new AbortController();
     const onAbort = (): void => giveUp.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      this.#attempt = this.#open(true);
+      this.#attempt = this.#open();
       const late = sleep(clock, this.#options.startMs, giveUp.signal).then(() => "late" as const);
       late.catch(() => {});
       if ((await Promise.race([this.#attempt, late])) === "late") {
@@ -132,6 +135,7 @@ export class LedgerConnection implements Part, LedgerAccess {
       this.#retry?.cancel();
       throw error;
     } finally {
+      this.#isStarting = false;
       signal.removeEventListener("abort", onAbort);
       giveUp.abort();
     }
@@ -220,12 +224,12 @@ export class LedgerConnection implements Part, LedgerAccess {
     const delayMs = Math.min(mostRetryMs, firstRetryMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
     this.#retry = this.#deps.clock.after(delayMs, () => {
-      this.#attempt = this.#open(false);
+      this.#attempt = this.#open();
     });
   }
 
-  /** One attempt to open; never rejects. `first`: of the start, which throws by itself what an operator must settle. */
-  async #open(first: boolean): Promise<void> {
+  /** One attempt to open; never rejects. */
+  async #open(): Promise<void> {
     const { clock, log, meter, open } = this.#deps;
     const opened: { store?: LedgerStore } = {};
     try {
@@ -247,7 +251,7 @@ export class LedgerConnection implements Part, LedgerAccess {
       if (this.#stopped) return;
       const fault = storeFault(error) ?? new Fault("ledger-failed", {}, { cause: error });
       meter.count("ledger_failures_total", 1, { code: fault.code });
-      if (first && STOPS_START.has(fault.code)) {
+      if (this.#isStarting && STOPS_START.has(fault.code)) {
         this.#fault = fault;
         return;
       }

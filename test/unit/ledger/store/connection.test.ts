@@ -277,6 +277,31 @@ describe("a ledger's connection", () => {
     await connection.stop();
   });
 
+  test("that was in use when it opened at last, after the start, is tried again and again", async () => {
+    const clock = new FakeClock();
+    const log = recordingLog();
+    const memory = openSqlite({ path: ":memory:", access: "own", create: true, busyMs: 0 });
+    let fail = (): void => {};
+    let openings = 0;
+    const first = (): Promise<SqliteSession> =>
+      new Promise((_, reject) => (fail = () => reject(new Fault("ledger-in-use"))));
+    const open = (): LedgerStore => {
+      openings += 1;
+      return sqliteStore(openings === 1 ? first : async () => memory);
+    };
+    const connection = new LedgerConnection({ clock, log, meter: new MemoryMeter(), open }, LEDGER_CONNECTION_DEFAULTS);
+    const start = connection.start(new AbortController().signal);
+    await pause(5);
+    clock.advance(LEDGER_CONNECTION_DEFAULTS.startMs);
+    await start;
+    fail();
+    await until("it was said", () => log.lines.length === 2);
+    expect(log.lines[1]).toMatchObject({ level: "error", message: expect.stringContaining("another server has this") });
+    clock.advance(LEDGER_CONNECTION_DEFAULTS.firstRetryMs);
+    await until("open", () => connection.status().open);
+    await connection.stop();
+  });
+
   test("whose start is given up while it opens closes what it opened then", async () => {
     const clock = new FakeClock();
     let letGo = (): void => {};
