@@ -60,6 +60,9 @@ export const CREDIT_DEFAULTS = {
   stopMs: 5000,
 } as const;
 
+/** Pause of a stop between two attempts. */
+const STOP_RETRY_MS = 250;
+
 /** The log hears of lost credit no more often. */
 const LOST_EVERY_MS = 60_000;
 
@@ -134,7 +137,7 @@ export class CreditLedger implements ShareSink, Part {
     this.#soon();
   }
 
-  /** Writes all there is, unless the database does not take it in time; then the log says what is lost. */
+  /** Writes all there is, again and again while the database does not take it; when it did not in time, the log says what is lost. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
     this.#early?.cancel();
@@ -145,14 +148,32 @@ export class CreditLedger implements ShareSink, Part {
       () => Promise.reject(new Fault("stop-timeout", { part: this.name, timeoutMs: this.#options.stopMs })),
       () => undefined,
     );
+    let failure: unknown;
+    const onFailure = (error: unknown): void => {
+      failure = error;
+    };
     try {
-      await Promise.race([this.#flush(true), late]);
+      await Promise.race([this.#flushAtLast(deadline.signal, onFailure), late]);
     } catch (error) {
+      if (this.pendingShares === 0) return;
       meter.count("ledger_shares_lost_total", this.pendingShares);
-      const fault = new Fault("ledger-credit-unwritten", { shares: this.pendingShares }, { cause: error });
+      const fault = new Fault("ledger-credit-unwritten", { shares: this.pendingShares }, { cause: failure ?? error });
       log.error(`stopped too early: ${describe(fault)}; nobody gets credit for these shares`, { error: fault });
     } finally {
       deadline.abort();
+    }
+  }
+
+  /** A connection that broke is made anew within moments. Rejects once `signal` aborts, or when there is nothing that could be lost. */
+  async #flushAtLast(signal: AbortSignal, onFailure: (error: unknown) => void): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#flush(true);
+      } catch (error) {
+        if (signal.aborted || this.pendingShares === 0) throw error;
+        onFailure(error);
+        await sleep(this.#deps.clock, STOP_RETRY_MS, signal);
+      }
     }
   }
 

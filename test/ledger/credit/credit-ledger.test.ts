@@ -1,6 +1,6 @@
 /** Credit from a share to the database, on every kind of ledger. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { CreditLedger, type CreditLedgerOptions } from "../../../src/ledger/credit/credit-ledger.ts";
+import { CREDIT_DEFAULTS, CreditLedger, type CreditLedgerOptions } from "../../../src/ledger/credit/credit-ledger.ts";
 import { AMOUNT_UNIT } from "../../../src/ledger/store/amount.ts";
 import type { LedgerStore } from "../../../src/ledger/store/open.ts";
 import { NO_CHAINS } from "../../../src/mining/aux.ts";
@@ -291,8 +291,16 @@ describe("while the database is away", () => {
     w.access.isAway = true;
     const ledger = w.ledger(options);
     await ledger.start();
-    onTestFinished(() => ledger.stop());
+    onTestFinished(() => stopped(w, ledger));
     return { w, ledger };
+  }
+
+  /** A stop that has all the time it asks for. */
+  async function stopped(w: World, ledger: CreditLedger): Promise<void> {
+    let ended = false;
+    const stop = ledger.stop().then(() => (ended = true));
+    while (!ended) await pass(w, 1);
+    await stop;
   }
 
   /** Lets due flushes run to their end. */
@@ -373,9 +381,33 @@ describe("while the database is away", () => {
   test("a stop gives up in time and says what is lost", async () => {
     const { w, ledger } = await away();
     w.share(ledger);
-    await ledger.stop();
-    expect(w.messages("error").at(-1)).toMatch(/stopped too early.*shares 1.*nobody gets credit/);
+    const beganMs = w.clock.monotonicMs();
+    await stopped(w, ledger);
+    expect(w.clock.monotonicMs() - beganMs).toBe(CREDIT_DEFAULTS.stopMs);
+    expect(w.messages("error").at(-1)).toMatch(
+      /stopped too early.*shares 1.*: the database is away.*nobody gets credit/,
+    );
     expect(w.meter.total("ledger_shares_lost_total")).toBe(1);
+    expect(w.clock.pending).toBe(0);
+  });
+
+  test("a stop writes everything to a database that comes back in time", async () => {
+    const { w, ledger } = await away();
+    w.share(ledger);
+    const stop = ledger.stop();
+    await pass(w, 3);
+    w.access.isAway = false;
+    await pass(w, 1);
+    await stop;
+    expect(ledger.pendingShares).toBe(0);
+    expect(w.messages("error").filter((line) => line.includes("stopped too early"))).toEqual([]);
+    expect(w.clock.pending).toBe(0);
+  });
+
+  test("a stop with nothing to write waits for nobody", async () => {
+    const { w, ledger } = await away();
+    await ledger.stop();
+    expect(w.messages("error")).toEqual([]);
     expect(w.clock.pending).toBe(0);
   });
 
