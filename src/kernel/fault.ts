@@ -4,6 +4,7 @@
  * listed in `RETIRED`, so that an old log line can still be looked up and no code changes its meaning.
  */
 import { BITCOIN_FAULTS } from "./faults/bitcoin.ts";
+import { BLLVM_FAULTS } from "./faults/bllvm.ts";
 import { BYTES_FAULTS } from "./faults/bytes.ts";
 import { CONFIG_FAULTS } from "./faults/config.ts";
 import { DEVNET_FAULTS } from "./faults/devnet.ts";
@@ -23,6 +24,7 @@ import { SV2_FAULTS } from "./faults/sv2.ts";
 /** All fault codes with their rows. */
 export const FAULTS = {
   ...BITCOIN_FAULTS,
+  ...BLLVM_FAULTS,
   ...BYTES_FAULTS,
   ...CONFIG_FAULTS,
   ...DEVNET_FAULTS,

@@ -108,6 +108,40 @@ export const SECTIONS = {
       '"tcp://127.0.0.1:28332"',
     ),
   }),
+  bllvm: section(
+    "The bllvm node whose module this is (docs/bllvm.md). Only a server that runs as a module looks at it; nodes of [[bitcoind]] are preferred for templates, since they know every transaction's witness.",
+    {
+      socket: key(
+        z.string().min(1).optional(),
+        "The node's IPC socket. Left out, the one that the node names to a module that it starts (SOCKET_PATH).",
+        '"/var/lib/blvm/data/modules/sockets/node.sock"',
+      ),
+      wire: key(
+        z.enum(["auto", "n0", "n1", "n2", "s1", "s2", "s3", "s4"]).default("auto"),
+        "Version of the IPC protocol. auto chooses by how the module was started and by the node's version; docs/bllvm.md tells which node speaks which.",
+      ),
+      rpc_url: key(
+        httpUrl.optional(),
+        "JSON-RPC address of the bllvm node: transactions with their fees, and a second way for found blocks. Left out, blocks of this node's templates hold their coinbase alone.",
+        '"http://127.0.0.1:8332"',
+      ),
+      user: key(z.string().min(1).optional(), "RPC user ([rpc_auth] username of the node).", '"miner"'),
+      password: key(
+        z.string().optional(),
+        "RPC password. Better: password_file, readable by this user only.",
+        '"secret"',
+      ),
+      password_file: key(z.string().min(1).optional(), "File whose first line is the RPC password.", '"rpc-password"'),
+      publish_events: key(
+        z.boolean().default(true),
+        "Publish jobs, shares, rewards and pool connections to the node's other modules; needs the capability publish_events.",
+      ),
+      share_events_per_s: key(
+        z.number().min(0).max(40).default(5),
+        "Most ShareSubmitted events per second; the node closes the connection of a module above 100 requests.",
+      ),
+    },
+  ),
   templates: section("How work is taken from the nodes.", {
     poll_s: key(seconds(1, 600).default(10), "Tips are asked for at least this often, whatever notices arrive."),
     refresh_s: key(seconds(1, 600).default(30), "Least time between two templates for the same previous block."),
