@@ -1,13 +1,19 @@
 /** Encodes and decodes the frames of the module IPC in one schema. */
 import { Fault } from "../../../kernel/fault.ts";
-import type { Variant } from "./compound.ts";
+import type { RecordOf } from "./bincode.ts";
+import type { Variant, VariantTable } from "./compound.ts";
 import { EVENTS } from "./events.ts";
 import { FRAME_HEADER_SIZE, maxPayload } from "./frames.ts";
-import { MESSAGES, type ModuleMessage, moduleMessage } from "./messages.ts";
+import { MESSAGES, moduleMessage } from "./messages.ts";
 import { REQUESTS } from "./requests.ts";
 import { RESPONSES } from "./responses.ts";
 import type { Columns, Schema } from "./schema.ts";
 import { WireReader, WireWriter } from "./wire-bytes.ts";
+
+/** A message: a union that `type` discriminates. */
+export type ModuleMessage = {
+  readonly [N in keyof typeof MESSAGES]: { readonly type: N } & RecordOf<(typeof MESSAGES)[N]["fields"]>;
+}[keyof typeof MESSAGES];
 
 /** What a schema may have: a kind of message, a request, a response, an event type to subscribe to, an event with its data. */
 export type WireRow = "message" | "request" | "response" | "eventType" | "event";
@@ -29,17 +35,18 @@ export interface WireCodec {
   has(kind: WireRow, name: string): boolean;
 }
 
-const columnsOf = (rows: Readonly<Record<string, { readonly index: Columns }>>): Readonly<Record<string, Columns>> =>
-  Object.fromEntries(Object.entries(rows).map(([name, { index }]) => [name, index]));
-const eventTypes = Object.fromEntries(Object.entries(EVENTS).map(([name, { type }]) => [name, type]));
+type Names = ReadonlyMap<string, Columns>;
+const indexesOf = (rows: VariantTable): Names =>
+  new Map(Object.entries(rows).map(([name, { index }]) => [name, index]));
+const eventTypes: Names = new Map(Object.entries(EVENTS).map(([name, { type }]) => [name, type]));
 
-/** For each kind the tables that must both have a name. */
-const TABLES: Readonly<Record<WireRow, readonly Readonly<Record<string, Columns>>[]>> = {
-  message: [columnsOf(MESSAGES)],
-  request: [columnsOf(REQUESTS)],
-  response: [columnsOf(RESPONSES)],
+/** For each kind the enums that must all have a name. */
+const ENUMS: Readonly<Record<WireRow, readonly Names[]>> = {
+  message: [indexesOf(MESSAGES)],
+  request: [indexesOf(REQUESTS)],
+  response: [indexesOf(RESPONSES)],
   eventType: [eventTypes],
-  event: [eventTypes, columnsOf(EVENTS)],
+  event: [eventTypes, indexesOf(EVENTS)],
 };
 
 /** The codec of `schema`. */
@@ -65,7 +72,6 @@ export function wireCodec(schema: Schema): WireCodec {
         throw new Fault("bllvm-message-invalid", { schema, size: payload.length }, { cause });
       }
     },
-    has: (kind, name) =>
-      TABLES[kind].every((table) => (Object.hasOwn(table, name) ? table[name]?.[schema] : null) != null),
+    has: (kind, name) => ENUMS[kind].every((names) => (names.get(name)?.[schema] ?? null) !== null),
   };
 }

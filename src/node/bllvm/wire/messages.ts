@@ -1,5 +1,5 @@
 /** ModuleMessage: what travels in a frame, in both directions. */
-import { bool, bytes, type Field, i32, type RecordOf, string, u64 } from "./bincode.ts";
+import { bool, bytes, type Field, i32, string, u64 } from "./bincode.ts";
 import { jsonValue, option, tableEnum, type Variant, vec } from "./compound.ts";
 import { eventPayload, eventType } from "./events.ts";
 import { MESSAGE_TYPES, messageType } from "./message-types.ts";
@@ -76,11 +76,6 @@ export type Invocation = Variant<typeof INVOCATIONS>;
 
 /** What we answer: a union that `name` discriminates. */
 export type InvocationResult = Variant<typeof INVOCATION_RESULTS>;
-
-/** A message: a union that `type` discriminates. */
-export type ModuleMessage = {
-  readonly [N in keyof typeof MESSAGES]: { readonly type: N } & RecordOf<(typeof MESSAGES)[N]["fields"]>;
-}[keyof typeof MESSAGES];
 
 /** A message. */
 export const moduleMessage = tableEnum("ModuleMessage", MESSAGES);
