@@ -1,7 +1,8 @@
 /** One request on its way from whoever asks to the node's answer: settled exactly once, whatever comes first. */
 import type { Clock, Timer } from "../../../kernel/clock.ts";
 import { Fault } from "../../../kernel/fault.ts";
-import type { RequestPayload, ResponsePayload } from "../wire/codec.ts";
+import type { RequestPayload } from "../wire/requests.ts";
+import type { ResponsePayload } from "../wire/responses.ts";
 import type { Operation } from "./operations.ts";
 
 /** What became of a call, for the meter. */

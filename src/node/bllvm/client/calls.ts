@@ -5,7 +5,7 @@
 import type { Clock, Timer } from "../../../kernel/clock.ts";
 import { Fault } from "../../../kernel/fault.ts";
 import type { Meter } from "../../../kernel/meter.ts";
-import type { RequestPayload, ResponsePayload } from "../wire/codec.ts";
+import type { ResponsePayload } from "../wire/responses.ts";
 import { Call, type CallOptions, type Outcome } from "./call.ts";
 import type { Operation } from "./operations.ts";
 import type { Pace } from "./pacing.ts";
@@ -24,7 +24,7 @@ const MOST_WORDS = 300;
 /** The served connection, as the calls need it. */
 export interface Outlet {
   /** Writes the request, spelled as in the `attempt`th schema that may be right. */
-  send(correlationId: bigint, request: RequestPayload, attempt: number): void;
+  send(correlationId: bigint, request: CallOptions["request"], attempt: number): void;
   /** The node does not answer: the connection is worth nothing. */
   giveUp(reason: string): void;
 }
@@ -53,6 +53,7 @@ export class Calls {
   #outlet: Outlet | undefined;
   #timer: Timer | undefined;
   #deaf = 0;
+  #nextId = 0n;
 
   constructor(deps: CallsDeps) {
     this.#deps = deps;
@@ -110,9 +111,10 @@ export class Calls {
     this.#deaf = 0;
   }
 
-  /** Which spelling the request of that id has; `undefined` when nothing with it is under way. */
-  attemptOf(correlationId: bigint): number | undefined {
-    return this.#sent.get(correlationId)?.sent?.attempt;
+  /** How the request of that id was written; `undefined` when nothing with it is under way. */
+  sentAs(correlationId: bigint): { readonly operation: Operation; readonly attempt: number } | undefined {
+    const call = this.#sent.get(correlationId);
+    return call?.sent === undefined ? undefined : { operation: call.operation, attempt: call.sent.attempt };
   }
 
   /** The node answered; `false` when nobody asked. */
@@ -137,9 +139,7 @@ export class Calls {
     return true;
   }
 
-  #nextId = 0n;
-
-  /** An id for a request, an own one too, that is not a call: the handshake. */
+  /** An id for a request, also for one that is no call: the handshake. */
   id(): bigint {
     this.#nextId += 1n;
     return this.#nextId;
@@ -156,7 +156,8 @@ export class Calls {
         continue;
       }
       const live = [...this.#sent.values()].filter(({ isSettled }) => !isSettled);
-      if (live.length >= MOST_LIVE || live.some(({ sent }) => sent?.alone) || (admission.alone && live.length > 0)) return;
+      if (live.length >= MOST_LIVE || live.some(({ sent }) => sent?.alone) || (admission.alone && live.length > 0))
+        return;
       if (!this.#deps.pace.take()) {
         this.#timer ??= this.#deps.clock.after(this.#deps.pace.waitMs(), () => {
           this.#timer = undefined;
@@ -168,7 +169,17 @@ export class Calls {
       call.sent = { attempt: admission.attempt, alone: admission.alone };
       const id = this.id();
       this.#sent.set(id, call);
-      outlet.send(id, call.request, admission.attempt);
+      this.#send(outlet, id, call, admission.attempt);
+    }
+  }
+
+  #send(outlet: Outlet, id: bigint, call: Call, attempt: number): void {
+    try {
+      outlet.send(id, call.request, attempt);
+    } catch (error) {
+      // A value that cannot be written is the asker's mistake and goes back to it.
+      this.#sent.delete(id);
+      call.reject(error, "refused");
     }
   }
 

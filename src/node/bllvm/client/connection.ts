@@ -42,18 +42,23 @@ const CODEC = wireCodec("s3");
 
 /** One connection. */
 export class Connection {
+  readonly #connect: ConnectUnix;
   readonly #options: ConnectionOptions;
   readonly #events: ConnectionEvents;
-  readonly #socket: UnixSocket;
   readonly #slicer: FrameSlicer;
+  #socket: UnixSocket | undefined;
   #state: "opening" | "open" | "served" | "over" = "opening";
 
-  /** Opens it. */
   constructor(deps: { readonly connect: ConnectUnix }, options: ConnectionOptions, events: ConnectionEvents) {
+    this.#connect = deps.connect;
     this.#options = options;
     this.#events = events;
     this.#slicer = new FrameSlicer({ maxPayload: options.maxPayload });
-    this.#socket = deps.connect(options.path, {
+  }
+
+  /** Opens it. Call once. */
+  open(): void {
+    this.#socket = this.#connect(this.#options.path, {
       onOpen: () => this.#onOpen(),
       onData: (bytes) => this.#onData(bytes),
       onClose: (error) => this.end(this.#state === "opening" ? "refused" : "node", error),
@@ -62,16 +67,16 @@ export class Connection {
 
   /** Bytes that the node has not taken yet. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedBytes;
+    return this.#socket?.bufferedBytes ?? 0;
   }
 
   /** Writes a frame. Ends the connection when too much waits already. */
   write(frame: Uint8Array): void {
     if (this.#state === "over") return;
-    if (this.#socket.bufferedBytes + frame.length > MOST_BUFFERED) {
+    if (this.bufferedBytes + frame.length > MOST_BUFFERED) {
       this.end("fault", new Fault("bllvm-away", { reason: "it does not read what is sent to it" }));
     } else {
-      this.#socket.write(frame);
+      this.#socket?.write(frame);
     }
   }
 
@@ -79,7 +84,7 @@ export class Connection {
   end(reason: EndReason, error?: Error): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    this.#socket.destroy();
+    this.#socket?.destroy();
     this.#events.onEnd(reason, error);
   }
 
@@ -87,7 +92,7 @@ export class Connection {
     if (this.#state !== "opening") return;
     this.#state = "open";
     const { moduleName, moduleVersion, handshakeId } = this.#options;
-    this.#socket.write(
+    this.#socket?.write(
       CODEC.encode({
         type: "Request",
         correlationId: handshakeId,

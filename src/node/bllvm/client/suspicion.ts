@@ -15,6 +15,13 @@ const MOST_FAILURES = 2;
 /** Connections that optional requests may cost altogether, until the node is another one. */
 const MOST_RISKS = 3;
 
+/** What suspicion needs. `onUnusable`: there is one more request that is not sent any more. */
+export interface SuspicionDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onUnusable: () => void;
+}
+
 /** How a request may be sent now. */
 export type Admission =
   | { readonly may: true; readonly attempt: number; readonly alone: boolean }
@@ -34,17 +41,14 @@ interface Repute {
 
 /** What is known of every request. */
 export class Suspicion {
-  readonly #deps: { readonly clock: Clock; readonly log: Log };
+  readonly #deps: SuspicionDeps;
   readonly #attempts: (operation: Operation) => number;
   readonly #reputes = new Map<Operation, Repute>();
   #accused: readonly Operation[] = [];
   #risks = 0;
 
   /** `attempts`: ways to spell the request, by schema; each is tried once. */
-  constructor(
-    deps: { readonly clock: Clock; readonly log: Log },
-    options: { readonly attempts: (operation: Operation) => number },
-  ) {
+  constructor(deps: SuspicionDeps, options: { readonly attempts: (operation: Operation) => number }) {
     this.#deps = deps;
     this.#attempts = options.attempts;
   }
@@ -72,7 +76,12 @@ export class Suspicion {
 
   /** The node answered something else than was asked: in its version this spelling is another request. */
   misspelled(operation: Operation): void {
-    if (OPERATIONS[operation].kind !== "read") this.#strike(operation, this.#repute(operation));
+    if (OPERATIONS[operation].kind !== "read") this.#strike(operation);
+  }
+
+  /** Its answer could not be read, which cost the connection. */
+  garbled(operation: Operation): void {
+    this.#cost(operation);
   }
 
   /** The node closed the connection while these were unanswered. */
@@ -87,19 +96,11 @@ export class Suspicion {
     this.#accused = [];
   }
 
-  /** The next connection opened: the node is there, so it closed because of the request. Returns whether what is unusable changed. */
-  convict(): boolean {
-    const before = this.unusable().length;
+  /** The next connection opened: the node is there, so it closed because of the request. */
+  convict(): void {
     const [culprit] = this.#accused;
     this.#accused = [];
-    if (culprit === undefined) return false;
-    const repute = this.#repute(culprit);
-    if (OPERATIONS[culprit].kind === "read") this.#rest(culprit, repute);
-    else {
-      if (OPERATIONS[culprit].kind === "optional") this.#risk();
-      this.#strike(culprit, repute);
-    }
-    return this.unusable().length !== before;
+    if (culprit !== undefined) this.#cost(culprit);
   }
 
   /** Names of what is not sent any more. */
@@ -122,7 +123,15 @@ export class Suspicion {
     return OPERATIONS[operation].kind === "optional" && this.#risks >= MOST_RISKS;
   }
 
-  #rest(operation: Operation, repute: Repute): void {
+  #cost(operation: Operation): void {
+    const { kind } = OPERATIONS[operation];
+    if (kind === "read") return this.#rest(operation);
+    if (kind === "optional") this.#risk();
+    this.#strike(operation);
+  }
+
+  #rest(operation: Operation): void {
+    const repute = this.#repute(operation);
     repute.closings += 1;
     const restMs = Math.min(REST_MS.most, REST_MS.first * 2 ** Math.min(repute.closings - 1, 30));
     repute.restUntilMs = this.#deps.clock.monotonicMs() + restMs;
@@ -133,7 +142,8 @@ export class Suspicion {
     );
   }
 
-  #strike(operation: Operation, repute: Repute): void {
+  #strike(operation: Operation): void {
+    const repute = this.#repute(operation);
     repute.closings += 1;
     if (!repute.isProven) repute.attempt = repute.closings;
     const { capability } = OPERATIONS[operation];
@@ -149,6 +159,7 @@ export class Suspicion {
       `the bllvm node does not take ${operation} and closes the connection: it is not sent any more. To have it, ${help} (docs/bllvm.md) and restart the node and the module`,
       { request: operation },
     );
+    this.#deps.onUnusable();
   }
 
   #risk(): void {

@@ -16,6 +16,7 @@ export class TipWatch {
   readonly #onTip: (tip: Tip) => void;
   #tip: Tip | undefined;
   #events = 0;
+  #isVague = false;
 
   constructor(deps: { readonly onTip: (tip: Tip) => void }) {
     this.#onTip = deps.onTip;
@@ -29,24 +30,27 @@ export class TipWatch {
   /** An event named it. */
   fromEvent(tip: Tip): void {
     this.#events += 1;
+    this.#isVague = false;
     this.#offer(tip);
   }
 
-  /** An event said that there is another tip, without its height: whatever is being read now may be older than that. */
+  /** An event said that there is another tip, but not its height: it must be read. */
   outdate(): void {
     this.#events += 1;
+    this.#isVague = true;
   }
 
   /**
-   * Call it before a read is sent. What it gives takes the answer, and says whether that counted: an event that came in
-   * between knows better, since the node sends answers and events on ways that overtake each other.
+   * Call it before a read is sent. What it gives takes the answer, and says whether it must be read again: where an event came in
+   * between, that one knows better, since the node sends answers and events on ways that overtake each other.
    */
   reading(): (tip: Tip) => boolean {
     const before = this.#events;
     return (tip) => {
-      if (before !== this.#events) return false;
+      if (before !== this.#events) return this.#isVague;
+      this.#isVague = false;
       this.#offer(tip);
-      return true;
+      return false;
     };
   }
 
