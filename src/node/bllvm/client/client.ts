@@ -24,14 +24,14 @@ import { Dialect } from "./dialect.ts";
 import type { NodeEvent } from "./events.ts";
 import { Invocations } from "./invocations.ts";
 import { Link } from "./link.ts";
-import { LogLines, type LogLevel } from "./log-lines.ts";
+import { type LogLevel, LogLines } from "./log-lines.ts";
 import type { Operation } from "./operations.ts";
 import { Pace, REQUEST_PACE } from "./pacing.ts";
 import { type Ask, Requests, type ServedApi } from "./requests.ts";
 import { Said } from "./said.ts";
 import { Session } from "./session.ts";
 import { Suspicion } from "./suspicion.ts";
-import { TipWatch } from "./tip.ts";
+import { type Tip, TipWatch } from "./tip.ts";
 
 /** Ms for an answer where the asker says nothing. */
 const TIMEOUT_MS = 10_000;
@@ -158,7 +158,7 @@ export class BllvmClient implements BllvmNode, Part {
   }
 
   async stop(): Promise<void> {
-    this.#link.stop();
+    await this.#link.stop();
     await this.#tipPolling.stop();
   }
 
@@ -176,6 +176,11 @@ export class BllvmClient implements BllvmNode, Part {
 
   on<N extends keyof BllvmEvents>(name: N, listener: (event: BllvmEvents[N]) => void): Unsubscribe {
     return this.#bus.on(name, listener);
+  }
+
+  /** The newest tip that is known, without asking. */
+  get tip(): Tip | undefined {
+    return this.#tip.tip;
   }
 
   chainInfo(options?: BllvmCallOptions) {

@@ -1,7 +1,8 @@
 /**
- * One connection to the node, from its opening to its end. The handshake goes out in the same moment in which the socket opens:
- * the node serves its connections in one loop, and one that closes before its first frame, or begins with another one, ends that loop
- * for all modules. Source: blvm-node `src/module/ipc/server.rs` 512-613.
+ * One connection to the node, from its opening to its end. The node serves its connections in one loop, and a connection whose
+ * handshake fails ends that loop for all modules: one that begins with anything else, that closes before its first frame, or that is
+ * gone when the node wants to write the answer. So the handshake goes out as soon as the socket opens, and as long as it is not
+ * answered we do not close. Source: blvm-node `src/module/ipc/server.rs` 512-613.
  */
 import type { ConnectUnix, UnixSocket } from "../../../daemon/socket.ts";
 import { Fault } from "../../../kernel/fault.ts";
@@ -63,6 +64,11 @@ export class Connection {
       onData: (bytes) => this.#onData(bytes),
       onClose: (error) => this.end(this.#state === "opening" ? "refused" : "node", error),
     });
+  }
+
+  /** Whether the node answered the handshake, so that closing harms nobody. */
+  get isServed(): boolean {
+    return this.#state === "served";
   }
 
   /** Bytes that the node has not taken yet. */

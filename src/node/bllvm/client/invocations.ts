@@ -27,6 +27,8 @@ export interface InvocationReply {
   readonly error: string | null;
 }
 
+type Answerable = Exclude<Invocation, { name: "Rpc" }>;
+
 /** Answers what the node asks. */
 export class Invocations {
   readonly #deps: { readonly clock: Clock; readonly log: Log; readonly meter: Meter };
@@ -41,9 +43,18 @@ export class Invocations {
   /** Calls `reply` once, with the answer or with why there is none. */
   answer(invocation: Invocation, reply: (reply: InvocationReply) => void): void {
     const { handler } = this;
-    if (invocation.name === "Rpc") return this.#refuse(reply, "this module answers no RPC of the node");
-    if (handler === undefined) return this.#refuse(reply, "this module offers nothing yet");
-    if (this.#underWay >= MOST_AT_ONCE) return this.#refuse(reply, "this module is busy, ask again", "busy");
+    if (invocation.name === "Rpc") {
+      this.#refuse(reply, "this module answers no RPC of the node");
+    } else if (handler === undefined) {
+      this.#refuse(reply, "this module offers nothing yet");
+    } else if (this.#underWay >= MOST_AT_ONCE) {
+      this.#refuse(reply, "this module is busy, ask again", "busy");
+    } else {
+      this.#begin(handler, invocation, reply);
+    }
+  }
+
+  #begin(handler: InvocationHandler, invocation: Answerable, reply: (reply: InvocationReply) => void): void {
     this.#underWay += 1;
     let isOver = false;
     const end = (answer: "answered" | "error" | "late", said: InvocationReply): void => {
@@ -64,7 +75,7 @@ export class Invocations {
     );
   }
 
-  async #ask(handler: InvocationHandler, invocation: Exclude<Invocation, { name: "Rpc" }>): Promise<InvocationReply> {
+  async #ask(handler: InvocationHandler, invocation: Answerable): Promise<InvocationReply> {
     const { name, value } = invocation;
     const answer = await handler(
       name === "Cli"

@@ -21,6 +21,8 @@ const STARVING_MS = 3_000;
 const GOOD_MS = 10_000;
 /** Ms that a node which said that it stops is waited for, beyond the time that it named. */
 const CLOSING_MS = 30_000;
+/** Ms that a stop waits for the answer to a handshake. */
+const STOP_MS = 2_000;
 /** Longest time that it may name, s. */
 const MOST_CLOSING_S = 600;
 
@@ -70,6 +72,9 @@ export class Link {
   #endedMs = Number.NEGATIVE_INFINITY;
   #trouble: string | undefined;
   #isStopped = false;
+  /** Why the connection is to be closed as soon as its handshake is answered. */
+  #leaving: "held" | "stopped" | undefined;
+  #onGone: (() => void) | undefined;
 
   constructor(deps: LinkDeps, options: LinkOptions, events: LinkEvents) {
     this.#deps = deps;
@@ -98,17 +103,30 @@ export class Link {
     if (holdFile !== undefined) {
       this.#holdTimer = this.#deps.clock.every(HOLD_POLL_MS, () => void this.#watchHold(holdFile));
     }
-    if (firstConnectDelayMs <= 0) return void this.#attempt();
-    this.#enter("held", FIRST_DELAY);
-    this.#in(firstConnectDelayMs, () => void this.#attempt());
+    if (firstConnectDelayMs > 0) {
+      this.#enter("held", FIRST_DELAY);
+      this.#in(firstConnectDelayMs, () => void this.#attempt());
+    } else {
+      void this.#attempt();
+    }
   }
 
-  /** Closes the connection; nothing is told after it but the connection's end. */
-  stop(): void {
+  /**
+   * Connects no more, and resolves when the connection is closed. One whose handshake waits for its answer is closed when that is
+   * there, or after two seconds: what then happens to the node's other modules we cannot help, as the process ends.
+   */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     this.#holdTimer?.cancel();
     this.#timer?.cancel();
-    this.#connection?.end("stopped");
+    const connection = this.#connection;
+    if (connection !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onGone = resolve;
+        this.#leave("stopped");
+        if (this.#connection !== undefined) this.#in(STOP_MS, () => connection.end("stopped"));
+      });
+    }
     this.#enter("down", undefined);
   }
 
@@ -134,7 +152,8 @@ export class Link {
     if (holdFile !== undefined && (await isHeld(this.#deps.files, holdFile))) {
       if (this.#isStopped) return;
       this.#enter("held", held(holdFile));
-      return this.#in(HOLD_POLL_MS, () => void this.#attempt());
+      this.#in(HOLD_POLL_MS, () => void this.#attempt());
+      return;
     }
     // Somebody may have stopped us, or a connection may have come about, while the disk was looked at.
     if (!this.#isStopped && this.#connection === undefined) this.#connect();
@@ -142,7 +161,10 @@ export class Link {
 
   #connect(): void {
     const waitMs = this.#endedMs + PAUSE.firstMs - this.#deps.clock.monotonicMs();
-    if (waitMs > 0) return this.#in(waitMs, () => void this.#attempt());
+    if (waitMs > 0) {
+      this.#in(waitMs, () => void this.#attempt());
+      return;
+    }
     this.#timer?.cancel();
     this.#enter("connecting", this.#trouble);
     const handshakeId = this.#events.handshakeId();
@@ -151,11 +173,12 @@ export class Link {
       { ...this.#options, handshakeId },
       {
         onOpen: () => {
-          this.#in(STARVING_MS, () => this.#enter("starving", STARVING));
+          if (this.#leaving === undefined) this.#in(STARVING_MS, () => this.#enter("starving", STARVING));
           this.#events.onOpen();
         },
         onServed: (nodeVersion) => {
           this.#timer?.cancel();
+          if (this.#leaving !== undefined) return connection.end(this.#leaving);
           if (this.#phase === "starving") this.#enter("connecting", undefined);
           this.#events.onServed(connection, nodeVersion);
         },
@@ -174,8 +197,10 @@ export class Link {
     if (wasGood) this.#backoff.reset();
     this.#timer?.cancel();
     this.#connection = undefined;
+    this.#leaving = undefined;
     this.#endedMs = clock.monotonicMs();
     this.#events.onEnd(reason, error);
+    this.#onGone?.();
     if (this.#isStopped) return;
     const { path, holdFile } = this.#options;
     if (reason === "held" && holdFile !== undefined) {
@@ -189,7 +214,16 @@ export class Link {
 
   async #watchHold(holdFile: string): Promise<void> {
     if (this.#connection === undefined || !(await isHeld(this.#deps.files, holdFile))) return;
-    this.#connection?.end("held");
+    if (this.#leaving !== undefined || this.#isStopped) return;
+    this.#leave("held");
+    if (this.#connection === undefined) return;
+    this.#timer?.cancel();
+    this.#enter("held", held(holdFile));
+  }
+
+  #leave(reason: "held" | "stopped"): void {
+    if (this.#connection?.isServed) this.#connection.end(reason);
+    else this.#leaving = reason;
   }
 
   #enter(phase: BllvmPhase, words: string | undefined): void {

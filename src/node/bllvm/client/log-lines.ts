@@ -44,9 +44,11 @@ export class LogLines {
   /** Writes a line, or drops it. Never throws. */
   write(level: LogLevel, message: string, target: string): void {
     const { outlet } = this;
-    if (outlet === undefined) return this.#drop("away");
-    if (outlet.bufferedBytes > MOST_BUFFERED) return this.#drop("slow");
-    if (!this.#pace.take()) return this.#drop("rate");
+    const why = this.#obstacle();
+    if (outlet === undefined || why !== undefined) {
+      this.#deps.meter.count("bllvm_log_lines_dropped_total", 1, { why: why ?? "away" });
+      return;
+    }
     outlet.send({
       level: LEVELS[level],
       message: message.slice(0, MOST_CHARACTERS),
@@ -55,7 +57,9 @@ export class LogLines {
     });
   }
 
-  #drop(why: "away" | "rate" | "slow"): void {
-    this.#deps.meter.count("bllvm_log_lines_dropped_total", 1, { why });
+  #obstacle(): "away" | "rate" | "slow" | undefined {
+    if (this.outlet === undefined) return "away";
+    if (this.outlet.bufferedBytes > MOST_BUFFERED) return "slow";
+    return this.#pace.take() ? undefined : "rate";
   }
 }

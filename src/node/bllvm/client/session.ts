@@ -113,7 +113,10 @@ export class Session {
   }
 
   #onResponse(message: Extract<ModuleMessage, { type: "Response" }>, sent: ReturnType<Calls["sentAs"]>): void {
-    if (message.correlationId === this.#subscribing?.id) return this.#onSubscribed(message);
+    if (message.correlationId === this.#subscribing?.id) {
+      this.#onSubscribed(message);
+      return;
+    }
     if (sent !== undefined && message.success) this.#options.spelling.proved(sent.operation, sent.attempt);
     if (!this.#deps.calls.answer(message.correlationId, message)) this.#ignore("answer");
   }

@@ -125,9 +125,9 @@ export class Suspicion {
 
   #cost(operation: Operation): void {
     const { kind } = OPERATIONS[operation];
-    if (kind === "read") return this.#rest(operation);
     if (kind === "optional") this.#risk();
-    this.#strike(operation);
+    if (kind === "read") this.#rest(operation);
+    else this.#strike(operation);
   }
 
   #rest(operation: Operation): void {
