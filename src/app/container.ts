@@ -15,8 +15,6 @@ import { Bus } from "../kernel/events.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { randomU32 } from "../kernel/random.ts";
-import type { LedgerEvents } from "../ledger/events.ts";
-import type { MergeEvents } from "../merge/found-aux.ts";
 import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
 import { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
@@ -32,7 +30,6 @@ import {
   openAuthoriser,
   payoutAddressAuthoriser,
 } from "../pool/authoriser.ts";
-import type { PoolEvents } from "../pool/events.ts";
 import { JobMaker } from "../pool/job-maker.ts";
 import { nodeCrypto } from "../pool/noise-crypto.ts";
 import { MiningServer } from "../pool/server.ts";
@@ -49,11 +46,11 @@ import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
 import { Reloader } from "./reload.ts";
-import { serverReports } from "./reports/server-reports.ts";
+import { serverReports, textReports } from "./reports/server-reports.ts";
 import { payoutReserveOf, type Settings } from "./settings.ts";
 import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
-import { TOKENS } from "./tokens.ts";
+import { type ServerEvents, TOKENS } from "./tokens.ts";
 
 /** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
 const EPHEMERAL_KEYS = 1000;
@@ -88,7 +85,7 @@ export function compose(world: World): DependencyContainer {
   part(
     TOKENS.bus,
     () =>
-      new Bus<PoolEvents & MergeEvents & LedgerEvents>({
+      new Bus<ServerEvents>({
         onError: (error, name) => log("bus").error(`a listener of ${name} failed: ${describe(error)}`, { error }),
       }),
   );
@@ -182,35 +179,43 @@ export function compose(world: World): DependencyContainer {
     TOKENS.reloader,
     () => new Reloader({ log: log("config"), host: get(TOKENS.pluginHost), load: world.reload }, config),
   );
+
+  // What the server tells of itself
+  part(TOKENS.status, () => {
+    const startedMs = get(TOKENS.clock).nowMs();
+    return () =>
+      statusOf({
+        startedMs,
+        nowMs: get(TOKENS.clock).nowMs(),
+        meter: get(TOKENS.meter),
+        connections: get(TOKENS.miningServer).connections,
+        chains: get(TOKENS.pluginHost).chains(),
+        work: get(TOKENS.mergeMining).status(),
+        job: get(TOKENS.jobMaker).current(),
+        ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
+      });
+  });
+  part(TOKENS.reports, () =>
+    serverReports({
+      loaded: () => world.reload?.() ?? world.settings,
+      clock: get(TOKENS.clock),
+      work: () => get(TOKENS.mergeMining).status(),
+      job: () => get(TOKENS.jobMaker).current(),
+    }),
+  );
   part(TOKENS.control, () => {
     const { control } = world.settings;
     if (control === undefined) return undefined;
     const host = get(TOKENS.pluginHost);
-    const startedMs = get(TOKENS.clock).nowMs();
     const port: ControlPort = {
-      status: () =>
-        statusOf({
-          startedMs,
-          nowMs: get(TOKENS.clock).nowMs(),
-          meter: get(TOKENS.meter),
-          connections: get(TOKENS.miningServer).connections,
-          chains: host.chains(),
-          work: get(TOKENS.mergeMining).status(),
-          job: get(TOKENS.jobMaker).current(),
-          ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
-        }),
+      status: get(TOKENS.status),
       chains: () => host.chains(),
       plugins: () => host.plugins(),
       enable: (chain) => host.enable(chain),
       disable: (chain) => host.disable(chain),
       restart: (chain) => host.restart(chain),
       reload: () => get(TOKENS.reloader).reload(),
-      report: serverReports({
-        loaded: () => world.reload?.() ?? world.settings,
-        clock: get(TOKENS.clock),
-        work: () => get(TOKENS.mergeMining).status(),
-        job: () => get(TOKENS.jobMaker).current(),
-      }),
+      report: textReports(get(TOKENS.reports)),
       ...payoutAddressPort({
         ledger: get(TOKENS.ledger),
         clock: get(TOKENS.clock),

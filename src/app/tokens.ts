@@ -31,8 +31,15 @@ import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
+import type { NodeEvents } from "./module/events/node-events.ts";
+import type { PoolLinkEvents } from "./module/events/pool-link.ts";
 import type { Reloader } from "./reload.ts";
+import type { LedgerReports } from "./reports/ledger-reports.ts";
 import type { Settings } from "./settings.ts";
+import type { ServerStatus } from "./status.ts";
+
+/** Everything that is told on the server's bus. */
+export type ServerEvents = PoolEvents & MergeEvents & LedgerEvents & PoolLinkEvents & NodeEvents;
 
 /** A name for a part of type `T`. */
 export function token<T>(name: string): InjectionToken<T> & symbol {
@@ -47,7 +54,7 @@ export const TOKENS = {
   random: token<Random>("Random"),
   log: token<Log>("Log"),
   meter: token<MemoryMeter>("Meter"),
-  bus: token<Bus<PoolEvents & MergeEvents & LedgerEvents>>("Bus"),
+  bus: token<Bus<ServerEvents>>("Bus"),
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
   jobSource: token<BitcoindJobSource>("JobSource"),
@@ -72,6 +79,8 @@ export const TOKENS = {
   blockFollower: token<BlockFollower>("BlockFollower"),
   distribution: token<Distribution>("Distribution"),
   summaries: token<Summaries>("Summaries"),
+  status: token<() => ServerStatus>("the server at this moment"),
+  reports: token<LedgerReports>("LedgerReports"),
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

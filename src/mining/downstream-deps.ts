@@ -22,6 +22,8 @@ export interface JudgedShare {
   readonly block: boolean;
   /** Its job; `undefined` when the channel never got it. */
   readonly job: Job | undefined;
+  /** Hash of its header, `Uint8Array(32)`, internal byte order, valid during the call only; `undefined` when it could not be hashed. */
+  readonly hash: Uint8Array | undefined;
 }
 
 /** A header that a miner hashed, whatever became of the share. Its byte arrays are valid during the call only. */

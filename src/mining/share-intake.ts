@@ -165,7 +165,8 @@ export class ShareIntake {
     if (events?.judged === undefined) return;
     const difficulty = accepted && job !== undefined ? job.difficulty : 0;
     const { channelId } = channel;
-    events.judged({ channelId, userIdentity, errorCode, difficulty, block, job: job?.prepared.job });
+    const hashed = verdict.hashed ? hash : undefined;
+    events.judged({ channelId, userIdentity, errorCode, difficulty, block, job: job?.prepared.job, hash: hashed });
   }
 }
 

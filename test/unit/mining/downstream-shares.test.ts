@@ -488,7 +488,8 @@ describe("what the surroundings are told", () => {
   test("of every share of an open channel: who, what came out, for which job", () => {
     const pool = withJob();
     const channel = pool.connect().openExtended();
-    channel.submit(channel.mine());
+    const good = channel.mine();
+    channel.submit(good);
     channel.submit({ ...channel.mine(), jobId: 9 });
     expect(pool.judged).toEqual([
       {
@@ -498,8 +499,17 @@ describe("what the surroundings are told", () => {
         difficulty: pool.credits[0]?.difficulty,
         block: false,
         job: pool.job,
+        hash: good.hash,
       },
-      { channelId: 2, userIdentity: "alice", errorCode: "invalid-job-id", difficulty: 0, block: false, job: undefined },
+      {
+        channelId: 2,
+        userIdentity: "alice",
+        errorCode: "invalid-job-id",
+        difficulty: 0,
+        block: false,
+        job: undefined,
+        hash: undefined,
+      },
     ]);
   });
 
