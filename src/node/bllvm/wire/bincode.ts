@@ -46,7 +46,8 @@ export type RecordOf<F extends Fields> = { readonly [K in keyof F]: FieldValue<F
 
 /** Fails for a value that `kind` cannot carry. */
 export function refuse(kind: string, value: unknown): never {
-  throw new TypeError(`${kind} cannot carry ${typeof value === "object" ? JSON.stringify(value) : String(value)}`);
+  const what = typeof value === "object" && value !== null ? "this object" : String(value).slice(0, 80);
+  throw new TypeError(`${kind} cannot carry ${what}`);
 }
 
 /** A type of fixed size whose values `fits` accepts. */
