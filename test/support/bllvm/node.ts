@@ -32,7 +32,7 @@ import type { FakeSchema } from "./schemas.ts";
 export interface FakeBllvmNodeOptions {
   /** Where the node lives; a temporary folder, removed by `stop`. Keep it short: a socket's path has 107 bytes. */
   readonly dataDir?: string;
-  /** `<dataDir>/data/modules/sockets/node.sock`. */
+  /** `<dataDir>/data/modules/sockets/node.sock`; before S1 `<dataDir>/data/modules/socket`. */
   readonly socketPath?: string;
   /** Version of the protocol; `s3`. */
   readonly schema?: FakeSchema;
@@ -106,11 +106,12 @@ export class FakeBllvmNode {
     this.#options = options;
     this.#ownsDataDir = options.dataDir === undefined;
     this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "bllvm-"));
-    this.socketPath = options.socketPath ?? join(this.dataDir, "data/modules/sockets/node.sock");
     this.wire = wireOf(options.schema ?? "s3");
+    const place = this.wire.schema.startsWith("n") ? "data/modules/socket" : "data/modules/sockets/node.sock";
+    this.socketPath = options.socketPath ?? join(this.dataDir, place);
     this.chain = new FakeChain({ emit: (event) => this.events.publish(event) }, options.chain);
     this.#limits = new RateLimits({ nowMs: options.nowMs ?? Date.now });
-    for (const [name, set] of Object.entries(options.permissions ?? {})) this.permissions.register(name, set);
+    this.#registerPermissions();
     this.#server = this.#newServer();
     this.rpc = options.rpc === false ? undefined : this.#newRpc(options.rpc ?? {});
   }
@@ -153,7 +154,7 @@ export class FakeBllvmNode {
     return this.#server.failure;
   }
 
-  /** Begins to listen; after `kill` on the same path with the same chain, permissions and records. */
+  /** Begins to listen; after `kill` on the same path with the same chain, records and `options.permissions`. */
   async listen(): Promise<void> {
     if (this.#server.listening) throw new Error("the node runs already");
     this.#past.push(...this.#server.connections);
@@ -164,7 +165,7 @@ export class FakeBllvmNode {
     await this.rpc?.start();
   }
 
-  /** Everything is closed at once, as by SIGKILL; the socket's file stays. What the hub knew is gone. */
+  /** Everything is closed at once, as by SIGKILL; the socket's file stays. What modules registered is gone. */
   async kill(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -172,6 +173,10 @@ export class FakeBllvmNode {
     for (const id of [...this.#byId.keys()]) this.events.unsubscribe(id);
     this.#byId.clear();
     this.apis.clear();
+    this.cliSpecs.clear();
+    this.modules.length = 0;
+    this.permissions.clear();
+    this.#registerPermissions();
   }
 
   /** `kill` and `listen`. */
@@ -267,6 +272,10 @@ export class FakeBllvmNode {
   /** Puts a block into the run loop's queue, as QueueReceivedBlock and submitblock do. */
   queueBlock(bytes: Uint8Array): void {
     this.#later(this.#options.queueMs ?? 5, () => void this.chain.receive(bytes));
+  }
+
+  #registerPermissions(): void {
+    for (const [name, set] of Object.entries(this.#options.permissions ?? {})) this.permissions.register(name, set);
   }
 
   #newServer(): IpcServer {
