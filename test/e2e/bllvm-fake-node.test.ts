@@ -57,8 +57,8 @@ describe("the fake bllvm node", () => {
     expect(await module.ask(TIP)).toEqual({ name: "Hash", value: { hash: tip.hash } });
     expect(await module.ask({ name: "GetBlockHeight", value: {} })).toEqual({ name: "U64", value: { value: 110n } });
     const info = await module.ask({ name: "GetChainInfo", value: {} });
-    // The node's `difficulty` is a difficulty cut to an integer, not nBits: regtest's is 0.
-    expect(info).toMatchObject({ name: "ChainInfo", value: { height: 110n, difficulty: 0, isSynced: true } });
+    // The node's `difficulty` is a difficulty cut to an integer, not nBits, and never less than 1.
+    expect(info).toMatchObject({ name: "ChainInfo", value: { height: 110n, difficulty: 1, isSynced: true } });
     const header = await module.ask({ name: "GetBlockHeader", value: { hash: tip.hash } });
     expect(header).toMatchObject({ value: { header: { bits: 0x207fffffn, prevBlockHash: tip.header.prevHash } } });
     expect(await module.ask({ name: "GetBlockHeader", value: { hash: new Uint8Array(32) } })).toEqual({

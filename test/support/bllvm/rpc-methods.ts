@@ -14,10 +14,11 @@ import { targetFromCompact } from "../../../src/bitcoin/target.ts";
 import { legacySigops, serializeTransaction } from "../../../src/bitcoin/transaction.ts";
 import { decodeBlock } from "../../../src/devnet/node/block-data.ts";
 import { type BlockNode, medianTimePast } from "../../../src/devnet/node/block-index.ts";
-import { difficultyOfBits, hex256 } from "../../../src/devnet/rpc/json.ts";
+import { hex256 } from "../../../src/devnet/rpc/json.ts";
 import { equal, fromHex, toDisplayHex, toHex } from "../../../src/kernel/bytes.ts";
 import type { FakeChain } from "./chain.ts";
 import type { AnyEvent } from "./messages.ts";
+import { nodeDifficulty } from "./views.ts";
 
 /** A method failed: code and words as the node says them. */
 export class FakeRpcError extends Error {
@@ -51,7 +52,7 @@ export const RPC_METHODS: Readonly<Record<string, (world: RpcWorld, params: Para
   {
     getblockcount: ({ chain }) => chain.height,
     getbestblockhash: ({ chain }) => chain.chain.tip.key,
-    getdifficulty: ({ chain }) => difficultyOfBits(chain.chain.tip.header.nBits),
+    getdifficulty: ({ chain }) => nodeDifficulty(chain.chain.tip.header.nBits),
     getconnectioncount: ({ peers }) => peers(),
     getblockhash: ({ chain }, [height]) => {
       const node = chain.chain.at(typeof height === "number" ? height : 0);
@@ -66,7 +67,7 @@ export const RPC_METHODS: Readonly<Record<string, (world: RpcWorld, params: Para
       currentblocksize: 0,
       currentblockweight: 0,
       currentblocktx: 0,
-      difficulty: difficultyOfBits(chain.chain.tip.header.nBits),
+      difficulty: nodeDifficulty(chain.chain.tip.header.nBits),
       networkhashps: 0,
       pooledtx: chain.node.mempool.size,
       chain: "regtest",
@@ -121,7 +122,7 @@ function headJson({ chain }: RpcWorld, node: BlockNode) {
     time: header.time,
     mediantime: medianTimePast(chain.chain.tip),
     nonce: header.nonce,
-    difficulty: difficultyOfBits(header.nBits),
+    difficulty: nodeDifficulty(header.nBits),
     chainwork: hex256(node.work),
     nTx: node.txCount,
     previousblockhash: toDisplayHex(header.prevHash),
@@ -159,7 +160,7 @@ function getBlockchainInfo(world: RpcWorld): unknown {
     blocks: tip.height,
     headers: storedBlocks(world),
     bestblockhash: tip.key,
-    difficulty: difficultyOfBits(tip.header.nBits),
+    difficulty: nodeDifficulty(tip.header.nBits),
     mediantime: medianTimePast(tip),
     verificationprogress: tip.height > 0 ? 1 : 0,
     initialblockdownload: tip.height === 0,
