@@ -42,5 +42,34 @@ export const BLLVM_FAULTS = faults({
     act: "halt",
     what: "the socket on which an older bllvm node looks after this module cannot be opened",
     help: "The node names it with --socket-path. The folder must exist and be writable, and the path be free or an old socket; the cause names the system's error.",
+  "bllvm-network-unknown": {
+    act: "retry",
+    what: "the bllvm node does not tell which network it is on",
+    help: "Its first block is none of Bitcoin's mainnet, testnet, testnet4, signet or regtest, or it has not stored one yet. Check the node's protocol_version and let it begin to synchronise; other networks cannot be mined.",
+  },
+  "bllvm-height-disputed": {
+    act: "retry",
+    what: "the bllvm node contradicts itself about the height of a block",
+    help: "A coinbase with a wrong height makes a worthless block, so no work is taken where the numbers disagree. Restart the node; if it stays, let it rebuild its index, or list a Bitcoin Core node under [[bitcoind]].",
+  },
+  "bllvm-chain-incomplete": {
+    act: "retry",
+    what: "the bllvm node lacks a block or header that is needed for the next block",
+    help: "Wait until the node has synchronised. With pruning, let it keep at least the last 2,016 blocks; or list a Bitcoin Core node under [[bitcoind]].",
+  },
+  "bllvm-target-disputed": {
+    act: "retry",
+    what: "the bllvm node names another target for the next block than its headers lead to",
+    help: "A block of the wrong target is worthless, so no work is taken. Check that bllvm.rpc_url is this node's own address, and report it together with the node's version; leave bllvm.rpc_url out or list a Bitcoin Core node under [[bitcoind]] to mine on.",
+  },
+  "bllvm-coinbase-only": {
+    act: "retry",
+    what: "blocks of the bllvm node hold their coinbase alone: its IPC gives no transactions that could be mined",
+    help: "Set bllvm.rpc_url to the node's JSON-RPC for the fees of transactions without witness, or list a Bitcoin Core node under [[bitcoind]] for all of them.",
+  },
+  "bllvm-template-doubtful": {
+    act: "retry",
+    what: "the block template of the bllvm node's JSON-RPC is not used as it is",
+    help: "Nothing is lost but fees: what is doubtful is left out, at worst the block holds its coinbase alone. The reason stands beside it; a Bitcoin Core node under [[bitcoind]] gives whole templates.",
   },
 });
