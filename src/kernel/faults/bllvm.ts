@@ -33,4 +33,39 @@ export const BLLVM_FAULTS = faults({
     what: "the bllvm node answered a request with an error",
     help: "The node's words stand beside it; look at the node's log.",
   },
+  "bllvm-api-method": {
+    act: "reply",
+    what: "this module has no method of that name",
+    help: "docs/bllvm.md lists the methods of the module API with what they take.",
+  },
+  "bllvm-api-params": {
+    act: "reply",
+    what: "the parameters are not what the method takes",
+    help: "They are one JSON object of at most 64 KiB; docs/bllvm.md lists the keys of each method.",
+  },
+  "bllvm-api-channel": {
+    act: "reply",
+    what: "the caller has no merge-mining channel with that id",
+    help: "Call register_merge_mining_channel: a channel that nobody uses is closed after ten minutes, all are closed when the server stops, and each is its caller's alone.",
+  },
+  "bllvm-api-channels": {
+    act: "reply",
+    what: "too many merge-mining channels are open",
+    help: "Use the channels that were registered; those that nobody uses are closed after ten minutes.",
+  },
+  "bllvm-api-refused": {
+    act: "reply",
+    what: "the merge-mining channel was refused",
+    help: "unknown-user and invalid-user-identity: [access] of the server admits other identities, give one as user_identity. max-target-out-of-range: min_difficulty is harder than any share that the server wants.",
+  },
+  "bllvm-api-busy": {
+    act: "reply",
+    what: "the call cannot be answered just now",
+    help: "Too many calls are under way, or the ledger takes long: ask again after a while.",
+  },
+  "bllvm-cli": {
+    act: "reply",
+    what: "a word on the node's command line is not understood",
+    help: "Give options as --limit 10 or limit=10; those that are known stand in brackets.",
+  },
 });
