@@ -17,7 +17,6 @@ import type { Log } from "../kernel/log.ts";
 import { randomU32 } from "../kernel/random.ts";
 import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
 import { ChannelPayouts } from "../mining/channel-payouts.ts";
-import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
 import type { Authoriser } from "../mining/ports.ts";
@@ -42,6 +41,7 @@ import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { registerLedger } from "./ledger-parts.ts";
+import { miningOptionsOf } from "./mining-options.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
@@ -299,15 +299,7 @@ export function compose(world: World): DependencyContainer {
         limits: limitsOf(config),
         requiredExtensions: config.access.required_extensions,
         fixedVersion: world.settings.versionRollingMask === 0,
-        mining: {
-          ...MINING_DEFAULTS,
-          sharesPerMinute: config.vardiff.shares_per_minute,
-          minDifficulty: config.vardiff.min_difficulty,
-          maxDifficulty: config.vardiff.max_difficulty,
-          maxChannels: config.limits.channels_per_connection,
-          ackBatchSize: config.jobs.ack_shares,
-          ackMaxDelayMs: config.jobs.ack_s * 1000,
-        },
+        mining: miningOptionsOf(config),
       },
     );
   });

@@ -76,6 +76,11 @@ export class LedgerReports {
     this.#deps = deps;
   }
 
+  /** The coins that configured chains pay. */
+  coins(): Promise<Coins> {
+    return this.#deps.coins();
+  }
+
   /** What was found, what became of it and who is owed what; with `worker` or `workers` by worker. */
   rewards(request: ReportRequest): Promise<RewardsAnswer> {
     return this.#ask<{ readonly chains: readonly ChainRewards[] } | WorkerRewardsPage>(

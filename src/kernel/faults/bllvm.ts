@@ -42,6 +42,7 @@ export const BLLVM_FAULTS = faults({
     act: "halt",
     what: "the socket on which an older bllvm node looks after this module cannot be opened",
     help: "The node names it with --socket-path. The folder must exist and be writable, and the path be free or an old socket; the cause names the system's error.",
+  },
   "bllvm-network-unknown": {
     act: "retry",
     what: "the bllvm node does not tell which network it is on",
@@ -71,5 +72,40 @@ export const BLLVM_FAULTS = faults({
     act: "retry",
     what: "the block template of the bllvm node's JSON-RPC is not used as it is",
     help: "Nothing is lost but fees: what is doubtful is left out, at worst the block holds its coinbase alone. The reason stands beside it; a Bitcoin Core node under [[bitcoind]] gives whole templates.",
+  },
+  "bllvm-api-method": {
+    act: "reply",
+    what: "this module has no method of that name",
+    help: "docs/bllvm.md lists the methods of the module API with what they take.",
+  },
+  "bllvm-api-params": {
+    act: "reply",
+    what: "the parameters are not what the method takes",
+    help: "They are one JSON object of at most 64 KiB; docs/bllvm.md lists the keys of each method.",
+  },
+  "bllvm-api-channel": {
+    act: "reply",
+    what: "the caller has no merge-mining channel with that id",
+    help: "Call register_merge_mining_channel: a channel that nobody uses is closed after ten minutes, all are closed when the server stops, and each is its caller's alone.",
+  },
+  "bllvm-api-channels": {
+    act: "reply",
+    what: "too many merge-mining channels are open",
+    help: "Use the channels that were registered; those that nobody uses are closed after ten minutes.",
+  },
+  "bllvm-api-refused": {
+    act: "reply",
+    what: "the merge-mining channel was refused",
+    help: "unknown-user and invalid-user-identity: [access] of the server admits other identities, give one as user_identity. max-target-out-of-range: min_difficulty is harder than any share that the server wants.",
+  },
+  "bllvm-api-busy": {
+    act: "reply",
+    what: "the call cannot be answered just now",
+    help: "Too many calls are under way, or the ledger takes long: ask again after a while.",
+  },
+  "bllvm-cli": {
+    act: "reply",
+    what: "a word on the node's command line is not understood",
+    help: "Give options as --limit 10 or limit=10; those that are known stand in brackets.",
   },
 });

@@ -151,7 +151,10 @@ export class EventPublisher implements Part {
   /** A job that miners get. Only the newest waits. */
   job(event: BllvmPublishedEvents["MiningJobCreated"]): void {
     if (!this.#takes("MiningJobCreated")) return;
-    if (!this.#isUp) return this.#leftOut("MiningJobCreated", "away");
+    if (!this.#isUp) {
+      this.#leftOut("MiningJobCreated", "away");
+      return;
+    }
     if (this.#job !== undefined) this.#leftOut("MiningJobCreated", "replaced");
     this.#job = event;
     this.#pump();
