@@ -68,7 +68,7 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           clock: get(TOKENS.clock),
           log: log("ledger"),
           meter: get(TOKENS.meter),
-          open: (how) => openLedger(address, { ...how, access: "own", script: SQLITE_CHILD }),
+          open: (how) => openLedger(address, { ...how, access: "own", script: SQLITE_CHILD, clock: get(TOKENS.clock) }),
         },
         LEDGER_CONNECTION_DEFAULTS,
       ),

@@ -10,15 +10,24 @@ import { storeFault } from "../ledger/store/store-fault.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { SQLITE_CHILD } from "./parts.ts";
 import { ledgerAddressOf } from "./settings.ts";
+import { systemClock } from "./system.ts";
+
+/** Options of `LedgerReader`. */
+export interface LedgerReaderOptions {
+  /** Ms that one statement may take; left out, what every reader of a ledger gives it. */
+  readonly answerMs?: number;
+}
 
 /** Opens a ledger for one report after the other. */
 export class LedgerReader {
   readonly #loaded: Pick<LoadedConfig, "config" | "folder">;
+  readonly #options: LedgerReaderOptions;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Nothing is opened yet. */
-  constructor(loaded: Pick<LoadedConfig, "config" | "folder">) {
+  constructor(loaded: Pick<LoadedConfig, "config" | "folder">, options: LedgerReaderOptions = {}) {
     this.#loaded = loaded;
+    this.#options = options;
   }
 
   /**
@@ -35,7 +44,14 @@ export class LedgerReader {
     const address = ledgerAddressOf(this.#loaded);
     if (address.kind === "sqlite" && !existsSync(address.path))
       throw new Fault("report-no-ledger", { file: address.path });
-    const store = openLedger(address, { access: "read", create: false, script: SQLITE_CHILD, onLost() {} });
+    const store = openLedger(address, {
+      ...this.#options,
+      access: "read",
+      create: false,
+      script: SQLITE_CHILD,
+      clock: systemClock,
+      onLost() {},
+    });
     try {
       await migrate(store, { lookOnly: true });
       return await work(store);
