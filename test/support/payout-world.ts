@@ -65,6 +65,8 @@ export class FakeNetwork {
   readonly bad = new Set<string>();
   /** Why `broadcast` refuses everything; empty for not. */
   refuses = "";
+  /** What the wallet's coins leave that is too small for change: it goes to the fee, and payees who bear that pay less. */
+  surplus = 0n;
   #nonce = 0;
 
   /** A block with all that waits. */
@@ -146,13 +148,13 @@ export class FakeNetwork {
   }
 
   #make(outputs: readonly WalletOutput[], feeFrom: FeeFrom): SignedTransaction {
-    const share = feeFrom === "workers" ? FEE / BigInt(outputs.length) : 0n;
-    const rest = feeFrom === "workers" ? FEE % BigInt(outputs.length) : 0n;
+    const withheld = feeFrom === "workers" ? FEE - this.surplus : 0n;
+    const [share, rest] = [withheld / BigInt(outputs.length), withheld % BigInt(outputs.length)];
     const paid = outputs.map(({ address, amount }, i) => ({ address, amount: amount - share - (i === 0 ? rest : 0n) }));
     // Each transaction spends coins of its own: no conflict keeps two of them from being taken.
     const coin = this.#nonce + 1;
     const raw = rawOf({ nonce: ++this.#nonce, inputs: [coin], outputs: paid, fee: String(FEE) });
-    return { txid: txidOf(raw), rawTransaction: raw, fee: FEE };
+    return { txid: txidOf(raw), rawTransaction: raw, fee: FEE, withheld };
   }
 
   #find(txid: string): Found {

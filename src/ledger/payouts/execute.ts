@@ -61,7 +61,7 @@ export class Payouts {
     say(`payout ${id}: written down, ${countText(plan.payments.length, "payment")}`);
     const payout = await this.#read(id);
     const signed = await this.#make(payout);
-    await recordSigned(ledger, payout, signed, this.#options.feeFrom, clock.nowMs());
+    await recordSigned(ledger, payout, signed, clock.nowMs());
     say(`payout ${id}: signed as ${signed.txid}, and in the books`);
     return await this.#send(id);
   }

@@ -20,11 +20,25 @@ export function readRaw(raw: string): Transaction {
   }
 }
 
+/** What our own parser says of a transaction. */
+export interface CheckedPayout {
+  /** Display hex. */
+  readonly txid: string;
+  /** How much less than wanted the payees get together. */
+  readonly withheld: bigint;
+}
+
 /**
- * The txid, display hex, of a transaction whose first outputs are those wanted, in their order, followed by one of change at most. With `workers` they are smaller
- * by parts of `fee` that differ by as many units as there are outputs at most. Throws `Fault("payout-transaction-wrong")`.
+ * Checks that a transaction's first outputs are those wanted, in their order, followed by one of change at most. With `workers` they are smaller
+ * by parts of `fee` that differ by as many units as there are outputs at most, and by less than `fee` together where the coins left a rest too small for
+ * change: Core puts that towards the fee. Throws `Fault("payout-transaction-wrong")`.
  */
-export function checkedTxid(raw: string, wanted: readonly WantedOutput[], fee: bigint, feeFrom: FeeFrom): string {
+export function checkedPayout(
+  raw: string,
+  wanted: readonly WantedOutput[],
+  fee: bigint,
+  feeFrom: FeeFrom,
+): CheckedPayout {
   const wrong = (why: string): Fault => new Fault("payout-transaction-wrong", { why });
   const tx = readRaw(raw);
   const count = tx.outputs.length;
@@ -42,8 +56,8 @@ export function checkedTxid(raw: string, wanted: readonly WantedOutput[], fee: b
     if (less < 0n || less > most) throw wrong(`output ${i} pays ${output.value} instead of ${amount}`);
     withheld += less;
   }
-  if (feeFrom === "workers" && withheld !== fee) throw wrong(`the payees pay ${withheld} of a fee of ${fee}`);
-  return toDisplayHex(txid(tx));
+  if (withheld > fee) throw wrong(`the payees pay ${withheld} of a fee of ${fee}`);
+  return { txid: toDisplayHex(txid(tx)), withheld };
 }
 
 /** `txid:n` of the outputs that a transaction spends. Throws `Fault("payout-transaction-wrong")`. */

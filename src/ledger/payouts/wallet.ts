@@ -22,6 +22,8 @@ export interface SignedTransaction {
   readonly rawTransaction: string;
   /** Base units. */
   readonly fee: bigint;
+  /** The part of the fee that its payees bear: how much less than owed they get together. */
+  readonly withheld: bigint;
 }
 
 /** What a wallet knows of one of its transactions. `conflicted`: a block holds another one that spent its coins. */

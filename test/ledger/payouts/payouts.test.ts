@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { BOOKS_CHECK_DEFAULTS, checkBooks } from "../../../src/ledger/books/balance-check.ts";
 import { insertPayout, movePayout } from "../../../src/ledger/payouts/records.ts";
 import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
@@ -160,6 +161,24 @@ describe.each(LEDGERS)("payouts on $name", ({ open }) => {
     await run();
     expect((await books()).all).toMatchObject([{ state: "confirmed" }]);
     expect(Object.fromEntries(network.received())).toEqual({ alice1: 5_000_000n, bob1: 3_000_000n });
+  });
+
+  test("where the payees bear the fee, they pay what the coins did not leave for it, and the operator the rest", async () => {
+    const { ledger, network, at, books } = await world(open);
+    network.surplus = 301n;
+    await payRun(ledger, network, { chain: "nmc", feeFrom: "workers" });
+    expect(Object.fromEntries(network.received())).toEqual({ alice1: 4_999_650n, bob1: 2_999_651n });
+    expect(await books()).toMatchObject({
+      balances: { operator: -301n },
+      byKind: { network_fee: 1000n, payout: 7_999_301n },
+      sum: 0n,
+    });
+    expect((await checkBooks(ledger.run, BOOKS_CHECK_DEFAULTS)).problems).toEqual([]);
+    const [{ rawTransaction = "" } = {}] = (await books()).all;
+    network.spend(rawTransaction, []);
+    network.mine(6);
+    await at.payouts.cancel(1, { force: false });
+    expect(await books()).toMatchObject({ balances: OWED, sum: 0n, byKind: { payout: 0n, network_fee: 0n } });
   });
 
   test("a later payout of the same amounts, with coins that the wallet took back from a lost one, is no replacement of it", async () => {

@@ -6,7 +6,7 @@ import { fromHex, toDisplayHex, toHex } from "../../../../src/kernel/bytes.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
 import { CoreWallet } from "../../../../src/ledger/payouts/core-wallet.ts";
 import { noWallet } from "../../../../src/ledger/payouts/no-wallet.ts";
-import { checkedTxid, paysSame } from "../../../../src/ledger/payouts/transaction-check.ts";
+import { checkedPayout, paysSame } from "../../../../src/ledger/payouts/transaction-check.ts";
 
 const SCRIPTS: Readonly<Record<string, string>> = { A: "51", B: "52", C: "53", change: "54" };
 
@@ -86,7 +86,7 @@ describe("a wallet of Bitcoin Core's family", () => {
       "00",
       { changePosition: 2, subtractFeeFromOutputs: [], replaceable: false },
     ]);
-    expect(made).toMatchObject({ rawTransaction: GOOD, fee: 100n });
+    expect(made).toMatchObject({ rawTransaction: GOOD, fee: 100n, withheld: 0n });
     expect(made.txid).toMatch(/^[0-9a-f]{64}$/);
     // Nothing was sent, and nothing locked that nobody would know of after a crash.
     expect(calls.map(([method]) => method)).not.toContain("sendrawtransaction");
@@ -141,11 +141,13 @@ describe("a wallet of Bitcoin Core's family", () => {
       ["A", 949n],
       ["B", 450n],
     ]);
-    expect(checkedTxid(split, wanted, 101n, "workers")).toHaveLength(64);
-    expect(() => checkedTxid(split, wanted, 100n, "workers")).toThrow(/payees pay 101 of a fee of 100/);
-    expect(() => checkedTxid(split, wanted, 101n, "operator")).toThrow(/pays 949 instead of 1000/);
+    expect(checkedPayout(split, wanted, 101n, "workers")).toMatchObject({ withheld: 101n });
+    expect(() => checkedPayout(split, wanted, 100n, "workers")).toThrow(/payees pay 101 of a fee of 100/);
+    // Core gave a rest of 9 to the fee that was too small for change.
+    expect(checkedPayout(split, wanted, 110n, "workers")).toMatchObject({ withheld: 101n });
+    expect(() => checkedPayout(split, wanted, 101n, "operator")).toThrow(/pays 949 instead of 1000/);
     expect(() =>
-      checkedTxid(
+      checkedPayout(
         rawTransaction([
           ["A", 899n],
           ["B", 500n],
@@ -344,6 +346,9 @@ describe("what spent the coins of a payout", () => {
       lockTime: 0,
     };
     const raw = toHex(serializeTransaction(tx, { witness: true }));
-    expect(checkedTxid(raw, [{ script: "51", amount: 7n }], 0n, "operator")).toBe(toDisplayHex(txid(tx)));
+    expect(checkedPayout(raw, [{ script: "51", amount: 7n }], 0n, "operator")).toEqual({
+      txid: toDisplayHex(txid(tx)),
+      withheld: 0n,
+    });
   });
 });
