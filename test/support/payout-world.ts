@@ -171,15 +171,14 @@ export class FakeNetwork {
     const confirmations = spender === undefined ? undefined : this.#depth.get(spender);
     if (spender === undefined || tx === undefined || confirmations === undefined) return undefined;
     const wanted = read(raw).outputs.slice(0, count);
-    const hits = wanted.filter(({ address, amount }) =>
-      tx.outputs.some((each) => each.address === address && BigInt(each.amount) === BigInt(amount)),
-    ).length;
+    const paid = wanted.map(({ address }) => tx.outputs.find((each) => each.address === address)?.amount);
+    const isSame = wanted.every(({ amount }, i) => BigInt(paid[i] ?? 0n) === BigInt(amount));
     return {
       txid: spender,
       rawTransaction: rawOf(tx),
       fee: BigInt(tx.fee),
       confirmations,
-      pays: hits === 0 ? "none" : hits === wanted.length ? "all" : "some",
+      pays: isSame ? "all" : paid.some((amount) => amount !== undefined) ? "some" : "none",
     };
   }
 }

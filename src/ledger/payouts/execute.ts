@@ -116,6 +116,7 @@ export class Payouts {
       throw new Fault("payout-not-proven", {
         payout: id,
         txid,
+        why: conflict?.pays === "some" ? "it paid some of the payees" : undefined,
         spentBy: conflict?.txid,
         confirmations: conflict?.confirmations,
         enough: conflict === undefined ? undefined : enough,

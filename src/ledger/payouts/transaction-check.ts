@@ -65,18 +65,22 @@ export function inputsOf(raw: string): { readonly txid: string; readonly vout: n
   return readRaw(raw).inputs.map(({ prevHash, prevIndex }) => ({ txid: toDisplayHex(prevHash), vout: prevIndex }));
 }
 
-/** How much of a payout another transaction pays: each of the first `outputs` outputs of `raw`, script and amount, once. */
+/**
+ * How much of a payout another transaction pays: `all` when each of the first `outputs` outputs of `raw` is there once, script and amount; `none`
+ * when no output goes to any of their scripts. A replacement may pay each payee a little less, so that is `some`.
+ */
 export function paysSame(raw: string, other: string, outputs: number): "all" | "some" | "none" {
-  const left = readRaw(other).outputs.map(keyOf);
-  let found = 0;
-  const wanted = readRaw(raw).outputs.slice(0, outputs).map(keyOf);
-  for (const key of wanted) {
-    const at = left.indexOf(key);
-    if (at < 0) continue;
-    left.splice(at, 1);
-    found += 1;
-  }
-  return found === 0 ? "none" : found === wanted.length ? "all" : "some";
+  const theirs = readRaw(other).outputs;
+  const left = theirs.map(keyOf);
+  const wanted = readRaw(raw).outputs.slice(0, outputs);
+  const isSame = wanted.every((output) => {
+    const at = left.indexOf(keyOf(output));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+  if (isSame) return "all";
+  const payees = new Set(wanted.map(({ script }) => toHex(script)));
+  return theirs.some(({ script }) => payees.has(toHex(script))) ? "some" : "none";
 }
 
 function keyOf({ script, value }: Transaction["outputs"][number]): string {

@@ -46,7 +46,7 @@ export interface Conflict {
   /** Base units. */
   readonly fee: bigint;
   readonly confirmations: number;
-  /** Whether it pays every payee of the payout as much: the payout itself with another fee. */
+  /** `all`: every payee of the payout as much, so it is the payout itself with another fee. `none`: nothing to any of them. */
   readonly pays: "all" | "some" | "none";
 }
 

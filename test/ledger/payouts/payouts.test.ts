@@ -141,6 +141,21 @@ describe.each(LEDGERS)("payouts on $name", ({ open }) => {
     expect((await books()).balances).toEqual(OWED);
   });
 
+  test("one that was replaced by another that pays each payee a little less is not cancelled without force", async () => {
+    const { ledger, network, run, at, books } = await world(open);
+    await expect(run(killIn("broadcast"))).rejects.toBeInstanceOf(Killed);
+    const bumped = network.spend(await rawOf(ledger), [
+      { address: "alice1", amount: 4_999_500n },
+      { address: "bob1", amount: 2_999_500n },
+    ]);
+    network.mine(10);
+    await expect(at.payouts.cancel(1, { force: false })).rejects.toMatchObject({
+      code: "payout-not-proven",
+      data: { spentBy: bumped, why: "it paid some of the payees" },
+    });
+    expect((await books()).all).toMatchObject([{ state: "signed" }]);
+  });
+
   test("one that the wallet sent with another fee is that payout: the operator bears the difference, and nothing is paid again", async () => {
     const { ledger, network, run, at, books } = await world(open);
     await run();

@@ -307,7 +307,7 @@ describe("what spent the coins of a payout", () => {
     expect(calls.filter(([method]) => method === "listtransactions")).toHaveLength(10);
   });
 
-  test("pays as much of the payout as outputs are the same, each counted once", () => {
+  test("pays all of a payout when each output is there once, and some of it when anybody gets anything", () => {
     const twice = rawTransaction([
       ["A", 5n],
       ["A", 5n],
@@ -330,6 +330,16 @@ describe("what spent the coins of a payout", () => {
         rawTransaction([
           ["A", 4n],
           ["change", 1n],
+        ]),
+        2,
+      ),
+    ).toBe("some");
+    expect(
+      paysSame(
+        twice,
+        rawTransaction([
+          ["B", 5n],
+          ["change", 5n],
         ]),
         2,
       ),
