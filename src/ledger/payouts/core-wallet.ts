@@ -186,13 +186,17 @@ export class CoreWallet implements PayoutWallet {
     }
   }
 
-  /** One by one, and as well as it can: coins that are locked, unlocked or spent already refuse, and a daemon that is away says so at the next call. */
+  /**
+   * One by one, and as well as it can: coins that are locked, unlocked or spent already refuse alone. A daemon that does not answer is not asked for
+   * the others, each of which would take as long: it says at the next call that it is away.
+   */
   async #lock(unlock: boolean, raw: string): Promise<void> {
     for (const input of inputsOf(raw)) {
       try {
         await this.#call("lockunspent", [unlock, [input]], z.boolean());
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
+        if (rpcReason(error) === undefined) return;
       }
     }
   }

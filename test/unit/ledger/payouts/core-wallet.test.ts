@@ -10,17 +10,17 @@ import { checkedPayout, paysSame } from "../../../../src/ledger/payouts/transact
 
 const SCRIPTS: Readonly<Record<string, string>> = { A: "51", B: "52", C: "53", change: "54" };
 
-/** A transaction that spends output 0 of `input` and pays `outputs`, as hex. */
-function rawTransaction(outputs: readonly (readonly [string, bigint])[], input = 1): string {
-  const spent = {
+/** A transaction that spends output 0 of each of `inputs` and pays `outputs`, as hex. */
+function rawTransaction(outputs: readonly (readonly [string, bigint])[], ...inputs: readonly number[]): string {
+  const spent = (inputs.length === 0 ? [1] : inputs).map((input) => ({
     prevHash: new Uint8Array(32).fill(input),
     prevIndex: 0,
     script: new Uint8Array(),
     sequence: 0xffffffff,
     witness: [],
-  };
+  }));
   const paid = outputs.map(([address, value]) => ({ value, script: fromHex(SCRIPTS[address] ?? "") }));
-  return toHex(serializeTransaction({ version: 2, inputs: [spent], outputs: paid, lockTime: 0 }, { witness: true }));
+  return toHex(serializeTransaction({ version: 2, inputs: spent, outputs: paid, lockTime: 0 }, { witness: true }));
 }
 
 type Answers = Readonly<Record<string, unknown>>;
@@ -247,6 +247,17 @@ describe("a wallet of Bitcoin Core's family", () => {
     expect(calls).toEqual(
       [false, true].map((unlock) => ["lockunspent", [unlock, [{ txid: "01".repeat(32), vout: 0 }]]]),
     );
+  });
+
+  test("locks all coins past those that refuse, and none after a daemon that does not answer", async () => {
+    const raw = rawTransaction([["A", 1n]], 1, 2, 3);
+    const refusing = wallet({ lockunspent: error(-8, "Invalid parameter, output already locked") });
+    await refusing.wallet.hold(raw);
+    expect(refusing.calls).toHaveLength(3);
+    // Each would wait for as long as the first.
+    const silent = wallet({ lockunspent: new Fault("node-timeout", {}) });
+    await silent.wallet.hold(raw);
+    expect(silent.calls).toHaveLength(1);
   });
 });
 
