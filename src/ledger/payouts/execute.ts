@@ -13,7 +13,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
-import { countText } from "./plan-text.ts";
+import { countText } from "./plan-json.ts";
 import type { PayoutPlanner } from "./planner.ts";
 import { isOtherPayout, itemsOf, movePayout, outputsOf, type PayoutRecord, payoutOf, payoutsIn } from "./records.ts";
 import { adoptReplacement, preparePayout, recordSigned, reversePayout } from "./steps.ts";
