@@ -88,7 +88,7 @@ export interface MiningOptions extends DifficultyRange {
   readonly duplicateCapacity: number;
   /** How far header times may be ahead of our clock, seconds. */
   readonly maxFutureS: number;
-  /** Worker names that one connection may have (extension 0x0002), about 200 bytes each; work under further names is the channel user's. */
+  /** Worker names that one connection may have (extension 0x0002), 170 to 670 bytes each; work under further names is the channel user's. */
   readonly workerCapacity: number;
 }
 
