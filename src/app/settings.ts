@@ -55,6 +55,8 @@ export interface Settings {
   readonly tag: Uint8Array;
   readonly versionRollingMask: number;
   readonly nodes: readonly NodeSettings[];
+  /** The bllvm node's own JSON-RPC, for its module; `undefined` when none is configured. */
+  readonly bllvmRpc: NodeSettings | undefined;
   /** Auxiliary chains, also those that rest. */
   readonly chains: readonly ChainSettings[];
   readonly plugins: PluginPlaces;
@@ -83,6 +85,7 @@ export function settingsOf(loaded: LoadedConfig): Settings {
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: nodesOf(loaded),
+    bllvmRpc: bllvmRpcOf(loaded),
     control: controlOf(loaded),
     ledger: ledgerAddressOf(loaded),
   };
@@ -176,6 +179,13 @@ export function nodesOf({ config, file, folder }: LoadedConfig): readonly NodeSe
   return nodes;
 }
 
+/** The JSON-RPC of `[bllvm]`. Throws `Fault("config-node-credentials")`. */
+export function bllvmRpcOf({ config: { bllvm }, folder }: LoadedConfig): NodeSettings | undefined {
+  const { rpc_url: url } = bllvm;
+  if (url === undefined) return undefined;
+  return { name: "bllvm rpc", url, credentials: credentialsOf({ ...bllvm, url }, folder), zmqAddress: undefined };
+}
+
 /** Reads a value and, when that fails, says which key it was. */
 function named<T>(file: string | undefined, key: string, read: () => T): T {
   try {
@@ -195,7 +205,11 @@ export function parseHostPort(text: string): HostPort {
   return { host, port };
 }
 
-function credentialsOf(node: Config["bitcoind"][number], folder: string): Credentials {
+/** Keys that say who we are to a node. */
+type Login = Pick<Config["bitcoind"][number], "url" | "user" | "password" | "password_file"> &
+  Partial<Pick<Config["bitcoind"][number], "cookie_file">>;
+
+function credentialsOf(node: Login, folder: string): Credentials {
   const given = [node.cookie_file, node.password, node.password_file].filter((value) => value !== undefined);
   if (given.length > 1) throw new Fault("config-node-credentials", { url: withoutCredentials(node.url) });
   if (node.cookie_file !== undefined) return { kind: "cookie", path: absolute(node.cookie_file, folder) };
