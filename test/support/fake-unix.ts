@@ -36,9 +36,20 @@ export class FakeUnixPeer implements UnixSocket {
       return;
     }
     for (const payload of this.#slicer.push(bytes)) {
-      const message = wireCodec(this.schema).decode(payload);
+      const message = this.#decode(payload);
+      if (message === undefined) return;
       this.messages.push(message);
       this.onMessage?.(message);
+    }
+  }
+
+  /** A node closes, a moment later, at what it cannot read. */
+  #decode(payload: Uint8Array): ModuleMessage | undefined {
+    try {
+      return wireCodec(this.schema).decode(payload);
+    } catch {
+      queueMicrotask(() => this.close());
+      return undefined;
     }
   }
 
