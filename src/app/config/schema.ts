@@ -420,6 +420,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   bitcoin: tableSchema(SECTIONS.bitcoin).prefault({}),
   bitcoind: z.array(tableSchema(SECTIONS.bitcoind)).max(16).default([]),
+  bllvm: tableSchema(SECTIONS.bllvm).prefault({}),
   templates: tableSchema(SECTIONS.templates).prefault({}),
   jobs: tableSchema(SECTIONS.jobs).prefault({}),
   vardiff: tableSchema(SECTIONS.vardiff).prefault({}),
