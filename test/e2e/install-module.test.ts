@@ -1,4 +1,5 @@
 /** The module as the bllvm node finds, starts, starves and kills it; the node's side is test/support/module-node.ts. */
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,15 +15,16 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/app/system.ts";
 import { compactFromTarget, targetOfDifficulty } from "../../src/bitcoin/target.ts";
 import { DevnetNode } from "../../src/devnet/node/node.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { HAS_PRLIMIT, type StartedModule, startModule } from "../support/module-node.ts";
-import { program } from "../support/program.ts";
+import { program, run } from "../support/program.ts";
 import { seededRandom } from "../support/seeded-random.ts";
+import { ROOT } from "../support/sources.ts";
 
 const home = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-module-"));
 const node = new DevnetNode(
@@ -182,6 +185,40 @@ describe("install-module", () => {
     expect(await again.ended).toBe(1);
     expect(again.err.join("\n")).toContain("nothing is installed there");
     expect(readdirSync(folder).sort()).toEqual(["config.toml", "notes.txt"]);
+  });
+});
+
+describe("the package as npm installs it", () => {
+  test("installs, checks and runs from there, and says that npm's cache of npx is no place to stay", async () => {
+    const modules = join(home, "_npx/0a1b2c/node_modules");
+    mkdirSync(modules, { recursive: true });
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", home], {
+        cwd: ROOT,
+        encoding: "utf8",
+      }),
+    );
+    execFileSync("tar", ["-xzf", join(home, packed.filename), "-C", modules]);
+    renameSync(join(modules, "package"), join(modules, "bllvm-stratum-v2"));
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    for (const name of Object.keys(dependencies)) {
+      mkdirSync(dirname(join(modules, name)), { recursive: true });
+      symlinkSync(realpathSync(join(ROOT, "node_modules", name)), join(modules, name));
+    }
+    const cwd = join(home, "npm");
+    const modulesDir = join(cwd, "modules");
+    const main = join(modules, "bllvm-stratum-v2/dist/src/main.js");
+    const installing = run(process.execPath, [main, "install-module", "--modules-dir", modulesDir]);
+    expect(await installing.ended, installing.err.join("\n")).toBe(0);
+    expect(installing.err.join("\n")).toContain("npm install --global bllvm-stratum-v2");
+    const folder = join(modulesDir, "bllvm-stratum-v2");
+    writeFileSync(join(folder, "config.toml"), config());
+    const check = run(process.execPath, [main, "install-module", "--modules-dir", modulesDir, "--check"]);
+    expect(await check.ended, check.out.join("\n")).toBe(0);
+    expect(check.out.join("\n")).toContain(join(modules, "bllvm-stratum-v2/dist/src/module.js"));
+    const module = startModule({ launcher: join(folder, "bllvm-stratum-v2"), cwd, dataDir });
+    await mines(module);
+    await stops(module);
   });
 });
 
