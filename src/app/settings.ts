@@ -69,8 +69,11 @@ export interface Settings {
 /** The part of the settings that is about merge mining: what a reload takes over. */
 export type MergeSettings = Pick<Settings, "file" | "folder" | "chains" | "plugins">;
 
-/** Checks what the schema cannot. Throws `Fault` `config-*`; the cause says what is wrong with the value. */
-export function settingsOf(loaded: LoadedConfig): Settings {
+/**
+ * Checks what the schema cannot. A module of the bllvm node has that node beside those of `[[bitcoind]]`, so that there may be none of them. Throws `Fault`
+ * `config-*`; the cause says what is wrong with the value.
+ */
+export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "server"): Settings {
   const { config, file, folder } = loaded;
   if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
   checkRewardRules(config, file);
@@ -84,7 +87,7 @@ export function settingsOf(loaded: LoadedConfig): Settings {
     payoutScript: payoutScriptOf(loaded),
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
-    nodes: nodesOf(loaded),
+    nodes: as === "module" && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
     bllvmRpc: bllvmRpcOf(loaded),
     control: controlOf(loaded),
     ledger: ledgerAddressOf(loaded),

@@ -108,4 +108,24 @@ export const BLLVM_FAULTS = faults({
     what: "a word on the node's command line is not understood",
     help: "Give options as --limit 10 or limit=10; those that are known stand in brackets.",
   },
+  "bllvm-launch": {
+    act: "halt",
+    what: "how this module was started makes no sense",
+    help: "A node starts it by itself. By hand: `bllvm-stratum-v2 module --socket NODE_SOCK --data-dir DIR --config FILE`; docs/bllvm.md shows a service.",
+  },
+  "bllvm-socket-unknown": {
+    act: "halt",
+    what: "nothing says where the bllvm node's socket is",
+    help: "Give --socket, SOCKET_PATH or bllvm.socket: the node makes it as node.sock in modules.socket_dir of its blvm.toml.",
+  },
+  "bllvm-data-dir-unknown": {
+    act: "halt",
+    what: "nothing says where this module keeps its data",
+    help: "Give --data-dir (the node's own folder for this module is the best place: modules.data_dir of its blvm.toml, then the module's name), or a configuration file with stratum_v2.data_dir.",
+  },
+  "bllvm-install": {
+    act: "halt",
+    what: "the module cannot be installed there",
+    help: "The reason stands beside it. --modules-dir is modules.modules_dir of the node's blvm.toml, and this user must be able to write there.",
+  },
 });
