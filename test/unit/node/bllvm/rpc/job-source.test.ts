@@ -84,8 +84,8 @@ describe("the bllvm node alone", () => {
     expect(toDisplayHex(source.current()?.prevHash ?? new Uint8Array(0))).toBe(devnet.chain.tip.key);
     await stop();
     expect(clock.pending).toBe(0);
-    // The chain's look at the connection and the target's at its event stay as long as the RPC.
-    expect(node.listening).toBe(2);
+    // The chain's look at the connection and the target's at two events stay as long as the RPC.
+    expect(node.listening).toBe(3);
   });
 
   test("costs few requests a block", async () => {

@@ -122,5 +122,8 @@ describe("what the node's events say of the target", () => {
       code: "bllvm-target-disputed",
       data: { computed: "17023774", named: "17023775", by: "MiningDifficultyChanged" },
     });
+    // The block that it was about may be gone.
+    node.emit("ChainReorg", { oldTip: new Uint8Array(32), newTip: new Uint8Array(32) });
+    expect(await next()).toBe("17023774");
   });
 });

@@ -17,9 +17,12 @@ async function withTransaction() {
 
 describe("without the node's JSON-RPC", () => {
   test("a block holds its coinbase alone, and the operator is told once how to change that", async () => {
-    const { template, mine, warnings, devnet } = world({ hasJsonRpc: false });
+    const { template, mine, warnings, devnet, log } = world({ hasJsonRpc: false });
     for (let i = 0; i < 3; i++) expect(mine(await template())).toBe(null);
     expect(devnet.chain.tip.height).toBe(113);
+    expect(log.lines.map(({ fields }) => fields.error)).toEqual([
+      expect.objectContaining({ code: "bllvm-coinbase-only" }),
+    ]);
     expect(warnings()).toEqual([expect.stringMatching(/coinbase alone.*bllvm\.rpc_url.*\[\[bitcoind\]\]/)]);
   });
 
@@ -176,9 +179,10 @@ describe("a template that cannot be used", () => {
   });
 
   test("with a transaction that cannot be named leaves the coinbase alone", async () => {
-    const { jsonRpc, answer, warnings } = await withTransaction();
+    const { jsonRpc, answer, warnings, log } = await withTransaction();
     jsonRpc.twist = (made) => ({ ...made, transactions: [...made.transactions, { data: "zz" }] });
     expect(await answer()).toMatchObject({ transactions: [] });
+    expect(log.lines.at(-1)?.fields.error).toMatchObject({ code: "bllvm-template-doubtful", act: "retry" });
     expect(warnings()).toEqual([expect.stringContaining("cannot be read or named")]);
   });
 
