@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import { moduleParts } from "../../src/app/module/module-parts.ts";
 import { TOKENS } from "../../src/app/tokens.ts";
+import { scriptOfAddress } from "../../src/bitcoin/address.ts";
 import { headerHash } from "../../src/bitcoin/header.ts";
 import { fromDisplayHex, fromHex, toDisplayHex, toHex } from "../../src/kernel/bytes.ts";
 import type { Part } from "../../src/kernel/lifecycle.ts";
@@ -31,8 +32,10 @@ interface Rewards {
 }
 
 /** A server that is a module of a scripted node; the parts are stopped before the server. */
-async function asModule(): Promise<{ server: ComposedServer; node: ScriptedBllvmNode; stop: () => Promise<void> }> {
-  const server = await composedServer();
+async function asModule(
+  changes: Parameters<typeof composedServer>[0] = {},
+): Promise<{ server: ComposedServer; node: ScriptedBllvmNode; stop: () => Promise<void> }> {
+  const server = await composedServer(changes);
   const node = new ScriptedBllvmNode();
   const { parts } = moduleParts(server.running.container, node);
   const running: Part[] = [];
@@ -214,6 +217,22 @@ test("miners' shares and jobs reach the node, and are told by the API and the co
     exitCode: 1,
     stderr: expect.stringContaining("knows a chain of that name"),
   });
+  await stop();
+});
+
+test("where blocks pay identities, a module's channel has a coinbase of its own, and its chains are won with it", async () => {
+  const address = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
+  const { server, node, stop } = await asModule({ bitcoin: { coinbase_pays: "identity" } });
+  await server.ready("namecoin", "rsk");
+  const { channel_id } = await node.call<{ channel_id: number }>("register_merge_mining_channel", {
+    chain_id: "namecoin",
+    user_identity: `${address}.module`,
+  });
+  const { template } = await node.call<{ template: ToldTemplate }>("get_merge_mining_template", { channel_id });
+  expect(template.mining.coinbase_suffix).toContain(toHex(scriptOfAddress(address, "regtest")));
+  const share = findShare(template, WINS.namecoin);
+  expect(await node.call("submit_merge_mining_share", share.params)).toMatchObject({ ok: true, solved: ["namecoin"] });
+  await until("namecoin has the block", () => server.namecoin.chain.tip.key === template.aux_hash);
   await stop();
 });
 

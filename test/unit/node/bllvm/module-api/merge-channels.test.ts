@@ -103,6 +103,22 @@ describe("a channel", () => {
   });
 });
 
+describe("what registering throws", () => {
+  const registration = { chain: "namecoin", userIdentity: "a", minDifficulty: undefined, hashrate: 0 };
+
+  test.each([
+    ["bllvm-api-channels", { maxChannels: 0 }, registration],
+    ["bllvm-api-refused", { maxChannels: 1 }, { ...registration, minDifficulty: 1e20 }],
+    ["bllvm-api-refused", { maxChannels: 1 }, { ...registration, userIdentity: "a\u0007" }],
+  ] as const)("%s", async (code, channels, wish) => {
+    const stage = await ModuleApiStage.started({ channels });
+    stage.newJob();
+    expect(() => stage.channels.register("caller", wish)).toThrow(expect.objectContaining({ code }));
+    expect(stage.channels.size).toBe(0);
+    expect(stage.extranonces.inUse).toBe(0);
+  });
+});
+
 describe("a share", () => {
   test("found from the answer alone is accepted, credited and looked at for aux blocks", async () => {
     const stage = await ModuleApiStage.started();
