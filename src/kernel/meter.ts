@@ -124,6 +124,33 @@ export const METRICS = {
     help: "Times that the ledger's database could not be opened or used, by fault code",
     labels: ["code"],
   },
+  bllvm_up: { kind: "gauge", help: "1 while the bllvm node serves this module, else 0", labels: [] },
+  bllvm_connections_total: {
+    kind: "counter",
+    help: "Connections to the bllvm node that ended, by why: node, held, stopped, fault",
+    labels: ["why"],
+  },
+  bllvm_requests_total: {
+    kind: "counter",
+    help: "Requests to the bllvm node, by what became of them: answered, failed, closed, timeout, aborted, refused",
+    labels: ["request", "outcome"],
+  },
+  bllvm_events_total: { kind: "counter", help: "Events of the bllvm node, by name", labels: ["event"] },
+  bllvm_ignored_total: {
+    kind: "counter",
+    help: "Messages of the bllvm node that nobody waits for, by kind: answer, repeated, event, other",
+    labels: ["kind"],
+  },
+  bllvm_invocations_total: {
+    kind: "counter",
+    help: "Questions of the bllvm node to this module, by answer: answered, error, busy, late",
+    labels: ["answer"],
+  },
+  bllvm_log_lines_dropped_total: {
+    kind: "counter",
+    help: "Lines that did not get into the bllvm node's log, by why: away, rate, slow",
+    labels: ["why"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

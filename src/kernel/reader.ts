@@ -70,6 +70,11 @@ export class Reader {
     return this.#view.getFloat32(this.#take(4), true);
   }
 
+  /** IEEE 754 binary64, little-endian. NaN and infinities pass: the message's rules judge them. */
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
+  }
+
   /** The next `size` bytes, as a view. */
   bytes(size: number): Uint8Array {
     const at = this.#take(size);

@@ -80,6 +80,13 @@ export class Writer {
     return this;
   }
 
+  /** IEEE 754 binary64, little-endian. */
+  f64(value: number): this {
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, true);
+    return this;
+  }
+
   /** `bytes` as they are, without a length. */
   bytes(bytes: Uint8Array): this {
     const at = this.#reserve(bytes.length);

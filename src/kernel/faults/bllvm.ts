@@ -33,4 +33,14 @@ export const BLLVM_FAULTS = faults({
     what: "the bllvm node answered a request with an error",
     help: "The node's words stand beside it; look at the node's log.",
   },
+  "bllvm-queue-full": {
+    act: "retry",
+    what: "too many requests wait for the bllvm node",
+    help: "At most 50 a second are sent, as the node closes the connection above 100. If it lasts, the node is slow to answer: look at its log.",
+  },
+  "bllvm-socket-path": {
+    act: "halt",
+    what: "the socket on which an older bllvm node looks after this module cannot be opened",
+    help: "The node names it with --socket-path. The folder must exist and be writable, and the path be free or an old socket; the cause names the system's error.",
+  },
 });

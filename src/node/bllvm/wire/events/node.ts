@@ -1,0 +1,135 @@
+/** Events of the node itself, its mempool and its storage. */
+import { bool, f64, hash, string, u64, usize } from "../bincode.ts";
+import { option, vec } from "../compound.ts";
+import { event } from "../rows.ts";
+import { at, no } from "../schema.ts";
+
+/** Events of the node itself, its mempool and its storage. */
+export const NODE_EVENTS = {
+  ConfigLoaded: event({
+    type: at(no, no, 85, 80, 80, 80, no),
+    index: at(no, no, 84, 80, 80, 80, no),
+    doc: "The node read its configuration.",
+    fields: { changedSections: vec(string), configJson: option(string) },
+  }),
+  NodeShutdown: event({
+    type: at(no, no, 86, 81, 81, 81, no),
+    index: at(no, no, 85, 81, 81, 81, no),
+    doc: "The node stops within moments and kills its modules.",
+    fields: { reason: string, timeoutSeconds: u64 },
+  }),
+  NodeShutdownCompleted: event({
+    type: at(no, no, 87, 82, 82, 82, no),
+    index: at(no, no, 86, 82, 82, 82, no),
+    doc: "The node has stopped.",
+    fields: { durationMs: u64 },
+  }),
+  NodeStartupCompleted: event({
+    type: at(no, no, 88, 83, 83, 83, no),
+    index: at(no, no, 87, 83, 83, 83, no),
+    doc: "The node is up.",
+    fields: { durationMs: u64, components: vec(string) },
+  }),
+  MaintenanceStarted: event({
+    type: at(no, no, 89, 84, 84, 84, no),
+    index: at(no, no, 88, 84, 84, 84, no),
+    doc: "Maintenance begins.",
+    fields: { maintenanceType: string, estimatedDurationSeconds: option(u64) },
+  }),
+  MaintenanceCompleted: event({
+    type: at(no, no, 90, 85, 85, 85, no),
+    index: at(no, no, 89, 85, 85, 85, no),
+    doc: "Maintenance is over.",
+    fields: { maintenanceType: string, success: bool, durationMs: u64, results: option(string) },
+  }),
+  DataMaintenance: event({
+    type: at(no, no, 91, 86, 86, 86, no),
+    index: at(no, no, 90, 86, 86, 86, no),
+    doc: "Modules are to write down or clean up what they hold.",
+    fields: {
+      operation: string,
+      urgency: string,
+      reason: string,
+      targetAgeDays: option(u64),
+      timeoutSeconds: option(u64),
+    },
+  }),
+  HealthCheck: event({
+    type: at(no, no, 92, 87, 87, 87, no),
+    index: at(no, no, 91, 87, 87, 87, no),
+    doc: "The node looked at itself.",
+    fields: { checkType: string, nodeHealthy: bool, healthReport: option(string) },
+  }),
+  DiskSpaceLow: event({
+    type: at(no, no, 93, 88, 88, 88, no),
+    index: at(no, no, 92, 88, 88, 88, no),
+    doc: "The disk is filling up.",
+    fields: { availableBytes: u64, totalBytes: u64, percentFree: f64, diskPath: string },
+  }),
+  ResourceLimitWarning: event({
+    type: at(no, no, 94, 89, 89, 89, no),
+    index: at(no, no, 93, 89, 89, 89, no),
+    doc: "A resource is near its limit.",
+    fields: { resourceType: string, usagePercent: f64, currentUsage: u64, limit: u64, thresholdPercent: f64 },
+  }),
+  MempoolTransactionAdded: event({
+    type: at(no, 65, 67, 62, 62, 62, no),
+    index: at(no, 63, 65, 60, 60, 60, no),
+    doc: "The mempool took a transaction.",
+    fields: { txHash: hash, feeRate: f64, mempoolSize: usize },
+  }),
+  MempoolTransactionRemoved: event({
+    type: at(no, 66, 68, 63, 63, 63, no),
+    index: at(no, 64, 66, 61, 61, 61, no),
+    doc: "The mempool lost a transaction.",
+    fields: { txHash: hash, reason: string, mempoolSize: usize },
+  }),
+  MempoolThresholdExceeded: event({
+    type: at(no, 67, 69, 64, 64, 64, no),
+    index: at(no, 65, 67, 62, 62, 62, no),
+    doc: "The mempool is too full.",
+    fields: { currentSize: usize, threshold: usize },
+  }),
+  FeeRateChanged: event({
+    type: at(no, 68, 70, 65, 65, 65, no),
+    index: at(no, 66, 68, 63, 63, 63, no),
+    doc: "The least fee rate changed.",
+    fields: { oldFeeRate: f64, newFeeRate: f64, mempoolSize: usize },
+  }),
+  MempoolCleared: event({
+    type: at(no, 69, 71, 66, 66, 66, no),
+    index: at(no, 67, 69, 64, 64, 64, no),
+    doc: "The mempool was emptied.",
+    fields: { clearedCount: usize },
+  }),
+  StorageRead: event({
+    type: at(no, 70, 72, 67, 67, 67, no),
+    index: at(no, 68, 70, 65, 65, 65, no),
+    doc: "Something was read from the disk.",
+    fields: { operation: string, durationMs: u64 },
+  }),
+  StorageWrite: event({
+    type: at(no, 71, 73, 68, 68, 68, no),
+    index: at(no, 69, 71, 66, 66, 66, no),
+    doc: "Something was written to the disk.",
+    fields: { operation: string, durationMs: u64, bytesWritten: usize },
+  }),
+  StorageQuery: event({
+    type: at(no, 72, 74, 69, 69, 69, no),
+    index: at(no, 70, 72, 67, 67, 67, no),
+    doc: "The storage was asked.",
+    fields: { queryType: string, durationMs: u64 },
+  }),
+  DatabaseBackupStarted: event({
+    type: at(no, 73, 75, 70, 70, 70, no),
+    index: at(no, 71, 73, 68, 68, 68, no),
+    doc: "A backup is being made.",
+    fields: { backupPath: string },
+  }),
+  DatabaseBackupCompleted: event({
+    type: at(no, 74, 76, 71, 71, 71, no),
+    index: at(no, 72, 74, 69, 69, 69, no),
+    doc: "A backup was made.",
+    fields: { backupPath: string, success: bool, sizeBytes: u64, durationSeconds: u64 },
+  }),
+} as const;
