@@ -12,7 +12,16 @@ use blvm_protocol::{Block, BlockHeader, Hash, OutPoint, Transaction, Transaction
 /// What regtest asks of every header.
 pub const BITS: u64 = 0x207f_ffff;
 const SUBSIDY: i64 = 50_0000_0000;
-const OP_TRUE: u8 = 0x51;
+const OP_1: u8 = 0x51;
+
+/// How heights 1 to 16 stand in a coinbase. From 17 on there is one way.
+#[derive(Clone, Copy)]
+pub enum Height {
+    /// OP_1 to OP_16: Bitcoin Core's way, which blvm-consensus has learnt after 0.1.35.
+    Opcode,
+    /// Bytes behind their number: the only way until then.
+    Bytes,
+}
 
 struct Entry {
     hash: Hash,
@@ -115,7 +124,7 @@ impl Chain {
     }
 
     /// Wire bytes of a block on the tip with nothing but a coinbase, as another miner would find it.
-    pub fn mine(&mut self, now: u64) -> anyhow::Result<Vec<u8>> {
+    pub fn mine(&mut self, now: u64, spelling: Height) -> anyhow::Result<Vec<u8>> {
         self.mined += 1;
         let coinbase = Transaction {
             version: 1,
@@ -125,11 +134,11 @@ impl Chain {
                     index: u32::MAX
                 },
                 sequence: u64::from(u32::MAX),
-                script_sig: coinbase_script(self.height() + 1, self.mined),
+                script_sig: coinbase_script(self.height() + 1, spelling, self.mined),
             }],
             outputs: blvm_protocol::tx_outputs![TransactionOutput {
                 value: SUBSIDY,
-                script_pubkey: vec![OP_TRUE]
+                script_pubkey: vec![OP_1]
             }],
             lock_time: 0,
         };
@@ -168,18 +177,21 @@ impl Chain {
     }
 }
 
-/// The height as this version of the node wants it, then `extra` to tell blocks of one height apart. For heights 1 to 16
-/// Bitcoin Core insists on OP_1 to OP_16, and this node refuses them: from 17 on they agree.
-fn coinbase_script(height: u64, extra: u32) -> Vec<u8> {
-    let mut bytes = height.to_le_bytes().to_vec();
-    while bytes.last() == Some(&0) {
-        bytes.pop();
-    }
-    if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
-        bytes.push(0);
-    }
-    let mut script = vec![bytes.len() as u8];
-    script.extend_from_slice(&bytes);
+/// The height as BIP34 wants it, then `extra` to tell blocks of one height apart.
+fn coinbase_script(height: u64, spelling: Height, extra: u32) -> Vec<u8> {
+    let mut script = match (spelling, height) {
+        (Height::Opcode, 1..=16) => vec![OP_1 - 1 + height as u8],
+        _ => {
+            let mut bytes = height.to_le_bytes().to_vec();
+            while bytes.last() == Some(&0) {
+                bytes.pop();
+            }
+            if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
+                bytes.push(0);
+            }
+            [vec![bytes.len() as u8], bytes].concat()
+        }
+    };
     script.push(4);
     script.extend_from_slice(&extra.to_le_bytes());
     script
