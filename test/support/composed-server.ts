@@ -88,6 +88,7 @@ export async function composedServer(changes: z.input<typeof configSchema> = {})
     tag: utf8("/composed/"),
     ledger: ledgerAddress(undefined, folder),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
+    bllvmRpc: undefined,
     nodes: [
       {
         name: "devnet",

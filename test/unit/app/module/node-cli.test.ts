@@ -29,6 +29,8 @@ const STATUS: ServerStatus = {
     },
   ],
   ledger: { open: false, sinceMs: 0, trouble: "the disk is full", unwrittenShares: 5, lostShares: 0 },
+  nodes: [],
+  bllvm: undefined,
 };
 
 function miner(n: number): ConnectedMiner {

@@ -130,7 +130,8 @@ describe("getblockheader", () => {
 
 test("a block's status is told as by Bitcoin Core: unknown, confirmed, orphaned, mature", async () => {
   const { rpc, devnet } = world();
-  const status = (hash: string) => bitcoinBlockStatus({ nodes: [rpc] }, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
+  const status = (hash: string) =>
+    bitcoinBlockStatus({ nodes: [rpc], isTrusted: () => true }, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
   expect(await status("11".repeat(32))).toMatchObject({ state: "unknown" });
   await devnet.generate(1);
   const { tip } = devnet.chain;
