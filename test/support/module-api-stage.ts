@@ -183,7 +183,12 @@ export class ModuleApiStage {
     const jobId = this.#jobIds.next();
     const nowMs = this.clock.nowMs();
     const curTime = Math.floor(nowMs / 1000);
-    const template = makeTemplate({ height: 100 + jobId, prevHash: new Uint8Array(32).fill(jobId), curTime, ...wish });
+    const template = makeTemplate({
+      height: 100 + jobId,
+      prevHash: Uint8Array.from({ length: 32 }, (_, i) => i + jobId),
+      curTime,
+      ...wish,
+    });
     const payout = (value: bigint) => [{ value, script: Uint8Array.of(0x51) }];
     const aux = works.length === 0 ? undefined : snapshot(works);
     const job = buildJob({ template, payout, tag: utf8("/t/"), jobId, nowMs, ...(aux === undefined ? {} : { aux }) });

@@ -76,12 +76,12 @@ export const BLLVM_FAULTS = faults({
   "bllvm-api-method": {
     act: "reply",
     what: "this module has no method of that name",
-    help: "docs/bllvm.md lists the methods of the module API with what they take.",
+    help: "docs/bllvm-api.md lists the methods with what they take.",
   },
   "bllvm-api-params": {
     act: "reply",
     what: "the parameters are not what the method takes",
-    help: "They are one JSON object of at most 64 KiB; docs/bllvm.md lists the keys of each method.",
+    help: "They are one JSON object of at most 64 KiB; docs/bllvm-api.md lists the keys of each method.",
   },
   "bllvm-api-channel": {
     act: "reply",
