@@ -6,6 +6,7 @@
 import type { Files } from "../../../daemon/files.ts";
 import { Polling } from "../../../daemon/polling.ts";
 import type { ConnectUnix } from "../../../daemon/socket.ts";
+import { equal } from "../../../kernel/bytes.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { Bus, type Unsubscribe } from "../../../kernel/events.ts";
 import type { Part } from "../../../kernel/lifecycle.ts";
@@ -307,10 +308,16 @@ export class BllvmClient implements BllvmNode, Part {
     }
     this.#emit(told.name, told.event);
     if (told.name === "NewBlock") this.#tip.fromEvent(told.event);
-    if (told.name === "ChainReorg" || told.name === "BlockDisconnected") {
-      this.#tip.outdate();
-      this.#tipPolling.poke();
-    }
+    if (told.name === "ChainReorg" || told.name === "BlockDisconnected") this.#tip.outdate();
+    // What the node's RPC mines makes no NewBlock, so these are looked into as well.
+    if (this.#isNewsOfTip(told)) this.#tipPolling.poke();
+  }
+
+  #isNewsOfTip(told: NodeEvent): boolean {
+    const known = this.#tip.tip?.blockHash;
+    if (told.name === "BlockMined") return known === undefined || !equal(known, told.event.blockHash);
+    if (told.name === "BlockTemplateUpdated") return known === undefined || !equal(known, told.event.prevHash);
+    return told.name === "ChainReorg" || told.name === "BlockDisconnected";
   }
 
   #emit<N extends keyof BllvmEvents>(name: N, event: BllvmEvents[N]): void {

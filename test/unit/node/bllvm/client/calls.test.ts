@@ -32,6 +32,19 @@ describe("requests", () => {
     expect(meter.sums.get("bllvm_ignored_total{kind=answer}")).toBe(1);
   });
 
+  test("give the tip's compact target, which is its header's, asked for once a tip", async () => {
+    const { client, up, script, settle } = clientWorld();
+    const peer = await up();
+    await settle();
+    const info = { tipHash: hashOf(1), height: 100, nBits: 0x1d00ffff, isSynced: true };
+    expect(await client.chainInfo()).toEqual(info);
+    expect(await client.chainInfo()).toEqual(info);
+    expect(peer.requests.filter((name) => name === "GetBlockHeader")).toHaveLength(1);
+    script.tip = { blockHash: hashOf(2), height: 101 };
+    expect(await client.chainInfo()).toMatchObject({ height: 101 });
+    expect(peer.requests.filter((name) => name === "GetBlockHeader")).toHaveLength(2);
+  });
+
   test("give up after their time, with their signal, and with the node's words", async () => {
     const { client, up, script, pass, settle } = clientWorld();
     const peer = await up();
@@ -140,7 +153,7 @@ describe("requests", () => {
     await passServed(2_000);
     await expect(client.block(hashOf(1))).rejects.toThrow(code("bllvm-request-closed"));
     expect(peers.at(-1)?.requests).not.toContain("GetBlock");
-    await expect(client.blockHeader(hashOf(1))).resolves.toBeUndefined();
+    await expect(client.blockHeader(hashOf(4))).resolves.toBeUndefined();
   });
 
   test("give up a node that has not said a byte while three of them waited in vain", async () => {
