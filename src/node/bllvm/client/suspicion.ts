@@ -119,8 +119,13 @@ export class Suspicion {
 
   #isUnusable(operation: Operation): boolean {
     const { closings, isProven } = this.#repute(operation);
-    if (closings >= (isProven ? MOST_FAILURES : this.#attempts(operation))) return true;
+    if (closings >= (isProven ? MOST_FAILURES : this.#rounds(operation) * this.#attempts(operation))) return true;
     return OPERATIONS[operation].kind === "optional" && this.#risks >= MOST_RISKS;
+  }
+
+  /** How often each spelling is tried: a block is worth a second time, in case the node fell and rose again within a moment. */
+  #rounds(operation: Operation): number {
+    return OPERATIONS[operation].kind === "submission" ? 2 : 1;
   }
 
   #cost(operation: Operation): void {
@@ -145,11 +150,11 @@ export class Suspicion {
   #strike(operation: Operation): void {
     const repute = this.#repute(operation);
     repute.closings += 1;
-    if (!repute.isProven) repute.attempt = repute.closings;
+    if (!repute.isProven) repute.attempt = repute.closings % Math.max(1, this.#attempts(operation));
     const { capability } = OPERATIONS[operation];
     if (!this.#isUnusable(operation)) {
       this.#deps.log.info(
-        `the bllvm node does not take ${operation}: it is tried once more${repute.isProven ? "" : ", as another version spells it"}`,
+        `the bllvm node does not take ${operation}: it is tried again${repute.isProven || repute.attempt === 0 ? "" : ", as another version spells it"}`,
       );
       return;
     }

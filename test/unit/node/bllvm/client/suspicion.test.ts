@@ -77,6 +77,18 @@ describe("Suspicion", () => {
     expect(suspicion.admit("PublishEvent")).toMatchObject({ may: false });
   });
 
+  test("tries each spelling of a block twice, since the node may have fallen and risen again within a moment", () => {
+    const { suspicion, costs } = setUp(2);
+    const tried: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      const admission = suspicion.admit("QueueReceivedBlock");
+      if (!admission.may) break;
+      tried.push(admission.attempt);
+      costs("QueueReceivedBlock");
+    }
+    expect(tried).toEqual([0, 1, 0, 1]);
+  });
+
   test("gives a request that was answered once a second chance in the same spelling, again and again", () => {
     const { suspicion, costs } = setUp(2);
     costs("QueueReceivedBlock");
