@@ -75,6 +75,12 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
       "check configuration, keys, ledger, address, nodes, payout, clock and chains; every failure names cause and fix",
     )
     .addOption(config())
+    .option("--module", "look at the module of a bllvm node: whether it is loaded, served and has jobs", false)
+    .option("--modules-dir <dir>", "with --module: modules.modules_dir of the node's blvm.toml")
+    .option("--data-dir <dir>", "with --module: the node's folder for the module's data")
+    .option("--socket <path>", "with --module: the node's IPC socket")
+    .option("--node-config <file>", "with --module: the node's blvm.toml, which tells the three above")
+    .option("--node-log <file>", "with --module: the node's log, searched for complaints about the module")
     .addOption(json("print the findings as one JSON line"))
     .action(async (options) => {
       const { doctor } = await import("./commands/doctor.ts");

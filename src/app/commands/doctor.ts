@@ -31,21 +31,27 @@ import { systemClock } from "../system.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
 import { checkChains, type Finding } from "./doctor-chains.ts";
 import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
+import { type ModuleTarget, moduleChecks } from "./doctor-module.ts";
+import { checkPool } from "./doctor-pool.ts";
+import { type ModuleWords, moduleTarget } from "./module-target.ts";
 
 /** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
 const CLOCK_TOLERANCE_MS = 10_000;
 
-/** Checks everything and prints the findings; the exit code says whether one failed. */
-export async function doctor(
-  options: { readonly config?: string; readonly json: boolean },
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<number> {
-  const loaded = loadConfig(options.config);
+/** Words behind `doctor`. */
+export interface DoctorOptions extends ModuleWords {
+  readonly config?: string;
+  readonly module: boolean;
+  readonly json: boolean;
+}
+
+/** Checks everything and prints the findings; the exit code says whether one failed. Throws `Fault` `config-*` for what cannot be read at all. */
+export async function doctor(options: DoctorOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {
+  const checks = options.module ? checksOfModule(moduleTarget(options)) : checksOf(loadConfig(options.config));
   const findings: Finding[] = [];
   const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
   const mark = { ok: paint.green("ok     "), warning: paint.yellow("warning"), failed: paint.red("failed ") };
-  for (const check of checksOf(loaded)) {
+  for (const check of checks) {
     if (signal.aborted) break;
     for (const finding of await check()) {
       findings.push(finding);
@@ -69,12 +75,34 @@ function checksOf(loaded: LoadedConfig): Check[] {
   const { config } = loaded;
   return [
     async () => [ok("configuration", loaded.file ?? "built-in defaults (no -c given)")],
+    ...commonChecks(loaded),
+    guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
+    guarded("Bitcoin nodes", () => checkNodes(loaded)),
+    guarded("chains", () => checkChains(loaded, failed)),
+  ];
+}
+
+/** Of a module: the running one has the address and its chains' daemons, and there may be no node besides. */
+function checksOfModule(target: ModuleTarget): Check[] {
+  const { loaded } = target;
+  return [
+    async () => [ok("configuration", loaded.file ?? "built-in defaults: no config.toml was found")],
+    ...moduleChecks(target).map(([check, run]) => guarded(check, run)),
+    ...commonChecks(loaded),
+    guarded("Bitcoin nodes", async () => (loaded.config.bitcoind.length === 0 ? [] : await checkNodes(loaded))),
+  ];
+}
+
+function commonChecks(loaded: LoadedConfig): Check[] {
+  const { config } = loaded;
+  const { pool_url } = config.stratum_v2;
+  return [
     async () => checkRuntime(),
-    async () => (config.stratum_v2.pool_url === undefined ? [] : [failed("pool mode", new Fault("config-pool-mode"))]),
+    async () => (pool_url === undefined ? [] : [failed("pool mode", new Fault("config-pool-mode"))]),
+    async () => (pool_url === undefined ? [] : await checkPool(pool_url)),
     guarded("data folder", () => checkDataFolder(loaded)),
     guarded("authority key", () => checkKey(loaded)),
     guarded(LEDGER_CHECK, () => checkLedger(ledgerAddressOf(loaded))),
-    guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
     guarded("payout", async () => [...checkPayoutScript(loaded), ...checkIdentities(config)]),
     guarded("coinbase", async () => {
       const mergeMining = mergeSettingsOf(loaded).chains.length > 0;
@@ -83,8 +111,6 @@ function checksOf(loaded: LoadedConfig): Check[] {
       return [ok("coinbase", `${fits} fit 100 bytes`)];
     }),
     guarded("control API", () => checkControl(loaded)),
-    guarded("Bitcoin nodes", () => checkNodes(loaded)),
-    guarded("chains", () => checkChains(loaded, failed)),
   ];
 }
 

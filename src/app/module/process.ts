@@ -1,5 +1,5 @@
 /** The process of a module, from how it was started to its end: launch, configuration, log, server. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, Fault } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
@@ -17,6 +17,7 @@ import { processTerminal } from "../terminal.ts";
 import { type ResolvedConfig, resolveConfig } from "./config/resolve.ts";
 import { detectLaunch, type Launch, withSocket } from "./launch.ts";
 import { LogFile, MODULE_LOG } from "./log-file.ts";
+import { readIfThere } from "./read-if-there.ts";
 import { startModule } from "./run-module.ts";
 
 /**
@@ -101,14 +102,5 @@ function fileOf({ mode, dataDir }: Launch, level: Config["log"]["level"]): Log |
     return logTo(new LogFile({ path: join(dataDir, "module.log"), ...MODULE_LOG }), { level });
   } catch {
     return undefined;
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
   }
 }

@@ -10,6 +10,7 @@ import { adviceOf } from "../../failure.ts";
 import { settingsOf } from "../../settings.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { MODULE_NAME_PATTERN } from "../module-name.ts";
+import { readIfThere } from "../read-if-there.ts";
 import { elsewhereOf, LAUNCH_FILE, LAUNCHERS, type Layout, MANIFEST_FILE } from "./layout.ts";
 
 /** The oldest Node.js that runs the program, as in package.json. */
@@ -124,13 +125,4 @@ function launchOf(folder: string): Readonly<Record<string, string | undefined>> 
 
 function sha256(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }
