@@ -42,6 +42,8 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { registerLedger } from "./ledger-parts.ts";
 import { miningOptionsOf } from "./mining-options.ts";
+import { logTee } from "./module/log-tee.ts";
+import { bllvmClient, bllvmRpc, type NodeLink } from "./module/node-link.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
@@ -61,6 +63,8 @@ export interface World {
   /** The authority's secret key: 32 bytes. */
   readonly authoritySecretKey: Uint8Array;
   readonly log: Log;
+  /** How the bllvm node is reached; for its module alone. */
+  readonly bllvm?: NodeLink;
   /** Reads the configuration file again; left out when there is none. */
   readonly reload?: () => LoadedConfig;
 }
@@ -78,7 +82,14 @@ export function compose(world: World): DependencyContainer {
   // The world
   c.register(TOKENS.settings, { useValue: world.settings });
   c.register(TOKENS.authoritySecretKey, { useValue: world.authoritySecretKey });
-  c.register(TOKENS.log, { useValue: world.log });
+  part(TOKENS.log, () =>
+    world.bllvm === undefined
+      ? world.log
+      : logTee(
+          { log: world.log, node: () => get(TOKENS.bllvm), clock: get(TOKENS.clock) },
+          { target: world.bllvm.moduleName },
+        ),
+  );
   c.register(TOKENS.clock, { useValue: systemClock });
   part(TOKENS.random, () => systemRandom());
   part(TOKENS.meter, () => new MemoryMeter());
@@ -91,7 +102,18 @@ export function compose(world: World): DependencyContainer {
   );
 
   // Work and found blocks
-  part(TOKENS.nodes, () => world.settings.nodes.map((node) => rpcClient(node, config)));
+  part(TOKENS.bllvm, () => {
+    if (world.bllvm === undefined) return undefined;
+    const deps = { clock: get(TOKENS.clock), random: get(TOKENS.random), meter: get(TOKENS.meter) };
+    return bllvmClient({ ...deps, log: world.log.child({ part: "bllvm" }) }, world.bllvm, world.settings);
+  });
+  part(TOKENS.nodes, () => {
+    const configured = world.settings.nodes.map((node) => rpcClient(node, config));
+    const node = get(TOKENS.bllvm);
+    if (node === undefined) return configured;
+    // Last: the others know the witnesses of transactions.
+    return [...configured, bllvmRpc({ node, clock: get(TOKENS.clock), log: log("bllvm") }, world.settings)];
+  });
   part(TOKENS.jobSource, () => {
     const { network, nodes } = world.settings;
     const sources = get(TOKENS.nodes).map((rpc, index) => {
@@ -193,6 +215,9 @@ export function compose(world: World): DependencyContainer {
         work: get(TOKENS.mergeMining).status(),
         job: get(TOKENS.jobMaker).current(),
         ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
+        nodes: get(TOKENS.jobSource).status().nodes,
+        bllvm: get(TOKENS.bllvm)?.state(),
+        monotonicMs: get(TOKENS.clock).monotonicMs(),
       });
   });
   part(TOKENS.reports, () =>

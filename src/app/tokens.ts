@@ -26,6 +26,7 @@ import type { Authoriser, BlockSink } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
 import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
+import type { BllvmClient } from "../node/bllvm/client/client.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
@@ -57,6 +58,7 @@ export const TOKENS = {
   bus: token<Bus<ServerEvents>>("Bus"),
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
+  bllvm: token<BllvmClient | undefined>("BllvmClient, for a module of the bllvm node"),
   jobSource: token<BitcoindJobSource>("JobSource"),
   blockJournal: token<BlockJournal>("BlockJournal"),
   blockSink: token<BitcoindBlockSink>("BlockSink"),

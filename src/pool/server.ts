@@ -152,6 +152,10 @@ export class MiningServer implements Part {
       const { downstream } = session.peer;
       if (downstream === undefined) continue;
       if (page.length >= most) break;
+      if (passedOver + downstream.channelCount <= first) {
+        passedOver += downstream.channelCount;
+        continue;
+      }
       for (const channel of downstream.channels(Math.max(0, first - passedOver), most - page.length)) {
         page.push({ ...channel, connectionId: id });
       }

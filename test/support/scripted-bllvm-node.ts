@@ -1,4 +1,7 @@
 /** A bllvm node that does what a test says: what it is asked is kept, what it tells comes from the test. No socket, no frames. */
+
+import { Bus, type Unsubscribe } from "../../src/kernel/events.ts";
+import { Fault } from "../../src/kernel/fault.ts";
 import type {
   BllvmEvents,
   BllvmInvocation,
@@ -7,8 +10,6 @@ import type {
   BllvmPublishedEvent,
   BllvmState,
 } from "../../src/node/bllvm/bllvm-node.ts";
-import { Bus, type Unsubscribe } from "../../src/kernel/events.ts";
-import { Fault } from "../../src/kernel/fault.ts";
 
 /** A line that the module wrote into the node's log. */
 export interface NodeLogLine {

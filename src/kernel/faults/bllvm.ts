@@ -76,12 +76,12 @@ export const BLLVM_FAULTS = faults({
   "bllvm-api-method": {
     act: "reply",
     what: "this module has no method of that name",
-    help: "docs/bllvm.md lists the methods of the module API with what they take.",
+    help: "docs/bllvm-api.md lists the methods with what they take.",
   },
   "bllvm-api-params": {
     act: "reply",
     what: "the parameters are not what the method takes",
-    help: "They are one JSON object of at most 64 KiB; docs/bllvm.md lists the keys of each method.",
+    help: "They are one JSON object of at most 64 KiB; docs/bllvm-api.md lists the keys of each method.",
   },
   "bllvm-api-channel": {
     act: "reply",
@@ -107,5 +107,25 @@ export const BLLVM_FAULTS = faults({
     act: "reply",
     what: "a word on the node's command line is not understood",
     help: "Give options as --limit 10 or limit=10; those that are known stand in brackets.",
+  },
+  "bllvm-launch": {
+    act: "halt",
+    what: "how this module was started makes no sense",
+    help: "A node starts it by itself. By hand: `bllvm-stratum-v2 module --socket NODE_SOCK --data-dir DIR --config FILE`; docs/bllvm.md shows a service.",
+  },
+  "bllvm-socket-unknown": {
+    act: "halt",
+    what: "nothing says where the bllvm node's socket is",
+    help: "Give --socket, SOCKET_PATH or bllvm.socket: the node makes it as node.sock in modules.socket_dir of its blvm.toml.",
+  },
+  "bllvm-data-dir-unknown": {
+    act: "halt",
+    what: "nothing says where this module keeps its data",
+    help: "Give --data-dir (the node's own folder for this module is the best place: modules.data_dir of its blvm.toml, then the module's name), or a configuration file with stratum_v2.data_dir.",
+  },
+  "bllvm-install": {
+    act: "halt",
+    what: "the module cannot be installed there",
+    help: "The reason stands beside it. --modules-dir is modules.modules_dir of the node's blvm.toml, and this user must be able to write there.",
   },
 });

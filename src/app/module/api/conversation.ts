@@ -16,7 +16,7 @@ export interface ModuleConversationDeps extends Omit<DownstreamDeps, "send" | "e
 /** Events of shares that came from no connection. */
 const NO_CONNECTION = 0;
 
-/** Opens conversations in which each share is acknowledged by itself. */
+/** Opens conversations of one channel each. */
 export function moduleConversations(
   { bus, onHashed, ...deps }: ModuleConversationDeps,
   options: MiningOptions,
@@ -34,6 +34,6 @@ export function moduleConversations(
           },
         },
       },
-      { ...options, maxChannels: 1, ackBatchSize: 1, requiresStandardJobs: false, requiresWorkSelection: false },
+      { ...options, maxChannels: 1, requiresStandardJobs: false, requiresWorkSelection: false },
     );
 }

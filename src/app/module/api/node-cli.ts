@@ -13,6 +13,7 @@ import { printAnswer, type ReportForm } from "../../commands/report-command.ts";
 import { REWARDS_FORM } from "../../commands/rewards.ts";
 import { EXIT } from "../../exit-codes.ts";
 import type { LedgerReports, ReportRequest, WithCoins } from "../../reports/ledger-reports.ts";
+import { plainJson, plainText } from "../../reports/plain-text.ts";
 import { tableLines } from "../../reports/table.ts";
 import { spanText } from "../../reports/time-text.ts";
 import type { ServerStatus } from "../../status.ts";
@@ -141,7 +142,8 @@ export class NodeCli {
 }
 
 function tell<T>({ json }: Given, paper: Paper, value: T, lines: (value: T) => readonly string[]): void {
-  for (const line of json === true ? [jsonLine(value)] : lines(value)) paper.out(line);
+  if (json === true) paper.out(plainJson(jsonLine(value)));
+  else for (const line of lines(value)) paper.out(plainText(line));
 }
 
 async function report<A extends WithCoins>(

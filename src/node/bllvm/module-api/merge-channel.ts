@@ -23,7 +23,7 @@ export interface ConversationHooks {
   readonly judged: (share: JudgedShare) => void;
 }
 
-/** Makes a conversation as a miner's, which acknowledges each share by itself. */
+/** Makes a conversation as a miner's. */
 export type OpenConversation = (hooks: ConversationHooks) => Conversation;
 
 /** What a caller wants. */
@@ -117,10 +117,7 @@ export class MergeChannel {
       value: { requestId: 1, userIdentity, nominalHashRate, maxTarget, minExtranonceSize: ROLLABLE_EXTRANONCE_SIZE },
       tlv: undefined,
     });
-    if (opened === undefined) {
-      this.#conversation.close();
-      throw new Fault("bllvm-api-refused", { errorCode: refused });
-    }
+    if (opened === undefined) throw new Fault("bllvm-api-refused", { errorCode: refused });
     this.#channelId = opened.channelId;
     this.extranoncePrefix = opened.extranoncePrefix.slice();
   }

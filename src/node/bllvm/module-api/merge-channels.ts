@@ -76,15 +76,14 @@ export class MergeChannels implements Part {
         before.usedMs = clock.monotonicMs();
         return before;
       }
-      this.#close(before);
     }
-    if (this.#channels.size >= this.#options.maxChannels) {
-      throw new Fault("bllvm-api-channels", { open: this.#channels.size });
-    }
+    const others = this.#channels.size - (before === undefined ? 0 : 1);
+    if (others >= this.#options.maxChannels) throw new Fault("bllvm-api-channels", { open: others });
     const id = this.#lastId + 1;
     const channel = new MergeChannel(this.#deps, { id, caller, registration, nowMs: clock.monotonicMs() });
     this.#lastId = id;
     this.#channels.set(id, channel);
+    if (before !== undefined) this.#close(before);
     this.#ticker ??= clock.every(1000, () => this.#tick());
     log.info(`module ${JSON.stringify(caller)} opened a merge-mining channel for ${chain}`, {
       channel: id,

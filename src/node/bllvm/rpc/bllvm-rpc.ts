@@ -92,6 +92,7 @@ export class BllvmRpc implements Rpc {
     const chain = this.#chain;
     this.#nextTarget = new NextTarget({ chain }, { name: node.name });
     node.on("MiningDifficultyChanged", (event) => this.#nextTarget.note(event));
+    node.on("ChainReorg", () => this.#nextTarget.forget());
     const nodeTemplates =
       rpc === undefined ? undefined : new NodeTemplates({ rpc, clock }, { waitMs: options.templateWaitMs });
     this.#templates = new Templates(

@@ -37,6 +37,11 @@ export class NextTarget {
     this.#told = event;
   }
 
+  /** Forgets that word: after a reorganisation it may be about a block that is gone. */
+  forget(): void {
+    this.#told = undefined;
+  }
+
   /**
    * The compact target of a block on `tip` with the header time `blockTime`. Throws `Fault("bllvm-target-disputed")` when an event of
    * the node says otherwise, `Fault("bllvm-chain-incomplete")` and what the node's requests throw.

@@ -1,7 +1,8 @@
 /**
  * The bllvm node's own `getblocktemplate`, asked for over its JSON-RPC. The node loads its whole set of unspent outputs for each call
- * (blvm-node `src/rpc/mining.rs`), so it may take long: nobody waits for more than a moment, one call is under way at a time, and an
- * answer that comes late serves the next who asks, if it is still about the tip.
+ * and again for each transaction (blvm-node `src/rpc/mining.rs`), so it may take long: nobody waits for more than a moment, one call
+ * is under way at a time, a slow one is followed by a pause as long as it took, and an answer that comes late serves the next who
+ * asks, if it is still about the tip.
  */
 import { z } from "zod";
 import type { Rpc } from "../../../daemon/rpc.ts";
@@ -50,6 +51,7 @@ export class NodeTemplates {
   readonly #clock: Clock;
   readonly #waitMs: number;
   #call: Call | undefined;
+  #pauseUntilMs = 0;
 
   /** `waitMs`: how long one who asks waits. */
   constructor(deps: { readonly rpc: Rpc; readonly clock: Clock }, options: { readonly waitMs: number }) {
@@ -65,7 +67,8 @@ export class NodeTemplates {
     let asked = 0;
     let named = "";
     while (asked < 2) {
-      const call = this.#usable() ?? this.#start();
+      const call = this.#usable() ?? this.#begin();
+      if (call === undefined) return this.#doubt("the node is slow at it, so it is asked seldom");
       // An answer to a question of before may be late rather than wrong, so it does not count.
       if (call.askedMs >= startedMs) asked += 1;
       const template = await this.#patiently(call, this.#waitMs - (this.#clock.monotonicMs() - startedMs));
@@ -91,7 +94,8 @@ export class NodeTemplates {
     return new Fault("bllvm-template-doubtful", { node: this.#rpc.name, reason });
   }
 
-  #start(): Call {
+  #begin(): Call | undefined {
+    if (this.#clock.monotonicMs() < this.#pauseUntilMs) return undefined;
     const limits = { timeoutMs: CALL_TIMEOUT_MS };
     const params = [{ rules: ["segwit"] }];
     const ask = async (): Promise<NodeTemplate> => {
@@ -102,13 +106,16 @@ export class NodeTemplates {
       });
       return { answer, blockCount: await counted };
     };
+    const askedMs = this.#clock.monotonicMs();
     let isThere = false;
     const answer = ask()
       .catch((error: unknown) => (error instanceof Fault ? error : this.#doubt(describe(error).slice(0, 200))))
       .finally(() => {
         isThere = true;
+        const landedMs = this.#clock.monotonicMs();
+        if (landedMs - askedMs > this.#waitMs) this.#pauseUntilMs = 2 * landedMs - askedMs;
       });
-    const call = { answer, askedMs: this.#clock.monotonicMs(), hasLanded: () => isThere };
+    const call = { answer, askedMs, hasLanded: () => isThere };
     this.#call = call;
     return call;
   }
