@@ -47,12 +47,10 @@ export interface BllvmBlock {
   readonly transactionCount: number;
 }
 
-/** `ChainInfo`. */
+/** `ChainInfo`. The node's difficulty is left out: it is no compact target, and rounded in most versions. Headers have the bits. */
 export interface BllvmChainInfo {
   readonly tipHash: Uint8Array;
   readonly height: number;
-  /** The node calls it difficulty; it is the compact target of the tip, u32. */
-  readonly nBits: number;
   readonly isSynced: boolean;
 }
 

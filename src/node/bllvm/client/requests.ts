@@ -37,27 +37,21 @@ export class Requests {
   async chainInfo(options?: BllvmCallOptions): Promise<BllvmChainInfo> {
     if (this.#ask.has("GetChainInfo")) {
       const { chainInfo } = await this.#ask("GetChainInfo", {}, options);
-      const { tipHash, height, difficulty, isSynced } = chainInfo;
-      return { tipHash: Uint8Array.from(tipHash), height: Number(height), nBits: difficulty, isSynced };
-    }
-    const { blockHash, height } = await this.tip(options);
-    const header = await this.blockHeader(blockHash, options);
-    if (header === undefined) throw new Fault("bllvm-request-failed", { request: "GetBlockHeader", words: "no tip" });
-    return { tipHash: blockHash, height, nBits: header.nBits, isSynced: true };
-  }
-
-  /** Hash and height of the tip. */
-  async tip(options?: BllvmCallOptions): Promise<Tip> {
-    if (this.#ask.has("GetChainInfo")) {
-      const { tipHash, height } = await this.chainInfo(options);
-      return { blockHash: tipHash, height };
+      const { tipHash, height, isSynced } = chainInfo;
+      return { tipHash: Uint8Array.from(tipHash), height: Number(height), isSynced };
     }
     // A block may come between the two; then the next reading finds it.
     const [{ hash }, { value }] = await Promise.all([
       this.#ask("GetChainTip", {}, options),
       this.#ask("GetBlockHeight", {}, options),
     ]);
-    return { blockHash: Uint8Array.from(hash), height: Number(value) };
+    return { tipHash: Uint8Array.from(hash), height: Number(value), isSynced: true };
+  }
+
+  /** Hash and height of the tip. */
+  async tip(options?: BllvmCallOptions): Promise<Tip> {
+    const { tipHash, height } = await this.chainInfo(options);
+    return { blockHash: tipHash, height };
   }
 
   /** Asks for the tip alone, which costs the connection while the node has none: alone, so that it is known for the reason. */

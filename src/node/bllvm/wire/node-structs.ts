@@ -1,6 +1,22 @@
 /** The structs in which the node tells about itself: chain, mempool, network, modules, metrics, command line. */
-import { bool, bytes, f64, hash, string, u32, u64, usize } from "./bincode.ts";
+import { bool, bytes, type Field, f64, hash, string, u32, u64, usize } from "./bincode.ts";
 import { bySchema, dataEnum, inOrder, lateOption, map, option, struct, unitEnum, vec } from "./compound.ts";
+
+/** What follows the difficulty in a good answer: chain work, `isSynced`, and that there is no error. */
+const BEHIND_DIFFICULTY = 8 + 1 + 1;
+const difficultyOf = bySchema((schema) => (schema === "s5" ? f64 : u32), [u32, f64]);
+
+/**
+ * The difficulty is an f64 since S5. A good answer tells by its length which of the two it holds, whatever the schema: the tip is
+ * what mining hangs on, and a node that says another version than it is should not cost it.
+ */
+const difficulty: Field<number> = {
+  ...difficultyOf,
+  read(reader) {
+    const fits = [u32, f64].find(({ least }) => reader.remaining === least + BEHIND_DIFFICULTY);
+    return (fits ?? difficultyOf).read(reader);
+  },
+};
 
 /**
  * ChainInfo: `difficulty` is the tip's, at least 1, and no compact target: cut to an integer, since S5 whole. `chainWork` is
@@ -9,7 +25,7 @@ import { bySchema, dataEnum, inOrder, lateOption, map, option, struct, unitEnum,
 export const chainInfo = struct("ChainInfo", {
   tipHash: hash,
   height: u64,
-  difficulty: bySchema((schema) => (schema === "s5" ? f64 : u32), [u32, f64]),
+  difficulty,
   chainWork: u64,
   isSynced: bool,
 });

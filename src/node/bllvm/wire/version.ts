@@ -2,8 +2,8 @@
  * Which schema a node speaks. Nothing on the wire says so, and the version in its `HandshakeAck` is the crate's, which lags
  * behind the tags: a node built from git calls itself 0.1.13 from v0.1.21 on, and all of the oldest call themselves 0.1.0.
  * So the answer is an ordered list: the first is to be used, the next where the node closes the connection at a request.
- * What every mining module needs (handshake, subscription to mining events, chain reads) is the same in all but N0, except
- * that the answer with the tip is four bytes longer in S5.
+ * What every mining module needs (handshake, subscription to mining events, chain reads) is the same in all but N0, or read
+ * alike.
  */
 import type { Schema } from "./schema.ts";
 

@@ -79,7 +79,7 @@ export const CHAIN_REQUESTS = {
   }),
   GetBlockTemplate: request({
     index: at(no, no, no, 47, 49, 49, 50, 50),
-    doc: "A block to be mined, with a coinbase of its own and no witnesses.",
+    doc: "A block to be mined, with a coinbase of its own, since S4 with the witnesses' commitment, and no witnesses.",
     fields: { rules: vec(string), coinbaseScript: option(bytes), coinbaseAddress: option(string) },
     response: "BlockTemplate",
     permission: "ReadBlockchain",
