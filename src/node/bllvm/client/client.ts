@@ -94,6 +94,8 @@ export class BllvmClient implements BllvmNode, Part {
   /** The session in which we registered what we serve. */
   #registered: Session | undefined;
   #api: ServedApi | undefined;
+  /** The node was away, or a stand-in registered our capabilities: what it refused before it may take now. */
+  #isAnew = false;
 
   constructor(deps: BllvmClientDeps, options: BllvmClientOptions) {
     const { clock, log, meter } = deps;
@@ -249,7 +251,8 @@ export class BllvmClient implements BllvmNode, Part {
   }
 
   #onServed(connection: Connection, nodeVersion: string): void {
-    if (this.#dialect.served(nodeVersion)) this.#suspicion.forget();
+    if (this.#dialect.served(nodeVersion) || this.#isAnew) this.#suspicion.forget();
+    this.#isAnew = false;
     const { schema, spelling } = this.#dialect;
     this.#session = new Session(
       {
@@ -307,6 +310,7 @@ export class BllvmClient implements BllvmNode, Part {
     if (reason === "refused") {
       this.#suspicion.acquit();
       this.#dialect.acquit();
+      this.#isAnew = true;
       return;
     }
     this.#deps.meter.count("bllvm_connections_total", 1, { why: reason });
@@ -318,6 +322,7 @@ export class BllvmClient implements BllvmNode, Part {
 
   #onPhase(): void {
     const state = this.state();
+    if (state.phase === "held") this.#isAnew = true;
     this.#deps.meter.gauge("bllvm_up", state.phase === "up" ? 1 : 0);
     // Keeping away is as it should be.
     const level = state.phase === "held" ? "info" : "warn";

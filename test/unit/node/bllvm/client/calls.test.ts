@@ -291,6 +291,29 @@ describe("a request at which the node closes", () => {
     expect(client.state().unusable).toEqual([]);
   });
 
+  test("has another chance once the node was away: it may have loaded the module's manifest since", async () => {
+    const { client, up, script, pass, passServed, peers, last, settle } = clientWorld();
+    await up();
+    await settle();
+    script.closesAt.add("PublishEvent");
+    await expect(client.publish(SHARE)).rejects.toThrow(code("bllvm-request-closed"));
+    await passServed(1_000);
+    expect(client.state().unusable).toEqual(MORE);
+    script.closesAt.clear();
+    // A connection that ends alone says nothing of the node.
+    peers.at(-1)?.close();
+    await passServed(3_000);
+    expect(client.state()).toMatchObject({ phase: "up", unusable: MORE });
+    const before = peers.length;
+    last().close();
+    await pass(3_000);
+    expect(peers).toHaveLength(before + 1);
+    last().close("ECONNREFUSED");
+    await passServed(30_000);
+    expect(client.state()).toMatchObject({ phase: "up", unusable: [] });
+    await expect(client.publish(SHARE)).resolves.toBeUndefined();
+  });
+
   test("has another chance with another node", async () => {
     const { client, up, script, passServed, peers, settle } = clientWorld();
     await up();
