@@ -74,7 +74,6 @@ describe("the client of the bllvm node", () => {
     expect(await client.chainInfo()).toEqual({
       tipHash: tip.hash,
       height: 110,
-      nBits: tip.header.nBits,
       isSynced: true,
     });
     expect(await client.syncStatus()).toEqual({ phase: "Synced", progress: 1, isSynced: true, error: undefined });

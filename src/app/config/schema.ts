@@ -117,7 +117,7 @@ export const SECTIONS = {
         '"/var/lib/blvm/data/modules/sockets/node.sock"',
       ),
       wire: key(
-        z.enum(["auto", "n0", "n1", "n2", "s1", "s2", "s3", "s4"]).default("auto"),
+        z.enum(["auto", "n0", "n1", "n2", "s1", "s2", "s3", "s4", "s5"]).default("auto"),
         "Version of the IPC protocol. auto chooses by how the module was started and by the node's version; docs/bllvm.md tells which node speaks which.",
       ),
       rpc_url: key(

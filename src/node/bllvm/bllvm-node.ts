@@ -47,12 +47,10 @@ export interface BllvmBlock {
   readonly transactionCount: number;
 }
 
-/** `ChainInfo`. */
+/** `ChainInfo`. The node's difficulty is left out: it is no compact target, and rounded in most versions. Headers have the bits. */
 export interface BllvmChainInfo {
   readonly tipHash: Uint8Array;
   readonly height: number;
-  /** Compact target of the tip, u32, from its header: the node's ChainInfo has a rounded difficulty instead. */
-  readonly nBits: number;
   readonly isSynced: boolean;
 }
 

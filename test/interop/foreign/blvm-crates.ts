@@ -10,7 +10,7 @@ import { ownCrate } from "./install.ts";
 export interface BlvmCrate {
   readonly version: string;
   /** Schema of its wire, for our codec. */
-  readonly schema: "s3" | "s4";
+  readonly schema: "s3" | "s5";
   /** Its module system on a chain in memory; `undefined` where it could not be built. */
   readonly harness: string | undefined;
   /** The whole node, from configuration file to RPC. */
@@ -25,7 +25,7 @@ const LIMIT_S = 480;
 export const blvm = (): Promise<BlvmCrate> => build("0.1.54", "s3", FOLDER, "");
 
 /** The newest published one. */
-export const newestBlvm = (): Promise<BlvmCrate> => build("0.1.83", "s4", join(FOLDER, "newest"), "-newest");
+export const newestBlvm = (): Promise<BlvmCrate> => build("0.1.83", "s5", join(FOLDER, "newest"), "-newest");
 
 async function build(version: string, schema: BlvmCrate["schema"], folder: string, suffix: string): Promise<BlvmCrate> {
   const harness = await ownCrate(`blvm-node-harness${suffix}`, folder, LIMIT_S);

@@ -43,26 +43,49 @@ function transactionWith(index: Layout<number>) {
   return record({ version: u64, inputs: list(input), outputs: list(output), lockTime: u64 });
 }
 
-/** What depends on the width of an outpoint's index. */
-function chainLayouts(index: Layout<number>) {
+/** A number of a tip that is told as an integer: cut, and no more than fits, as Rust casts. */
+const cutDifficulty: Layout<number> = {
+  read: u32.read,
+  write: (to, value) => u32.write(to, Math.min(0xffffffff, Math.trunc(value))),
+};
+
+/** A target of which only the low half is told, and never 0. */
+const halfTarget: Layout<bigint> = {
+  read: u128.read,
+  write: (to, value) => u128.write(to, BigInt.asUintN(128, value) || 1n),
+};
+
+/** A whole target: 64 hexadecimal digits as a string. */
+const textTarget: Layout<bigint> = {
+  read: (from) => BigInt(`0x${text.read(from)}`),
+  write: (to, value) => text.write(to, value.toString(16).padStart(64, "0")),
+};
+
+/** What depends on the version: the width of an outpoint's index, how a difficulty and a target are told. */
+function chainLayouts(index: Layout<number>, difficulty: Layout<number>, target: Layout<bigint>) {
   const transaction = transactionWith(index);
   const block = record({ header, transactions: list(transaction) });
   const template = record({
     header,
     coinbaseTx: transaction,
     transactions: list(transaction),
-    target: u128,
+    target,
     height: u64,
     timestamp: u64,
   });
-  return { transaction, block, template };
+  /** `ChainInfo`. */
+  const chainInfo = record({ tipHash: hash32, height: u64, difficulty, chainWork: u64, isSynced: bool });
+  return { transaction, block, template, chainInfo };
 }
 
-/** S1 and later. */
-export const newChain = chainLayouts(u32);
+/** S5 and later. */
+export const latestChain = chainLayouts(u32, f64, textTarget);
+
+/** S1 to S4. */
+export const newChain = chainLayouts(u32, cutDifficulty, halfTarget);
 
 /** N0 to N2. */
-export const oldChain = chainLayouts(wideIndex);
+export const oldChain = chainLayouts(wideIndex, cutDifficulty, halfTarget);
 
 /** A transaction on the IPC. */
 export type WireTransaction = Of<typeof newChain.transaction>;
@@ -73,8 +96,6 @@ export type WireBlock = Of<typeof newChain.block>;
 /** A template on the IPC. */
 export type WireTemplate = Of<typeof newChain.template>;
 
-/** `ChainInfo`. */
-export const chainInfo = record({ tipHash: hash32, height: u64, difficulty: u32, chainWork: u64, isSynced: bool });
 /** `MempoolSize`. */
 export const mempoolSize = record({ transactionCount: u64, sizeBytes: u64, totalFeeSats: u64 });
 /** `NetworkStats`. */

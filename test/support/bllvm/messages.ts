@@ -23,9 +23,9 @@ import {
   variants,
 } from "./bincode.ts";
 import {
-  chainInfo,
   cliSpec,
   header,
+  latestChain,
   logLevel,
   mempoolSize,
   metric,
@@ -134,7 +134,7 @@ function responses(chain: typeof newChain) {
     MempoolTransactions: record({ hashes: list(hash32) }),
     MempoolSize: mempoolSize,
     NetworkStats: networkStats,
-    ChainInfo: chainInfo,
+    ChainInfo: chain.chainInfo,
     BlockByHeight: record({ block: option(chain.block) }),
     RpcEndpointRegistered: unit,
     MetricReported: unit,
@@ -223,12 +223,12 @@ export interface Wire {
 }
 
 const KINDS = ["Request", "Response", "Event", "Log", "Invocation", "InvocationResult"] as const;
-const KIND_COUNT: Readonly<Record<FakeSchema, number>> = { n0: 3, n1: 4, n2: 4, s1: 6, s2: 6, s3: 6 };
+const KIND_COUNT: Readonly<Record<FakeSchema, number>> = { n0: 3, n1: 4, n2: 4, s1: 6, s2: 6, s3: 6, s4: 6, s5: 6 };
 
 /** The protocol of `schema`. */
 export function wireOf(schema: FakeSchema): Wire {
   const legacy = schema.startsWith("n");
-  const chain = legacy ? oldChain : newChain;
+  const chain = legacy ? oldChain : schema === "s5" ? latestChain : newChain;
   const events = indexed(EVENTS, (name) => column(EVENT_INDEX[name as EventName].payload, schema)) as Layout<AnyEvent>;
   const eventType = eventTypeOf(schema);
   const requestRows = requests(chain, events, eventType);

@@ -65,6 +65,8 @@ const VERSIONS: Readonly<Record<FakeSchema, string>> = {
   s1: "0.1.0",
   s2: "0.1.8",
   s3: "0.1.54",
+  s4: "0.1.60",
+  s5: "0.1.83",
 };
 
 /** The node. `FakeBllvmNode.start()` gives a running one. */

@@ -48,13 +48,13 @@ export function nodeDifficulty(nBits: number): number {
   return Math.max(1, difficultyOfBits(nBits));
 }
 
-/** `ChainInfo`: `difficulty` is the difficulty cut to an integer and not nBits; `chainWork` its low 64 bits. */
+/** `ChainInfo`: `difficulty` is the difficulty and not nBits, cut to an integer before S5; `chainWork` its low 64 bits. */
 export function chainInfoOf(chain: FakeChain, isSynced: boolean): ResponseValue<"ChainInfo"> {
   const { tip } = chain.chain;
   return {
     tipHash: tip.hash,
     height: BigInt(tip.height),
-    difficulty: Math.min(0xffffffff, Math.trunc(nodeDifficulty(tip.header.nBits))),
+    difficulty: nodeDifficulty(tip.header.nBits),
     chainWork: BigInt.asUintN(64, tip.work),
     isSynced,
   };
@@ -73,7 +73,8 @@ export function mempoolSizeOf(chain: FakeChain): ResponseValue<"MempoolSize"> {
 /**
  * GetBlockTemplate as `api/node_api.rs` and blvm-consensus `mining.rs` make it: `height` is the tip's, the coinbase pays the
  * subsidy of that height without fees to a script that need not be one, its scriptSig is the caller's as it stands, and
- * neither witness nor commitment is anywhere. `undefined` with fewer than two headers: the node fails then.
+ * neither witness nor commitment is anywhere. That is up to 0.1.55: what later nodes do better, the fake does not.
+ * `undefined` with fewer than two headers: the node fails then.
  */
 export function wireTemplate(
   chain: FakeChain,
@@ -113,7 +114,7 @@ export function wireTemplate(
     }),
     coinbaseTx: wireTransaction(coinbase),
     transactions: transactions.map(({ tx }) => wireTransaction(tx)),
-    target: BigInt.asUintN(128, targetFromCompact(nBits)) || 1n,
+    target: targetFromCompact(nBits),
     height: BigInt(prev.height),
     timestamp: BigInt(time),
   };

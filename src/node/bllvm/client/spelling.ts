@@ -2,7 +2,6 @@
  * How a request is written where it is not known for sure which version the node speaks: each way that a likely version has, once.
  * A version that was right for one request is the first to be tried for the next.
  */
-import { EVENTS } from "../wire/events.ts";
 import { REQUESTS } from "../wire/requests.ts";
 import type { Schema } from "../wire/schema.ts";
 import type { Operation } from "./operations.ts";
@@ -25,7 +24,7 @@ export class Spelling {
       const first = new Map<number, Schema>();
       for (const schema of this.#schemas) {
         const at = index[schema];
-        if (at !== null && !first.has(at) && canSay(operation, schema)) first.set(at, schema);
+        if (at !== null && !first.has(at)) first.set(at, schema);
       }
       ways = [...first.values()];
       this.#ways.set(operation, ways);
@@ -41,9 +40,4 @@ export class Spelling {
     if (REQUESTS[operation].index[this.#schemas[0] ?? schema] === null) return;
     this.#schemas = [schema, ...this.#schemas.filter((other) => other !== schema)];
   }
-}
-
-/** S4 kept the names of the mining events and took their contents: there is nothing to publish in it. */
-function canSay(operation: Operation, schema: Schema): boolean {
-  return operation !== "PublishEvent" || EVENTS.MiningJobCreated.index[schema] !== null;
 }

@@ -1,8 +1,7 @@
 /**
  * The bllvm node's best chain as far as work on its tip needs it, out of few requests: `ChainInfo` names the tip, one block by
  * height shows that node and coinbase agree about its height, ten headers once make its median time. A tip is looked at once;
- * after that only `ChainInfo` is asked for. `ChainInfo`'s "difficulty" is not used: the node gives the difficulty in some versions
- * and the compact target in none that was read (blvm-node `src/module/api/node_api.rs`).
+ * after that only `ChainInfo` is asked for.
  */
 import { readHeightPush } from "../../../bitcoin/coinbase.ts";
 import type { Network } from "../../../bitcoin/network.ts";

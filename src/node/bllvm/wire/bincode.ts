@@ -24,6 +24,8 @@ export interface Field<V> {
   readonly variants?: VariantTable;
   /** ... the variants of an enum that has none with fields. */
   readonly units?: Readonly<Record<string, Columns>>;
+  /** The type that it is in a schema, where that differs. */
+  readonly pick?: (schema: Schema) => Field<unknown>;
   /** The schemas that have it at all, where that is not left to the row. */
   readonly schemas?: readonly Schema[];
   /** The next value. Throws `Fault` (drop) when the bytes are not one. */

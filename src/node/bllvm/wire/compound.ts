@@ -187,6 +187,7 @@ export function bySchema<V>(pick: (schema: Schema) => Field<V>, kinds: readonly 
   return {
     ...first,
     least: Math.min(...kinds.map(({ least }) => least)),
+    pick: pick as (schema: Schema) => Field<unknown>,
     read: (reader) => pick(reader.schema).read(reader),
     write: (writer, value) => pick(writer.schema).write(writer, value),
   };

@@ -29,10 +29,10 @@ const request: Field<RequestPayload> = {
 
 /** What the node asks of us. `ModuleApi` came in v0.1.29, late in S3. */
 const INVOCATIONS = {
-  Cli: { index: at(no, no, no, 0, 0, 0, 0), fields: { subcommand: string, args: vec(string) } },
-  Rpc: { index: at(no, no, no, 1, 1, 1, 1), fields: { method: string, params: jsonValue } },
+  Cli: { index: at(no, no, no, 0, 0, 0, 0, 0), fields: { subcommand: string, args: vec(string) } },
+  Rpc: { index: at(no, no, no, 1, 1, 1, 1, 1), fields: { method: string, params: jsonValue } },
   ModuleApi: {
-    index: at(no, no, no, no, no, 2, 2),
+    index: at(no, no, no, no, no, 2, 2, 2),
     fields: { method: string, params: bytes, callerModuleId: string },
   },
 } as const;
@@ -54,15 +54,15 @@ export const MESSAGES = {
   Event: { index: everywhere(2), fields: { eventType, event: eventPayload } },
   /** `timestamp` in Unix seconds. */
   Log: {
-    index: at(no, 3, 3, 3, 3, 3, 3),
+    index: at(no, 3, 3, 3, 3, 3, 3, 3),
     fields: { level: logLevel, moduleId: string, message: string, target: string, timestamp: u64 },
   },
   Invocation: {
-    index: at(no, no, no, 4, 4, 4, 4),
+    index: at(no, no, no, 4, 4, 4, 4, 4),
     fields: { correlationId: u64, invocation: tableEnum("InvocationType", INVOCATIONS) },
   },
   InvocationResult: {
-    index: at(no, no, no, 5, 5, 5, 5),
+    index: at(no, no, no, 5, 5, 5, 5, 5),
     fields: {
       correlationId: u64,
       success: bool,

@@ -1,12 +1,31 @@
 /** The structs in which the node tells about itself: chain, mempool, network, modules, metrics, command line. */
-import { bool, bytes, f64, hash, string, u32, u64, usize } from "./bincode.ts";
-import { dataEnum, inOrder, map, option, struct, unitEnum, vec } from "./compound.ts";
+import { bool, bytes, type Field, f64, hash, string, u32, u64, usize } from "./bincode.ts";
+import { bySchema, dataEnum, inOrder, lateOption, map, option, struct, unitEnum, vec } from "./compound.ts";
 
-/** ChainInfo: `difficulty` is the compact target of the tip. */
+/** What follows the difficulty in a good answer: chain work, `isSynced`, and that there is no error. */
+const BEHIND_DIFFICULTY = 8 + 1 + 1;
+const difficultyOf = bySchema((schema) => (schema === "s5" ? f64 : u32), [u32, f64]);
+
+/**
+ * The difficulty is an f64 since S5. A good answer tells by its length which of the two it holds, whatever the schema: the tip is
+ * what mining hangs on, and a node that says another version than it is should not cost it.
+ */
+const difficulty: Field<number> = {
+  ...difficultyOf,
+  read(reader) {
+    const fits = [u32, f64].find(({ least }) => reader.remaining === least + BEHIND_DIFFICULTY);
+    return (fits ?? difficultyOf).read(reader);
+  },
+};
+
+/**
+ * ChainInfo: `difficulty` is the tip's, at least 1, and no compact target: cut to an integer, since S5 whole. `chainWork` is
+ * the low half of 128 bits.
+ */
 export const chainInfo = struct("ChainInfo", {
   tipHash: hash,
   height: u64,
-  difficulty: u32,
+  difficulty,
   chainWork: u64,
   isSynced: bool,
 });
@@ -61,13 +80,24 @@ export const lightningInfo = struct("LightningInfo", {
   totalCapacitySats: u64,
 });
 
-/** PaymentState. */
+/** PaymentState: `reason` of a failed one, since S5. */
 export const paymentState = struct("PaymentState", {
   paymentId: string,
   status: string,
   amountSats: u64,
   txHash: option(hash),
   confirmations: option(u32),
+  reason: lateOption(["s5"], string),
+});
+
+/** TxBlockMetadata: the block that a transaction is in. */
+export const txBlockMetadata = struct("TxBlockMetadata", { blockHash: hash, blockHeight: u64 });
+
+/** MempoolFeeRateSummary: of the rates above 0, in sat/vB. */
+export const mempoolFeeRateSummary = struct("MempoolFeeRateSummary", {
+  sampleCount: usize,
+  avgSatVb: u64,
+  medianSatVb: u64,
 });
 
 /** FileMetadata; times in Unix seconds. */

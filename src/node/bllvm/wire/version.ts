@@ -2,7 +2,8 @@
  * Which schema a node speaks. Nothing on the wire says so, and the version in its `HandshakeAck` is the crate's, which lags
  * behind the tags: a node built from git calls itself 0.1.13 from v0.1.21 on, and all of the oldest call themselves 0.1.0.
  * So the answer is an ordered list: the first is to be used, the next where the node closes the connection at a request.
- * What every mining module needs (handshake, subscription to mining events, chain reads) is the same in all but N0.
+ * What every mining module needs (handshake, subscription to mining events, chain reads) is the same in all but N0, or read
+ * alike.
  */
 import type { Schema } from "./schema.ts";
 
@@ -29,8 +30,11 @@ const BY_PATCH: readonly (readonly [patch: number, schemas: readonly Schema[]])[
   [8, ["s2", "s3"]],
   [9, ["s2"]],
   [10, ["s3"]],
-  // Where S4 begins is not known; its rows are few, and what it lacks is tried as S3 had it.
-  [55, ["s4", "s3"]],
+  // 0.1.54 and 0.1.55 declare the same, 0.1.56 does not.
+  [56, ["s4"]],
+  [74, ["s5"]],
+  // Not seen: the newest is the likeliest, and the next is tried where the node closes the connection.
+  [84, ["s5", "s4", "s3"]],
 ];
 
 /** The schemas that the node may speak, the likeliest first; never empty. */
@@ -41,7 +45,7 @@ export function schemaCandidates({ family, nodeVersion, wire }: NodeFacts): read
   const version = /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])/.exec(nodeVersion ?? "");
   if (version === null) return ["s3", "s2", "s1"];
   const [major, minor, patch] = version.slice(1).map(Number) as [number, number, number];
-  if (major > 0 || minor > 1) return ["s4", "s3"];
+  if (major > 0 || minor > 1) return ["s5", "s4", "s3"];
   if (minor < 1) return ["s1", "s2"];
   return BY_PATCH.findLast(([first]) => first <= patch)?.[1] ?? ["s3"];
 }

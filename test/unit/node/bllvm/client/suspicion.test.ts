@@ -154,9 +154,10 @@ describe("Spelling", () => {
     expect(new Spelling(["n2", "n1", "n0"]).of("RegisterCliSpec")).toEqual([]);
   });
 
-  test("publishes nothing in S4, whose events carry nothing", () => {
-    expect(new Spelling(["s4"]).of("PublishEvent")).toEqual([]);
-    expect(new Spelling(["s4", "s3"]).of("PublishEvent")).toEqual(["s3"]);
+  test("has one way for S4 and S5, another for S3", () => {
+    expect(new Spelling(["s5", "s4", "s3"]).of("PublishEvent")).toEqual(["s5", "s3"]);
+    expect(new Spelling(["s5", "s4", "s3"]).of("QueueReceivedBlock")).toEqual(["s5", "s3"]);
+    expect(new Spelling(["s5", "s4", "s3"]).of("GetChainInfo")).toEqual(["s5"]);
   });
 
   test("tries what was right for one request first for the next, and keeps the order of the old", () => {

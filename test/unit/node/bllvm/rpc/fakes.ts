@@ -128,7 +128,7 @@ export class FakeBllvm implements BllvmNode {
     await this.#asked("chainInfo");
     const { tip } = this.chain;
     // What the field holds at v0.1.54: the difficulty as a whole number.
-    const info = { tipHash: tip.hash, height: tip.height + this.offset, nBits: 0, isSynced: this.isSynced };
+    const info = { tipHash: tip.hash, height: tip.height + this.offset, isSynced: this.isSynced };
     return this.twists.chainInfo?.(info) ?? info;
   }
 

@@ -106,7 +106,7 @@ export class HeaderNode implements BllvmNode {
     this.#count("chainInfo");
     const { tip } = this.#options;
     const header = this.#byHeight.get(tip) as BllvmHeader;
-    return { tipHash: hashOfHeader(header), height: tip, nBits: 1, isSynced: true };
+    return { tipHash: hashOfHeader(header), height: tip, isSynced: true };
   }
 
   async blockHeader(hash: Uint8Array): Promise<BllvmHeader | undefined> {

@@ -202,6 +202,86 @@ describe("types that differ by schema", () => {
     expect(() => s2.encode(eventOf("PeerConnected", known))).toThrow(TypeError);
   });
 
+  test("the tip's difficulty is an integer up to s4, and four bytes more behind it", () => {
+    const tip = { tipHash: new Uint8Array(32), height: 1n, chainWork: 2n, isSynced: true };
+    const told = (difficulty: number) => responseOf("ChainInfo", { chainInfo: { ...tip, difficulty } });
+    for (const [schema, difficulty, bytes] of [
+      ["s3", 1, "01000000"],
+      ["s4", 0x2000, "00200000"],
+      ["s5", 1.5, "000000000000f83f"],
+    ] as const) {
+      const payload = wireCodec(schema).encode(told(difficulty)).subarray(4);
+      const ends = `0100000000000000${bytes}02000000000000000100`;
+      expect([schema, Buffer.from(payload).toString("hex").endsWith(ends)]).toEqual([schema, true]);
+      expect(wireCodec(schema).decode(payload)).toEqual(told(difficulty));
+    }
+    expect(() => wireCodec("s4").encode(told(1.5))).toThrow(TypeError);
+    // A node that says the wrong version is understood all the same.
+    expect(wireCodec("s3").decode(wireCodec("s5").encode(told(1.5)).subarray(4))).toEqual(told(1.5));
+    expect(wireCodec("s5").decode(wireCodec("s4").encode(told(7)).subarray(4))).toEqual(told(7));
+  });
+
+  test("a payment has a reason since s5", () => {
+    const payment = { paymentId: "p", status: "failed", amountSats: 1n, txHash: null, confirmations: null };
+    const told = (reason: string | null) => responseOf("PaymentState", { paymentState: { ...payment, reason } });
+    const s5 = wireCodec("s5");
+    expect(s5.decode(s5.encode(told("late")).subarray(4))).toEqual(told("late"));
+    const s4 = wireCodec("s4");
+    expect(s4.decode(s4.encode(told(null)).subarray(4))).toEqual(told(null));
+    expect(s5.encode(told(null)).length).toBe(s4.encode(told(null)).length + 1);
+    expect(() => s4.encode(told("late"))).toThrow(TypeError);
+  });
+
+  test("the target of a template is half a number or a whole text, whatever the schema", () => {
+    const transaction = { version: 1n, inputs: [], outputs: [], lockTime: 0n };
+    const zero = new Uint8Array(32);
+    const header = { version: 1n, prevBlockHash: zero, merkleRoot: zero, timestamp: 3n, bits: 4n, nonce: 0n };
+    const rest = { header, coinbaseTx: transaction, transactions: [], height: 5n, timestamp: 3n };
+    const told = (target: bigint) => responseOf("BlockTemplate", { template: { ...rest, target } });
+    const half = wireCodec("s4").encode(told(0xffff_0000_0000_0000_0000_0000_0000_0000n));
+    const whole = wireCodec("s5").encode(told(0x7fffffn << 232n));
+    // Behind the target are height and time, and that there is no error.
+    const text = Buffer.from(whole.subarray(-(17 + 72), -17));
+    expect(text.toString("latin1")).toBe(`@${"\0".repeat(7)}7fffff${"0".repeat(58)}`);
+    for (const schema of ["s3", "s4", "s5"] as const) {
+      // The request that it answers has moved, and so has its own index; the rest is the same.
+      const index = RESPONSES.BlockTemplate.index[schema] ?? 0;
+      const as = (frame: Uint8Array): unknown => {
+        const payload = frame.slice(4);
+        payload[14] = index;
+        return wireCodec(schema).decode(payload);
+      };
+      expect(as(half)).toEqual(told(0xffff_0000_0000_0000_0000_0000_0000_0000n));
+      expect(as(whole)).toEqual(told(0x7fffffn << 232n));
+      const broken = whole.slice();
+      broken[broken.length - 18] = 0x67;
+      expect(() => as(broken)).toThrow(INVALID);
+    }
+    expect(() => wireCodec("s4").encode(told(1n << 128n))).toThrow(TypeError);
+    expect(() => wireCodec("s5").encode(told(1n << 256n))).toThrow(TypeError);
+  });
+
+  test("a block comes with the witnesses of its inputs in s4", () => {
+    const input = { prevout: { hash: new Uint8Array(32), index: 0 }, sequence: 0n, scriptSig: new Uint8Array(0) };
+    const transactions = [{ version: 2n, inputs: [input], outputs: [], lockTime: 0n }];
+    const zero = new Uint8Array(32);
+    const header = { version: 1n, prevBlockHash: zero, merkleRoot: zero, timestamp: 3n, bits: 4n, nonce: 0n };
+    const witnesses = [[[new Uint8Array(32), Uint8Array.of(9)]]];
+    const message = responseOf("BlockAndWitnesses", { block: { header, transactions }, witnesses });
+    for (const schema of ["s4", "s5"] as const) {
+      const payload = wireCodec(schema).encode(message).subarray(4);
+      // Success, a payload, the sixteenth response, a block.
+      expect(Buffer.from(payload.subarray(12, 19)).toString("hex")).toBe("01011000000001");
+      // One transaction, one input, two items of 32 and 1 bytes, no error.
+      const [one, two] = ["0100000000000000", "0200000000000000"];
+      const ends = `${one}${one}${two}2000000000000000${"00".repeat(32)}${one}0900`;
+      expect(Buffer.from(payload).toString("hex").endsWith(ends)).toBe(true);
+      expect(wireCodec(schema).decode(payload)).toEqual(message);
+    }
+    const none = responseOf("BlockAndWitnesses", { block: null, witnesses: [] });
+    expect(wireCodec("s4").decode(wireCodec("s4").encode(none).subarray(4))).toEqual(none);
+  });
+
   test("calls of other modules came with v0.1.29", () => {
     const call: ModuleMessage = {
       type: "Invocation",

@@ -14,10 +14,14 @@ describe("schemaCandidates", () => {
     ["0.1.10", ["s3"], "crate, and tag v0.1.11"],
     ["0.1.13", ["s3"], "crate, and tags v0.1.21 to v0.1.54"],
     ["0.1.54", ["s3"], "crate"],
-    ["0.1.55", ["s4", "s3"], "crate, seen in documentation only"],
-    ["0.1.91", ["s4", "s3"], "crate, seen in documentation only"],
-    ["0.2.0", ["s4", "s3"], "not there yet"],
-    ["1.0.0-rc.1", ["s4", "s3"], "not there yet"],
+    ["0.1.55", ["s3"], "crate"],
+    ["0.1.56", ["s4"], "crate"],
+    ["0.1.73", ["s4"], "crate"],
+    ["0.1.74", ["s5"], "crate"],
+    ["0.1.83", ["s5"], "crate"],
+    ["0.1.84", ["s5", "s4", "s3"], "not seen"],
+    ["0.2.0", ["s5", "s4", "s3"], "not there yet"],
+    ["1.0.0-rc.1", ["s5", "s4", "s3"], "not there yet"],
     ["0.1.20-dirty", ["s3"], "built from changed sources"],
   ])("a node that calls itself %s: %j (%s)", (nodeVersion, schemas) => {
     expect(schemaCandidates({ family: "socket", nodeVersion, wire: "auto" })).toEqual(schemas);
