@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { describe, Fault } from "../kernel/fault.ts";
 import { EXIT, exitCodeText } from "./exit-codes.ts";
+import { adviceOf, exitCodeOf } from "./failure.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { addPayoutCommands } from "./payout-words.ts";
 import type { Terminal } from "./terminal.ts";
@@ -20,26 +21,12 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
     terminal.err(`error: ${describe(error)}`);
     if (error instanceof Fault) {
-      terminal.err(`  what to do: ${rootFault(error).help}`);
-      if (/^(config|plugins?)-/.test(error.code) || MISTYPED.has(error.code)) return EXIT.usage.code;
+      terminal.err(`  what to do: ${adviceOf(error)}`);
     } else if (error instanceof Error && error.stack !== undefined) {
       terminal.err(error.stack);
     }
-    return EXIT.failed.code;
+    return exitCodeOf(error);
   }
-}
-
-/** Faults of words on the command line; the same mistakes in a file come as the cause of another fault. */
-const MISTYPED: ReadonlySet<string> = new Set([
-  "sv2-url-invalid",
-  "authority-key-invalid",
-  "report-query",
-  "report-chain-unknown",
-]);
-
-/** The innermost fault of a chain of causes: the one whose advice helps. */
-function rootFault(fault: Fault): Fault {
-  return fault.cause instanceof Fault ? rootFault(fault.cause) : fault;
 }
 
 function program(terminal: Terminal, set: (running: Promise<number>) => Promise<void>): Command {
@@ -123,6 +110,7 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
   addChainCommands(cli, { terminal, set, config, json });
   addReportCommands(cli, { terminal, set, config, json });
   addPayoutCommands(cli, { terminal, set, config, json });
+  addModuleCommands(cli, { terminal, set, config, json });
   cli
     .command("docs", { hidden: true })
     .description("check the generated pages, or write them")
@@ -280,6 +268,42 @@ function addReportCommands(cli: Command, { terminal, set, config, json }: Tools)
     .action(async (options) => {
       const { checkLedger } = await import("./commands/ledger-check.ts");
       await set(checkLedger(options, terminal));
+    });
+}
+
+/** The life as a module of the bllvm node. */
+function addModuleCommands(cli: Command, { terminal, set, config, json }: Tools): void {
+  cli
+    .command("module")
+    .description("run as a module of a bllvm node that somebody else starts: a service of its own at the node's socket")
+    .option("--socket <path>", "the node's IPC socket; SOCKET_PATH or bllvm.socket when left out")
+    .option("--data-dir <dir>", "the node's folder for this module's data; DATA_DIR when left out")
+    .addOption(config())
+    .action(async (options) => {
+      const { module } = await import("./commands/module.ts");
+      await set(module(options, interruptSignal(terminal)));
+    });
+  cli
+    .command("install-module")
+    .description(
+      "lay the module out in the folder that a bllvm node loads modules from, or look at or remove what is there",
+    )
+    .requiredOption("--modules-dir <dir>", "modules.modules_dir of the node's blvm.toml")
+    .option("--name <name>", "the module's name, for a second one on the same node")
+    .option(
+      "--registered",
+      "install a stand-in that registers the capabilities; the module itself runs as a service (`module`)",
+      false,
+    )
+    .option("-c, --config <file>", "a configuration that the module reads beside the config.toml of its folder")
+    .addOption(
+      new Option("--check", "change nothing: say whether what is there works").default(false).conflicts("uninstall"),
+    )
+    .option("--uninstall", "remove what was laid out; config.toml and files of others stay", false)
+    .addOption(json("print one JSON line"))
+    .action(async (options) => {
+      const { installModule } = await import("./commands/install-module.ts");
+      await set(installModule(options, terminal));
     });
 }
 

@@ -6,11 +6,12 @@ import type { Coin } from "../ledger/payouts/coins.ts";
 import type { ChainPlugin } from "../merge/plugin.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { pluginLoader } from "./parts.ts";
+import { BITCOIN_COIN } from "./reports/coin-text.ts";
 import { mergeSettingsOf } from "./settings.ts";
 
 /** The coin of `bitcoin` or of a chain with a table. Throws `Fault` `chain-unknown` or `plugin-*`. */
 export async function coinOf(loaded: LoadedConfig, chain: string): Promise<Coin> {
-  if (chain === "bitcoin") return { symbol: "BTC", decimals: 8 };
+  if (chain === "bitcoin") return BITCOIN_COIN;
   const { chains, plugins } = mergeSettingsOf(loaded);
   const settings = chains.find(({ name }) => name === chain);
   if (settings === undefined) {

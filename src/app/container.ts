@@ -15,11 +15,8 @@ import { Bus } from "../kernel/events.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { randomU32 } from "../kernel/random.ts";
-import type { LedgerEvents } from "../ledger/events.ts";
-import type { MergeEvents } from "../merge/found-aux.ts";
 import { MERGE_MINING_DEFAULTS, MergeMining } from "../merge/merge-mining.ts";
 import { ChannelPayouts } from "../mining/channel-payouts.ts";
-import { MINING_DEFAULTS } from "../mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
 import type { Authoriser } from "../mining/ports.ts";
@@ -32,7 +29,6 @@ import {
   openAuthoriser,
   payoutAddressAuthoriser,
 } from "../pool/authoriser.ts";
-import type { PoolEvents } from "../pool/events.ts";
 import { JobMaker } from "../pool/job-maker.ts";
 import { nodeCrypto } from "../pool/noise-crypto.ts";
 import { MiningServer } from "../pool/server.ts";
@@ -45,15 +41,18 @@ import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { registerLedger } from "./ledger-parts.ts";
+import { miningOptionsOf } from "./mining-options.ts";
+import { logTee } from "./module/log-tee.ts";
+import { bllvmClient, bllvmRpc, type NodeLink } from "./module/node-link.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
 import { Reloader } from "./reload.ts";
-import { serverReports } from "./reports/server-reports.ts";
+import { serverReports, textReports } from "./reports/server-reports.ts";
 import { payoutReserveOf, type Settings } from "./settings.ts";
 import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
-import { TOKENS } from "./tokens.ts";
+import { type ServerEvents, TOKENS } from "./tokens.ts";
 
 /** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
 const EPHEMERAL_KEYS = 1000;
@@ -64,6 +63,8 @@ export interface World {
   /** The authority's secret key: 32 bytes. */
   readonly authoritySecretKey: Uint8Array;
   readonly log: Log;
+  /** How the bllvm node is reached; for its module alone. */
+  readonly bllvm?: NodeLink;
   /** Reads the configuration file again; left out when there is none. */
   readonly reload?: () => LoadedConfig;
 }
@@ -81,20 +82,38 @@ export function compose(world: World): DependencyContainer {
   // The world
   c.register(TOKENS.settings, { useValue: world.settings });
   c.register(TOKENS.authoritySecretKey, { useValue: world.authoritySecretKey });
-  c.register(TOKENS.log, { useValue: world.log });
+  part(TOKENS.log, () =>
+    world.bllvm === undefined
+      ? world.log
+      : logTee(
+          { log: world.log, node: () => get(TOKENS.bllvm), clock: get(TOKENS.clock) },
+          { target: world.bllvm.moduleName },
+        ),
+  );
   c.register(TOKENS.clock, { useValue: systemClock });
   part(TOKENS.random, () => systemRandom());
   part(TOKENS.meter, () => new MemoryMeter());
   part(
     TOKENS.bus,
     () =>
-      new Bus<PoolEvents & MergeEvents & LedgerEvents>({
+      new Bus<ServerEvents>({
         onError: (error, name) => log("bus").error(`a listener of ${name} failed: ${describe(error)}`, { error }),
       }),
   );
 
   // Work and found blocks
-  part(TOKENS.nodes, () => world.settings.nodes.map((node) => rpcClient(node, config)));
+  part(TOKENS.bllvm, () => {
+    if (world.bllvm === undefined) return undefined;
+    const deps = { clock: get(TOKENS.clock), random: get(TOKENS.random), meter: get(TOKENS.meter) };
+    return bllvmClient({ ...deps, log: world.log.child({ part: "bllvm" }) }, world.bllvm, world.settings);
+  });
+  part(TOKENS.nodes, () => {
+    const configured = world.settings.nodes.map((node) => rpcClient(node, config));
+    const node = get(TOKENS.bllvm);
+    if (node === undefined) return configured;
+    // Last: the others know the witnesses of transactions.
+    return [...configured, bllvmRpc({ node, clock: get(TOKENS.clock), log: log("bllvm") }, world.settings)];
+  });
   part(TOKENS.jobSource, () => {
     const { network, nodes } = world.settings;
     const sources = get(TOKENS.nodes).map((rpc, index) => {
@@ -182,35 +201,46 @@ export function compose(world: World): DependencyContainer {
     TOKENS.reloader,
     () => new Reloader({ log: log("config"), host: get(TOKENS.pluginHost), load: world.reload }, config),
   );
+
+  // What the server tells of itself
+  part(TOKENS.status, () => {
+    const startedMs = get(TOKENS.clock).nowMs();
+    return () =>
+      statusOf({
+        startedMs,
+        nowMs: get(TOKENS.clock).nowMs(),
+        meter: get(TOKENS.meter),
+        connections: get(TOKENS.miningServer).connections,
+        chains: get(TOKENS.pluginHost).chains(),
+        work: get(TOKENS.mergeMining).status(),
+        job: get(TOKENS.jobMaker).current(),
+        ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
+        nodes: get(TOKENS.jobSource).status().nodes,
+        bllvm: get(TOKENS.bllvm)?.state(),
+        monotonicMs: get(TOKENS.clock).monotonicMs(),
+      });
+  });
+  part(TOKENS.reports, () =>
+    serverReports({
+      loaded: () => world.reload?.() ?? world.settings,
+      clock: get(TOKENS.clock),
+      work: () => get(TOKENS.mergeMining).status(),
+      job: () => get(TOKENS.jobMaker).current(),
+    }),
+  );
   part(TOKENS.control, () => {
     const { control } = world.settings;
     if (control === undefined) return undefined;
     const host = get(TOKENS.pluginHost);
-    const startedMs = get(TOKENS.clock).nowMs();
     const port: ControlPort = {
-      status: () =>
-        statusOf({
-          startedMs,
-          nowMs: get(TOKENS.clock).nowMs(),
-          meter: get(TOKENS.meter),
-          connections: get(TOKENS.miningServer).connections,
-          chains: host.chains(),
-          work: get(TOKENS.mergeMining).status(),
-          job: get(TOKENS.jobMaker).current(),
-          ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
-        }),
+      status: get(TOKENS.status),
       chains: () => host.chains(),
       plugins: () => host.plugins(),
       enable: (chain) => host.enable(chain),
       disable: (chain) => host.disable(chain),
       restart: (chain) => host.restart(chain),
       reload: () => get(TOKENS.reloader).reload(),
-      report: serverReports({
-        loaded: () => world.reload?.() ?? world.settings,
-        clock: get(TOKENS.clock),
-        work: () => get(TOKENS.mergeMining).status(),
-        job: () => get(TOKENS.jobMaker).current(),
-      }),
+      report: textReports(get(TOKENS.reports)),
       ...payoutAddressPort({
         ledger: get(TOKENS.ledger),
         clock: get(TOKENS.clock),
@@ -294,15 +324,7 @@ export function compose(world: World): DependencyContainer {
         limits: limitsOf(config),
         requiredExtensions: config.access.required_extensions,
         fixedVersion: world.settings.versionRollingMask === 0,
-        mining: {
-          ...MINING_DEFAULTS,
-          sharesPerMinute: config.vardiff.shares_per_minute,
-          minDifficulty: config.vardiff.min_difficulty,
-          maxDifficulty: config.vardiff.max_difficulty,
-          maxChannels: config.limits.channels_per_connection,
-          ackBatchSize: config.jobs.ack_shares,
-          ackMaxDelayMs: config.jobs.ack_s * 1000,
-        },
+        mining: miningOptionsOf(config),
       },
     );
   });

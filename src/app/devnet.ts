@@ -101,6 +101,7 @@ export async function startDevnet(
       payoutScript: scriptOfAddress(BITCOIN_PAYOUT, "regtest"),
       tag,
       versionRollingMask: Number(config.jobs.version_rolling_mask),
+      bllvmRpc: undefined,
       nodes: [
         {
           name: "devnet",

@@ -9,6 +9,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import { checkDataNetwork } from "./data-network.ts";
 import { SQLITE_CHILD } from "./parts.ts";
 import { absolute, ledgerAddressOf } from "./settings.ts";
+import { systemClock } from "./system.ts";
 
 /** The running server may be in the middle of a write, ms. */
 const BUSY_MS = 15_000;
@@ -35,7 +36,7 @@ export async function ledgerOf(
   const store =
     address.kind === "sqlite"
       ? sqliteStore(async () => openSqlite({ path: address.path, access: "share", create, busyMs: BUSY_MS }))
-      : openLedger(address, { access: "share", create, script: SQLITE_CHILD, onLost() {} });
+      : openLedger(address, { access: "share", create, script: SQLITE_CHILD, clock: systemClock, onLost() {} });
   try {
     await migrate(store, { lookOnly: !create });
   } catch (error) {

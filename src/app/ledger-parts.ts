@@ -68,7 +68,7 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           clock: get(TOKENS.clock),
           log: log("ledger"),
           meter: get(TOKENS.meter),
-          open: (how) => openLedger(address, { ...how, access: "own", script: SQLITE_CHILD }),
+          open: (how) => openLedger(address, { ...how, access: "own", script: SQLITE_CHILD, clock: get(TOKENS.clock) }),
         },
         LEDGER_CONNECTION_DEFAULTS,
       ),
@@ -139,8 +139,12 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           ledger: get(TOKENS.ledger),
           writes: get(TOKENS.blockWrites),
           statusOf: (chain, block) => get(TOKENS.pluginHost).status(chain, block),
-          bitcoinStatus: (hash) =>
-            bitcoinBlockStatus({ nodes: get(TOKENS.nodes) }, BITCOIN_BLOCK_STATUS_DEFAULTS, hash),
+          bitcoinStatus: (hash) => {
+            const { nodes } = get(TOKENS.jobSource).status();
+            const trusted = new Set(nodes.flatMap(({ name, trust }) => (trust === "trusted" ? [name] : [])));
+            const deps = { nodes: get(TOKENS.nodes), isTrusted: (node: string) => trusted.has(node) };
+            return bitcoinBlockStatus(deps, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
+          },
         },
         {
           ...BLOCK_FOLLOWER_DEFAULTS,

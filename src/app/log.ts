@@ -13,6 +13,11 @@ export interface LogOptions {
 /** Bytes of lines that are kept while they cannot be written, e.g. on a full disk; further ones are lost. */
 const MAX_WAITING = 1 << 20;
 
+/** Takes whole lines. It must not throw. */
+export interface LineWriter {
+  write(line: string): void;
+}
+
 /** A log that writes to standard error. A line that cannot be written is no reason to stop mining: it never throws. */
 export function createLog(options: LogOptions): Log {
   const stderr = pino.destination({ fd: 2, sync: true, maxLength: MAX_WAITING });
@@ -26,7 +31,12 @@ export function createLog(options: LogOptions): Log {
           ignore: "pid,hostname",
         })
       : stderr;
-  return wrap(pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination));
+  return logTo(destination, options);
+}
+
+/** A log of JSON lines that writes to `destination`. */
+export function logTo(destination: LineWriter, { level }: Pick<LogOptions, "level">): Log {
+  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination));
 }
 
 function wrap(logger: pino.Logger): Log {

@@ -32,8 +32,19 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Parts beside the server's own. */
+export interface Beside {
+  /** What it stands on; started first. */
+  readonly below: readonly Part[];
+  /** What stands on it; started last. */
+  readonly above: readonly Part[];
+}
+
+const NOTHING: Beside = { below: [], above: [] };
+
 /**
- * Starts the server and resolves once miners can connect. `before` are parts that it stands on, e.g. an embedded node.
+ * Starts the server and resolves once miners can connect. `before` are parts that it stands on, e.g. an embedded node; `beside` gives those that are made of
+ * its own.
  * Throws `Fault` `config-*` or `plugin-*` for a chain that cannot be mined as it is configured, and `Fault("start-failed")`
  * with the cause; nothing is left running then.
  */
@@ -41,6 +52,7 @@ export async function startServer(
   world: World,
   signal: AbortSignal,
   before: readonly Part[] = [],
+  beside: (container: DependencyContainer) => Beside = () => NOTHING,
 ): Promise<RunningServer> {
   const container = compose(world);
   const host = container.resolve(TOKENS.pluginHost);
@@ -63,8 +75,10 @@ export async function startServer(
     start: async () => undefined,
     stop: async () => nodes.forEach((node) => void node.close()),
   };
+  const { below, above } = beside(container);
   const parts: Part[] = [
     ...before,
+    ...below,
     connections,
     container.resolve(TOKENS.ledger),
     container.resolve(TOKENS.credit),
@@ -84,6 +98,7 @@ export async function startServer(
     container.resolve(TOKENS.summaries),
     server,
     ...(control === undefined ? [] : [control]),
+    ...above,
     new StatusLine(
       {
         clock: systemClock,

@@ -55,6 +55,8 @@ export interface Settings {
   readonly tag: Uint8Array;
   readonly versionRollingMask: number;
   readonly nodes: readonly NodeSettings[];
+  /** The bllvm node's own JSON-RPC, for its module; `undefined` when none is configured. */
+  readonly bllvmRpc: NodeSettings | undefined;
   /** Auxiliary chains, also those that rest. */
   readonly chains: readonly ChainSettings[];
   readonly plugins: PluginPlaces;
@@ -67,8 +69,11 @@ export interface Settings {
 /** The part of the settings that is about merge mining: what a reload takes over. */
 export type MergeSettings = Pick<Settings, "file" | "folder" | "chains" | "plugins">;
 
-/** Checks what the schema cannot. Throws `Fault` `config-*`; the cause says what is wrong with the value. */
-export function settingsOf(loaded: LoadedConfig): Settings {
+/**
+ * Checks what the schema cannot. A module of the bllvm node has that node beside those of `[[bitcoind]]`, so that there may be none of them. Throws `Fault`
+ * `config-*`; the cause says what is wrong with the value.
+ */
+export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "server"): Settings {
   const { config, file, folder } = loaded;
   if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
   checkRewardRules(config, file);
@@ -82,7 +87,8 @@ export function settingsOf(loaded: LoadedConfig): Settings {
     payoutScript: payoutScriptOf(loaded),
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
-    nodes: nodesOf(loaded),
+    nodes: as === "module" && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
+    bllvmRpc: bllvmRpcOf(loaded),
     control: controlOf(loaded),
     ledger: ledgerAddressOf(loaded),
   };
@@ -176,6 +182,13 @@ export function nodesOf({ config, file, folder }: LoadedConfig): readonly NodeSe
   return nodes;
 }
 
+/** The JSON-RPC of `[bllvm]`. Throws `Fault("config-node-credentials")`. */
+export function bllvmRpcOf({ config: { bllvm }, folder }: LoadedConfig): NodeSettings | undefined {
+  const { rpc_url: url } = bllvm;
+  if (url === undefined) return undefined;
+  return { name: "bllvm rpc", url, credentials: credentialsOf({ ...bllvm, url }, folder), zmqAddress: undefined };
+}
+
 /** Reads a value and, when that fails, says which key it was. */
 function named<T>(file: string | undefined, key: string, read: () => T): T {
   try {
@@ -195,7 +208,11 @@ export function parseHostPort(text: string): HostPort {
   return { host, port };
 }
 
-function credentialsOf(node: Config["bitcoind"][number], folder: string): Credentials {
+/** Keys that say who we are to a node. */
+type Login = Pick<Config["bitcoind"][number], "url" | "user" | "password" | "password_file"> &
+  Partial<Pick<Config["bitcoind"][number], "cookie_file">>;
+
+function credentialsOf(node: Login, folder: string): Credentials {
   const given = [node.cookie_file, node.password, node.password_file].filter((value) => value !== undefined);
   if (given.length > 1) throw new Fault("config-node-credentials", { url: withoutCredentials(node.url) });
   if (node.cookie_file !== undefined) return { kind: "cookie", path: absolute(node.cookie_file, folder) };

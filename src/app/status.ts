@@ -5,6 +5,8 @@ import type { CreditLedger } from "../ledger/credit/credit-ledger.ts";
 import type { LedgerStatus } from "../ledger/store/connection.ts";
 import type { ChainWorkStatus } from "../merge/chain-status.ts";
 import type { Job } from "../mining/job.ts";
+import type { NodeStatus } from "../node/bitcoind/status.ts";
+import type { BllvmState } from "../node/bllvm/bllvm-node.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import { VERSION } from "./version.ts";
 
@@ -13,12 +15,27 @@ export interface StatusParts {
   /** Wall times, ms since the Unix epoch. */
   readonly startedMs: number;
   readonly nowMs: number;
-  readonly meter: Pick<MemoryMeter, "total">;
+  readonly meter: Pick<MemoryMeter, "total" | "byLabel">;
   readonly connections: number;
   readonly chains: readonly ChainHealth[];
   readonly work: readonly ChainWorkStatus[];
   readonly job: Job | undefined;
   readonly ledger: LedgerHealth;
+  readonly nodes: readonly NodeStatus[];
+  readonly bllvm: BllvmState | undefined;
+  /** Monotonic ms. */
+  readonly monotonicMs: number;
+}
+
+/** A Bitcoin node that work may be taken from. */
+export type NodeHealth = Pick<NodeStatus, "name" | "active" | "trust" | "height" | "tip" | "fault" | "warnings">;
+
+/** The connection to the bllvm node whose module this is. */
+export interface BllvmHealth extends Omit<BllvmState, "sinceMs"> {
+  /** How long the phase lasts, ms. */
+  readonly forMs: number;
+  /** Events that came since the start, by name. */
+  readonly events: Readonly<Record<string, number>>;
 }
 
 /** One chain: its health, and what merge mining knows of it. */
@@ -60,6 +77,10 @@ export interface ServerStatus {
   readonly job: { readonly id: number; readonly height: number; readonly chains: readonly string[] } | undefined;
   readonly chains: readonly ChainStatus[];
   readonly ledger: LedgerHealth;
+  /** In order of preference. */
+  readonly nodes: readonly NodeHealth[];
+  /** `undefined` for a server that is no module. */
+  readonly bllvm: BllvmHealth | undefined;
 }
 
 /** Puts the parts together. */
@@ -72,6 +93,9 @@ export function statusOf({
   work,
   job,
   ledger,
+  nodes,
+  bllvm,
+  monotonicMs,
 }: StatusParts): ServerStatus {
   return {
     version: VERSION,
@@ -95,5 +119,13 @@ export function statusOf({
       return { ...health, mining };
     }),
     ledger,
+    nodes: nodes.map(({ name, active, trust, height, tip, fault, warnings }) => {
+      return { name, active, trust, height, tip, fault, warnings };
+    }),
+    bllvm: bllvm === undefined ? undefined : bllvmHealthOf(bllvm, meter, monotonicMs),
   };
+}
+
+function bllvmHealthOf({ sinceMs, ...state }: BllvmState, meter: StatusParts["meter"], nowMs: number): BllvmHealth {
+  return { ...state, forMs: Math.round(nowMs - sinceMs), events: meter.byLabel("bllvm_events_total") };
 }

@@ -26,13 +26,21 @@ import type { Authoriser, BlockSink } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
 import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
+import type { BllvmClient } from "../node/bllvm/client/client.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
+import type { NodeEvents } from "./module/events/node-events.ts";
+import type { PoolLinkEvents } from "./module/events/pool-link.ts";
 import type { Reloader } from "./reload.ts";
+import type { LedgerReports } from "./reports/ledger-reports.ts";
 import type { Settings } from "./settings.ts";
+import type { ServerStatus } from "./status.ts";
+
+/** Everything that is told on the server's bus. */
+export type ServerEvents = PoolEvents & MergeEvents & LedgerEvents & PoolLinkEvents & NodeEvents;
 
 /** A name for a part of type `T`. */
 export function token<T>(name: string): InjectionToken<T> & symbol {
@@ -47,9 +55,10 @@ export const TOKENS = {
   random: token<Random>("Random"),
   log: token<Log>("Log"),
   meter: token<MemoryMeter>("Meter"),
-  bus: token<Bus<PoolEvents & MergeEvents & LedgerEvents>>("Bus"),
+  bus: token<Bus<ServerEvents>>("Bus"),
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
+  bllvm: token<BllvmClient | undefined>("BllvmClient, for a module of the bllvm node"),
   jobSource: token<BitcoindJobSource>("JobSource"),
   blockJournal: token<BlockJournal>("BlockJournal"),
   blockSink: token<BitcoindBlockSink>("BlockSink"),
@@ -60,18 +69,20 @@ export const TOKENS = {
   jobIds: token<JobIds>("JobIds"),
   jobMaker: token<JobMaker>("JobMaker"),
   transports: token<readonly Transport[]>("Transports"),
-  foundAux: token<FoundAuxJournal>("FoundAuxStore"),
+  foundAux: token<FoundAuxJournal>("FoundAuxJournal"),
   mergeMining: token<MergeMining>("MergeMining"),
   pluginHost: token<PluginHost>("PluginHost"),
   reloader: token<Reloader>("Reloader"),
   ledger: token<LedgerConnection>("LedgerAccess"),
-  credit: token<CreditLedger>("ShareSink"),
+  credit: token<CreditLedger>("CreditLedger"),
   compaction: token<Compaction>("Compaction"),
   blockWrites: token<BlockWrites>("BlockWrites"),
   blockRecords: token<BlockRecords>("BlockRecords"),
   blockFollower: token<BlockFollower>("BlockFollower"),
   distribution: token<Distribution>("Distribution"),
   summaries: token<Summaries>("Summaries"),
+  status: token<() => ServerStatus>("the server at this moment"),
+  reports: token<LedgerReports>("LedgerReports"),
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

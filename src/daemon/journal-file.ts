@@ -2,6 +2,8 @@
  * Files of a journal of found blocks by what their names say, and which of them may go. A finished file is more than a keepsake until the ledger's
  * database has its block: it is what the ledger is mended from.
  */
+import type { Log } from "../kernel/log.ts";
+import type { Files } from "./files.ts";
 
 /** A journal's file. */
 export interface JournalFile {
@@ -30,6 +32,41 @@ export interface Keeping {
 const BATCH = 100;
 /** The disk of a pool that has no ledger for months. */
 export const MOST_UNRECORDED = 10_000;
+
+/** A journal's folder. */
+export interface JournalFolder {
+  readonly files: Files;
+  readonly folder: string;
+  /** What a name says; nothing for a file that is no block's. Names in order are blocks in order. */
+  readonly fileOf: (name: string) => readonly JournalFile[];
+}
+
+/** All blocks that have a file, the newest first. Throws the system's error. */
+export async function journalFiles({ files, folder, fileOf }: JournalFolder): Promise<readonly JournalFile[]> {
+  const names = await files.list(folder).catch((error: { readonly code?: unknown }) => {
+    // A folder is made with the first start, which may come later.
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  return names.sort().reverse().flatMap(fileOf);
+}
+
+/** Removes the oldest finished files that are too many, and says so of `blocks` that the ledger never had. Throws the system's error. */
+export async function pruneJournal(
+  { files, folder, fileOf }: JournalFolder,
+  keeping: Keeping,
+  { log, blocks }: { readonly log: Log; readonly blocks: string },
+): Promise<void> {
+  const all = (await files.list(folder)).sort().flatMap(fileOf);
+  const finished = all.filter(({ isFinished }) => isFinished);
+  const { files: surplus, unrecorded } = await leaving(finished, keeping);
+  for (const { name } of surplus) await files.remove(files.join(folder, name));
+  if (unrecorded > 0) {
+    log.error(`${unrecorded} ${blocks} leave the journal that the ledger never had: it keeps no more files`, {
+      folder,
+    });
+  }
+}
 
 /** Which of the finished files, oldest first, are to be removed, and how many of them the ledger never had. */
 export async function leaving(

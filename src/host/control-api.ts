@@ -92,7 +92,7 @@ export const CONTROL_API: readonly ControlRoute[] = [
   {
     method: "GET",
     path: "/v1/status",
-    doc: "The server at this moment: version, connections, shares, blocks, every chain with its state, work, finds and answers, and how the ledger stands.",
+    doc: "The server at this moment: version, connections, shares, blocks, every chain with its state, work, finds and answers, how the ledger and the Bitcoin nodes stand, and, for a module, the connection to the bllvm node.",
     run: (port) => port.status(),
   },
   {
@@ -199,7 +199,7 @@ ${REPORTS_PAGE}
 
 Every answer is JSON. An error is \`{ "error": { "code", "message", "help" } }\` with a code of [faults.md](faults.md): status 400 for a
 configuration, a plugin, a parameter or content that cannot be used, 401 for a missing or wrong token, 404 for an unknown request, chain or
-block, 413 for a body of more than 4096 bytes, 503 for a ledger that is away, 500 for a fault of ours. At most 16 connections are open at once; a request that is not there within 5
-seconds loses its connection.
+block, 413 for a body of more than 4096 bytes, 503 for a ledger that is away or that 16 reports wait for already, 500 for a
+fault of ours. At most 16 connections are open at once; a request that is not there within 5 seconds loses its connection.
 `;
 }

@@ -151,6 +151,26 @@ export const METRICS = {
     help: "Lines that did not get into the bllvm node's log, by why: away, rate, slow",
     labels: ["why"],
   },
+  bllvm_events_published_total: {
+    kind: "counter",
+    help: "Events published to the bllvm node's other modules, by event",
+    labels: ["event"],
+  },
+  bllvm_events_left_out_total: {
+    kind: "counter",
+    help: "Events that were not published, by event and reason: worse (the miner had a better share in that interval), rate, full, replaced (by a newer one), away, failed, off",
+    labels: ["event", "reason"],
+  },
+  bllvm_events_waiting: {
+    kind: "gauge",
+    help: "Rewards and pool connections that wait to be published",
+    labels: [],
+  },
+  bllvm_api_calls_total: {
+    kind: "counter",
+    help: "Calls of the module API and the node's command line, by method and answer: ok, error",
+    labels: ["method", "answer"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

@@ -7,7 +7,14 @@
  */
 import { z } from "zod";
 import type { Files } from "../daemon/files.ts";
-import { type JournalFile, leaving, MOST_UNRECORDED, type Recorded } from "../daemon/journal-file.ts";
+import {
+  type JournalFile,
+  type JournalFolder,
+  journalFiles,
+  MOST_UNRECORDED,
+  pruneJournal,
+  type Recorded,
+} from "../daemon/journal-file.ts";
 import { fromDisplayHex, fromHex, toDisplayHex, toHex } from "../kernel/bytes.ts";
 import { describe, Fault, type FaultCode } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
@@ -38,7 +45,6 @@ export const FOUND_AUX_JOURNAL_DEFAULTS = { keep: 1000, maxUnsettled: 1000 } as 
 
 const FORMAT = 1;
 const OPEN = /^\d{15}-[^/]+-[0-9a-f]{64}\.json$/;
-const DONE = /^\d{15}-[^/]+-[0-9a-f]{64}\.done\.json$/;
 const NAME = /^\d{15}-([^/]+)-([0-9a-f]{64})(\.done)?\.json$/;
 const TEMPORARY = /\.json\.tmp$/;
 /** Written and removed at the start; like every unfinished write it goes if it was left over. */
@@ -123,12 +129,7 @@ export class FoundAuxJournal implements FoundAuxStore {
 
   /** All blocks that have a file, the newest first. Throws the system's error. */
   async files(): Promise<readonly JournalFile[]> {
-    const names = await this.#deps.files.list(this.#options.folder).catch((error: { readonly code?: unknown }) => {
-      // A folder is made with the first start, which may come later.
-      if (error.code === "ENOENT") return [];
-      throw error;
-    });
-    return names.sort().reverse().flatMap(fileOf);
+    return await journalFiles(this.#folder());
   }
 
   /** What a file holds; `undefined` when it is gone or cannot be read, which `unsettled` tells of. */
@@ -143,16 +144,13 @@ export class FoundAuxJournal implements FoundAuxStore {
   }
 
   async #prune(): Promise<void> {
-    const { files, log, recorded } = this.#deps;
-    const { folder, keep, mostUnrecorded = MOST_UNRECORDED } = this.#options;
-    const finished = (await files.list(folder)).filter((name) => DONE.test(name)).sort();
-    const { files: left, unrecorded } = await leaving(finished.flatMap(fileOf), { keep, mostUnrecorded, recorded });
-    for (const { name } of left) await files.remove(this.#path(name));
-    if (unrecorded > 0) {
-      log.error(`${unrecorded} found aux blocks leave the journal that the ledger never had: it keeps no more files`, {
-        folder,
-      });
-    }
+    const { log, recorded } = this.#deps;
+    const { keep, mostUnrecorded = MOST_UNRECORDED } = this.#options;
+    await pruneJournal(this.#folder(), { keep, mostUnrecorded, recorded }, { log, blocks: "found aux blocks" });
+  }
+
+  #folder(): JournalFolder {
+    return { files: this.#deps.files, folder: this.#options.folder, fileOf };
   }
 
   /**

@@ -67,7 +67,12 @@ export function attempt(wishes: readonly Wish[], bounds: AttemptBounds): Attempt
   const rules = wishes.flatMap(({ outputs }) => outputs);
   const { bytes: room } = parts.template.coinbaseRoom;
   const wanted = rules.reduce((sum, { script }) => sum + outputSize({ value: 0n, script }), 0);
-  if (wanted > room) return { reason: "no_room", detail: `outputs of ${wanted} bytes, room for ${room}` };
+  const payout = parts
+    .payout(parts.template.coinbaseValue)
+    .reduce((sum, output) => sum + outputSize(output), reserveBytes);
+  if (wanted > 0 && wanted + payout > room) {
+    return { reason: "no_room", detail: `outputs of ${wanted} bytes beside a payout of ${payout}, room for ${room}` };
+  }
   const leaves = wishes.flatMap(({ leaf }) => (leaf === undefined ? [] : [leaf]));
   const put = (scriptSig: Uint8Array | undefined, indices: readonly number[]): Commitments => ({
     ...(scriptSig === undefined ? {} : { scriptSig }),

@@ -22,6 +22,8 @@ export interface JudgedShare {
   readonly block: boolean;
   /** Its job; `undefined` when the channel never got it. */
   readonly job: Job | undefined;
+  /** Hash of its header, `Uint8Array(32)`, internal byte order, valid during the call only; `undefined` when it could not be hashed. */
+  readonly hash: Uint8Array | undefined;
 }
 
 /** A header that a miner hashed, whatever became of the share. Its byte arrays are valid during the call only. */
@@ -86,7 +88,7 @@ export interface MiningOptions extends DifficultyRange {
   readonly duplicateCapacity: number;
   /** How far header times may be ahead of our clock, seconds. */
   readonly maxFutureS: number;
-  /** Worker names that one connection may have (extension 0x0002), about 200 bytes each; work under further names is the channel user's. */
+  /** Worker names that one connection may have (extension 0x0002), 170 to 670 bytes each; work under further names is the channel user's. */
   readonly workerCapacity: number;
 }
 

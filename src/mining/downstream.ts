@@ -71,9 +71,21 @@ export class Downstream {
     return apart * (GROUP_JOB_FRAME + 32 * merklePath.length + coinbasePrefix.length + coinbaseSuffix.length);
   }
 
-  /** All open channels as they are now. */
-  channels(): ChannelSnapshot[] {
-    return Array.from(this.#channels.values(), (channel) => channel.snapshot());
+  /** Open channels as they are now, in the order in which they were opened: all, or at most `most` from number `first` on. */
+  channels(first = 0, most = Number.POSITIVE_INFINITY): ChannelSnapshot[] {
+    const page: ChannelSnapshot[] = [];
+    let at = 0;
+    for (const channel of this.#channels.values()) {
+      if (page.length >= most) break;
+      if (at >= first) page.push(channel.snapshot());
+      at += 1;
+    }
+    return page;
+  }
+
+  /** The job that a channel mines now, as it got it: with the coinbase that its blocks have. `undefined` without such a channel or job. */
+  newestJob(channelId: number): ChannelJob | undefined {
+    return this.#channels.get(channelId)?.jobs.newest;
   }
 
   /** Tells which extensions are in use from now on: with 0x0002 shares are attributed to the workers that they name. */

@@ -48,7 +48,8 @@ export class ShareIntake {
   submit(channel: Channel, share: Submission, tlv: Uint8Array | undefined): boolean {
     const nowMs = this.#deps.clock.nowMs();
     const verdict = this.#judge.judge(channel, share, nowMs);
-    const worker = tlv === undefined ? undefined : this.#attribute(tlv, channel.userIdentity);
+    const isRefused = verdict.errorCode !== undefined;
+    const worker = tlv === undefined ? undefined : this.#attribute(tlv, channel.userIdentity, isRefused);
     const userIdentity = worker === undefined ? channel.userIdentity : worker.userIdentity;
     const errorCode = verdict.errorCode ?? worker?.errorCode;
     const { job } = verdict;
@@ -76,13 +77,16 @@ export class ShareIntake {
     this.#deps.send(mining.encode("SubmitSharesSuccess", { channelId: channel.channelId, ...batch }));
   }
 
-  /** A share that names nobody is the channel user's; an unfit name costs the share. */
-  #attribute(tlv: Uint8Array, channelUser: string): Attribution {
+  /** A share that names nobody is the channel user's; an unfit name costs the share. A name is kept for work alone, so one of a share that is refused is not. */
+  #attribute(tlv: Uint8Array, channelUser: string, isRefused: boolean): Attribution {
     try {
       const worker = decodeUserIdentity(tlv);
       if (worker === undefined || worker === "") return { userIdentity: channelUser, errorCode: undefined };
       if (isWellFormedIdentity(worker)) {
         const userIdentity = workerOf(channelUser, worker);
+        if (isRefused) {
+          return { userIdentity: this.#workers.takes(userIdentity) ? userIdentity : channelUser, errorCode: undefined };
+        }
         const answer = this.#workers.ask(userIdentity);
         return answer === undefined ? this.#folded(channelUser) : { userIdentity, errorCode: answer.refusal };
       }
@@ -165,7 +169,8 @@ export class ShareIntake {
     if (events?.judged === undefined) return;
     const difficulty = accepted && job !== undefined ? job.difficulty : 0;
     const { channelId } = channel;
-    events.judged({ channelId, userIdentity, errorCode, difficulty, block, job: job?.prepared.job });
+    const hashed = verdict.hashed ? hash : undefined;
+    events.judged({ channelId, userIdentity, errorCode, difficulty, block, job: job?.prepared.job, hash: hashed });
   }
 }
 

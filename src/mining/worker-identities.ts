@@ -1,5 +1,5 @@
 /**
- * The workers that shares of one connection name (extension 0x0002): each is authorised when it first shows up, and the
+ * The workers that shares of one connection name (extension 0x0002): each is authorised with its first good share, and the
  * answer is kept so that the share path does not ask again. Each name is a worker in the ledger for good, so a connection has so many and no more.
  */
 import type { Authoriser } from "./ports.ts";
@@ -27,10 +27,15 @@ export class WorkerIdentities {
     return this.#answers.size;
   }
 
+  /** Whether the name is known, or there is room for it. */
+  takes(userIdentity: string): boolean {
+    return this.#answers.has(userIdentity) || this.#answers.size < this.#capacity;
+  }
+
   /** What the policy says; `undefined` for a name more than the connection may have. */
   ask(userIdentity: string): WorkerAnswer | undefined {
     const known = this.#answers.get(userIdentity);
-    if (known !== undefined || this.#answers.size >= this.#capacity) return known;
+    if (known !== undefined || !this.takes(userIdentity)) return known;
     const answer = this.#authoriser.authorise(userIdentity);
     const made = { refusal: answer.allowed ? undefined : answer.errorCode };
     this.#answers.set(userIdentity, made);

@@ -18,7 +18,7 @@ export interface MiningJobCreated {
 
 /** A share that was judged. */
 export interface ShareSubmitted {
-  /** Counts up from 1 since the server was made; one for each connection. */
+  /** Counts up from 1 since the server was made; one for each connection. 0 for another module of the bllvm node. */
   readonly connectionId: number;
   readonly channelId: number;
   /** Who it is attributed to: the worker that the share names (extension 0x0002), else the channel's user identity. */
@@ -33,6 +33,11 @@ export interface ShareSubmitted {
   readonly jobId: number | undefined;
   /** Height of the job; `undefined` with `jobId`. */
   readonly height: number | undefined;
+  /**
+   * Hash of its header, `Uint8Array(32)`, internal byte order; `undefined` when it could not be hashed. The bytes are those of the next share as
+   * soon as the listener returns: a copy for every share would cost all of them, and most listeners do not look.
+   */
+  readonly hash: Uint8Array | undefined;
   /** Wall time, ms since the Unix epoch. */
   readonly atMs: number;
 }

@@ -11,7 +11,7 @@ import type { Meter } from "../kernel/meter.ts";
 import type { ChannelKind, ChannelSnapshot } from "../mining/channel.ts";
 import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { Downstream } from "../mining/downstream.ts";
-import type { HashedShare, JudgedShare, MiningOptions } from "../mining/downstream-deps.ts";
+import type { HashedShare, MiningOptions } from "../mining/downstream-deps.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { Job, JobIds } from "../mining/job.ts";
 import type { Authoriser, BlockSink, ShareSink } from "../mining/ports.ts";
@@ -22,6 +22,7 @@ import { NoiseResponder } from "../sv2/noise/handshake.ts";
 import type { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import type { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { Admission, type Ticket } from "./admission.ts";
+import { announceShare } from "./announce-share.ts";
 import type { Agreement } from "./conversation.ts";
 import type { PoolBus } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
@@ -138,11 +139,29 @@ export class MiningServer implements Part {
     return this.#clients.size;
   }
 
-  /** All open channels as they are now, with the connection they belong to. */
-  channels(): (ChannelSnapshot & { readonly connectionId: number })[] {
-    return [...this.#clients].flatMap(({ id, session }) =>
-      (session.peer.downstream?.channels() ?? []).map((channel) => ({ ...channel, connectionId: id })),
-    );
+  /** Open channels of all connections. */
+  get channelCount(): number {
+    return this.#channels.standard + this.#channels.extended;
+  }
+
+  /** Open channels as they are now, with the connection they belong to: all, or a page of them, in the order in which they came. */
+  channels(first = 0, most = Number.POSITIVE_INFINITY): (ChannelSnapshot & { readonly connectionId: number })[] {
+    const page: (ChannelSnapshot & { readonly connectionId: number })[] = [];
+    let passedOver = 0;
+    for (const { id, session } of this.#clients) {
+      const { downstream } = session.peer;
+      if (downstream === undefined) continue;
+      if (page.length >= most) break;
+      if (passedOver + downstream.channelCount <= first) {
+        passedOver += downstream.channelCount;
+        continue;
+      }
+      for (const channel of downstream.channels(Math.max(0, first - passedOver), most - page.length)) {
+        page.push({ ...channel, connectionId: id });
+      }
+      passedOver += downstream.channelCount;
+    }
+    return page;
   }
 
   /** Prepares keys, then listens. Throws `Fault("listen-failed")`; transports that listened already are stopped again. */
@@ -264,6 +283,7 @@ export class MiningServer implements Part {
 
   #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
     const { clock, meter, jobs, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
+    const { bus } = this.#deps;
     const { requiresStandardJobs, requiresWorkSelection } = agreement;
     return new Downstream(
       {
@@ -281,32 +301,12 @@ export class MiningServer implements Part {
         events: {
           opened: ({ kind }) => this.#countChannel(kind, 1),
           closed: ({ kind }) => this.#countChannel(kind, -1),
-          judged: (share) => this.#announce(connectionId, share),
+          judged: (share) => announceShare(bus, connectionId, share, clock.nowMs()),
           ...(onHashed === undefined ? {} : { hashed: onHashed }),
         },
       },
       { ...this.#options.mining, requiresStandardJobs, requiresWorkSelection },
     );
-  }
-
-  #announce(connectionId: number, share: JudgedShare): void {
-    const { bus, clock } = this.#deps;
-    const { channelId, userIdentity, errorCode, difficulty, block, job } = share;
-    const jobId = job?.jobId;
-    const height = job?.template.height;
-    const atMs = clock.nowMs();
-    // Field by field: copying the rest of an object took a tenth of a share's whole time (profile of the server bench).
-    bus.emit("ShareSubmitted", {
-      connectionId,
-      channelId,
-      userIdentity,
-      errorCode,
-      difficulty,
-      block,
-      jobId,
-      height,
-      atMs,
-    });
   }
 
   #countChannel(kind: ChannelKind, step: number): void {

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { sql } from "kysely";
+import { systemClock } from "../../src/app/system.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { silentMeter } from "../../src/kernel/meter.ts";
 import { Compaction } from "../../src/ledger/credit/compaction.ts";
@@ -228,7 +229,7 @@ const SCRIPT = new URL("../../src/ledger/store/sqlite-child.js", import.meta.url
 async function withSqlite<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "ledger-bench-"));
   const address = { kind: "sqlite", path: join(folder, "ledger.sqlite") } as const;
-  const store = openLedger(address, { access: "own", create: true, script: SCRIPT, onLost() {} });
+  const store = openLedger(address, { access: "own", create: true, script: SCRIPT, clock: systemClock, onLost() {} });
   try {
     await migrate(store, { lookOnly: false });
     return await work(store);
@@ -239,7 +240,7 @@ async function withSqlite<T>(work: (store: LedgerStore) => Promise<T>): Promise<
 }
 
 async function withPostgres<T>(url: string, work: (store: LedgerStore) => Promise<T>): Promise<T> {
-  const opening = { access: "own", create: true, script: SCRIPT, onLost() {} } as const;
+  const opening = { access: "own", create: true, script: SCRIPT, clock: systemClock, onLost() {} } as const;
   const store = openLedger({ kind: "postgres", url }, opening);
   try {
     await migrate(store, { lookOnly: false });

@@ -49,7 +49,13 @@ export async function measureSplit(postgresUrl: string | undefined): Promise<Spl
   try {
     const figures: SplitFigure[] = [];
     for (const address of addresses) {
-      const store = openLedger(address, { access: "own", create: true, script: CHILD, onLost() {} });
+      const store = openLedger(address, {
+        access: "own",
+        create: true,
+        script: CHILD,
+        clock: systemClock,
+        onLost() {},
+      });
       figures.push(...(await measureStore(address.kind === "sqlite" ? "SQLite" : "PostgreSQL", store)));
     }
     return figures;

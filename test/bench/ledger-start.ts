@@ -24,7 +24,7 @@ export interface StartTimes {
 export async function startTimes(address: LedgerAddress): Promise<StartTimes> {
   const [clock, log, meter] = [systemClock, silentLog, silentMeter];
   const ledger = new LedgerConnection(
-    { clock, log, meter, open: (how) => openLedger(address, { ...how, access: "own", script: CHILD }) },
+    { clock, log, meter, open: (how) => openLedger(address, { ...how, access: "own", script: CHILD, clock }) },
     LEDGER_CONNECTION_DEFAULTS,
   );
   const credit = new CreditLedger({ clock, log, meter, ledger, random: systemRandom() }, { server: 0 });

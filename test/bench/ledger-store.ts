@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../../src/app/system.ts";
 import type { LedgerAccess } from "../../src/ledger/store/access.ts";
 import { type LedgerAddress, openLedger } from "../../src/ledger/store/address.ts";
 import { type LedgerStore, migrate } from "../../src/ledger/store/open.ts";
@@ -32,7 +33,13 @@ export async function measureLedgerStores(postgresUrl: string | undefined): Prom
   try {
     const figures: LedgerFigure[] = [];
     for (const address of addresses) {
-      const store = openLedger(address, { access: "own", create: true, script: CHILD, onLost() {} });
+      const store = openLedger(address, {
+        access: "own",
+        create: true,
+        script: CHILD,
+        clock: systemClock,
+        onLost() {},
+      });
       try {
         figures.push(...(await measureStore(store)));
       } finally {

@@ -1,9 +1,10 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm server`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
+import { publisherBenches } from "./bllvm-events.ts";
 import { hashingBenches } from "./hashing.ts";
 import { creditBenches, creditFigures } from "./ledger-credit.ts";
 import { reportTimes } from "./ledger-reports.ts";
@@ -41,6 +42,7 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
     await rows(creditBenches);
     for await (const { name, value, note } of creditFigures(process.env.LEDGER_POSTGRES_URL)) line(name, value, note);
   },
+  bllvm: () => rows(publisherBenches),
   async solo() {
     for (const scenario of ["10000:10000:2:extended", "10000:10000:2:standard", "10000:1:2:extended"])
       apart(`solo=${scenario}`);

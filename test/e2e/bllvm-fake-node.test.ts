@@ -1,5 +1,6 @@
 /** The fake bllvm node has the real node's defects: each is shown with nothing but a socket. */
 import { statSync } from "node:fs";
+import { connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseTransaction } from "../../src/bitcoin/transaction.ts";
 import { serializeBlock } from "../support/bllvm/block-bytes.ts";
@@ -56,8 +57,8 @@ describe("the fake bllvm node", () => {
     expect(await module.ask(TIP)).toEqual({ name: "Hash", value: { hash: tip.hash } });
     expect(await module.ask({ name: "GetBlockHeight", value: {} })).toEqual({ name: "U64", value: { value: 110n } });
     const info = await module.ask({ name: "GetChainInfo", value: {} });
-    // The node's `difficulty` is a difficulty cut to an integer, not nBits: regtest's is 0.
-    expect(info).toMatchObject({ name: "ChainInfo", value: { height: 110n, difficulty: 0, isSynced: true } });
+    // The node's `difficulty` is a difficulty cut to an integer, not nBits, and never less than 1.
+    expect(info).toMatchObject({ name: "ChainInfo", value: { height: 110n, difficulty: 1, isSynced: true } });
     const header = await module.ask({ name: "GetBlockHeader", value: { hash: tip.hash } });
     expect(header).toMatchObject({ value: { header: { bits: 0x207fffffn, prevBlockHash: tip.header.prevHash } } });
     expect(await module.ask({ name: "GetBlockHeader", value: { hash: new Uint8Array(32) } })).toEqual({
@@ -239,20 +240,20 @@ describe("the fake bllvm node", () => {
   });
 
   test("forgets the subscription of who comes back at once under the same id", async () => {
-    const node = await start({ lateUnsubscribeMs: 60 });
+    const node = await start({ lateUnsubscribeMs: 400 });
     const first = await greet(node, "same");
     await first.ask(subscribe("NewBlock"));
     first.close();
     const hasty = await greet(node, "same");
     await hasty.ask(subscribe("NewBlock"));
     expect(node.events.subscribersOf("NewBlock")).toEqual(["same"]);
-    await pause(100);
+    await pause(500);
     expect(node.events.subscribersOf("NewBlock")).toEqual([]);
     hasty.close();
-    await pause(100);
+    await pause(500);
     const patient = await greet(node, "same");
     await patient.ask(subscribe("NewBlock"));
-    await pause(100);
+    await pause(500);
     node.mine();
     await until("the event came", () => patient.events.length === 1);
   });
@@ -400,7 +401,34 @@ describe("the fake bllvm node", () => {
     foreign.close();
   });
 
-  test("hangs, spoils frames, closes and dies on demand, and comes back with the same chain", async () => {
+  test("sends what is no message, and the head of a frame without end, on demand", async () => {
+    const node = await start();
+    const socket = connect(node.socketPath);
+    onTestFinished(() => void socket.destroy());
+    const came: Buffer[] = [];
+    socket.on("data", (chunk) => came.push(chunk));
+    const handshake = { name: "Handshake", value: { moduleId: "m", moduleName: "m", version: "1" } } as const;
+    socket.write(node.wire.frame({ type: "Request", correlationId: 1n, request: handshake }));
+    await until("the handshake was acknowledged", () => came.length === 1);
+    node.sendGarbage();
+    node.sendOversized();
+    await until("both came", () => Buffer.concat(came.slice(1)).length === 13);
+    const spoiled = Buffer.concat(came.slice(1));
+    expect(() => node.wire.decode(spoiled.subarray(4, 9))).toThrow();
+    expect(spoiled.readUInt32BE(9)).toBeGreaterThan(node.wire.maxPayload);
+  });
+
+  test("forgets at its end what modules registered, and keeps what its own start registers", async () => {
+    const node = await start({ permissions: { raw: ALL_PERMISSIONS } });
+    node.permissions.register("other", ALL_PERMISSIONS);
+    const module = await greet(node);
+    await module.ask({ name: "RegisterModuleApi", value: { methods: ["m"], apiVersion: 1 } });
+    await node.restart();
+    expect([node.apis.size, node.permissions.of("other")]).toEqual([0, undefined]);
+    expect(node.permissions.of("raw")).toEqual(ALL_PERMISSIONS);
+  });
+
+  test("hangs, closes and dies on demand, and comes back with the same chain", async () => {
     const node = await start();
     const module = await greet(node);
     await module.ask(subscribe("NodeShutdown", "DataMaintenance"));

@@ -224,7 +224,11 @@ describe("channels", () => {
       }
     }
     expect(prefixes.size).toBe(10);
-    expect(server.channels().map(({ connectionId }) => connectionId)).toHaveLength(10);
+    const all = server.channels();
+    expect(server.channelCount).toBe(10);
+    expect(all.map(({ connectionId }) => connectionId)).toHaveLength(10);
+    expect([...server.channels(0, 3), ...server.channels(3, 4), ...server.channels(7, 99)]).toEqual(all);
+    expect(server.channels(10, 5)).toEqual([]);
   });
 
   test("a target is never easier than the client accepts", async () => {

@@ -161,6 +161,7 @@ describe("blocks", () => {
       expect(await channel.miner.expect("SubmitSharesSuccess")).toMatchObject({ lastSequenceNumber: sequence });
       await until("the share is announced", () => shares.length === 1);
       expect(shares[0]).toMatchObject({ block: true, errorCode: undefined, height: 500, userIdentity: "alice.rig" });
+      expect(shares[0]?.hash).toEqual(headerHash(share.header));
     });
   }
 

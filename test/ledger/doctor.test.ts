@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, inject, test } from "vitest";
 import { checkLedger } from "../../src/app/commands/doctor-ledger.ts";
+import { systemClock } from "../../src/app/system.ts";
 import { toHex } from "../../src/kernel/bytes.ts";
 import { openLedger } from "../../src/ledger/store/address.ts";
 import { migrate } from "../../src/ledger/store/open.ts";
@@ -109,7 +110,13 @@ describe("a PostgreSQL database", () => {
     const address = { kind: "postgres", url: await freshDatabase(url ?? "") } as const;
     const [empty] = await checkLedger(address);
     expect(empty).toMatchObject({ result: "ok", detail: expect.stringContaining("the next start brings its schema") });
-    const store = openLedger(address, { access: "own", create: true, script: SQLITE_CHILD, onLost() {} });
+    const store = openLedger(address, {
+      access: "own",
+      create: true,
+      script: SQLITE_CHILD,
+      clock: systemClock,
+      onLost() {},
+    });
     await migrate(store, { lookOnly: false });
     await store.close();
     const [made] = await checkLedger(address);

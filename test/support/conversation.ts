@@ -147,7 +147,7 @@ export class Peer {
       events: {
         opened: (channel) => void opened.push(channel),
         closed: (channel) => void closed.push(channel),
-        judged: (share) => void judged.push(share),
+        judged: (share) => void judged.push({ ...share, hash: share.hash?.slice() }),
         hashed: (share) => {
           const { job, userIdentity, accepted, hash, header } = share;
           const copies = { hash: hash.slice(), header: header.slice(), extranonce: share.extranonce().slice() };

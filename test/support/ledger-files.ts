@@ -75,7 +75,10 @@ export async function holdLocked(path: string): Promise<{ release(): Promise<voi
 /** A ledger in a file, in a process; closed with the test. */
 export function fileLedger(path: string, how: Partial<SqliteOptions> = {}): LedgerStore {
   const { access = "own", create = true } = how;
-  const store = openLedger({ kind: "sqlite", path }, { access, create, script: SQLITE_CHILD, onLost() {} });
+  const store = openLedger(
+    { kind: "sqlite", path },
+    { access, create, script: SQLITE_CHILD, clock: systemClock, onLost() {} },
+  );
   onTestFinished(() => store.close());
   return store;
 }
@@ -89,7 +92,8 @@ export function connect(address: LedgerAddress, options: Partial<LedgerConnectio
       clock: systemClock,
       log,
       meter,
-      open: ({ create, onLost }) => openLedger(address, { access: "own", create, script: SQLITE_CHILD, onLost }),
+      open: ({ create, onLost }) =>
+        openLedger(address, { access: "own", create, script: SQLITE_CHILD, clock: systemClock, onLost }),
     },
     { firstRetryMs: 50, mostRetryMs: 200, steadyMs: 60_000, startMs: 10_000, ...options },
   );

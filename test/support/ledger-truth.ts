@@ -1,5 +1,6 @@
 /** What the chains themselves say of our blocks, to compare a ledger with: read from the embedded daemons, past all code that follows blocks. */
 import { join } from "node:path";
+import { systemClock } from "../../src/app/system.ts";
 import type { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
 import type { DevnetNode } from "../../src/devnet/node/node.ts";
 import type { RskDaemon } from "../../src/devnet/rsk/daemon.ts";
@@ -39,7 +40,7 @@ const FINAL: ReadonlySet<string> = new Set(["rejected", "stale", "failed", "orph
  */
 export function openWorldLedger(world: MergeWorld, database?: string): LedgerStore {
   const address = ledgerAddress(database, join(world.folder, "data"));
-  return openLedger(address, { access: "share", create: false, script: SQLITE_CHILD, onLost() {} });
+  return openLedger(address, { access: "share", create: false, script: SQLITE_CHILD, clock: systemClock, onLost() {} });
 }
 
 /** Runs `work` on a world's ledger. */

@@ -65,6 +65,8 @@ export class FakeNetwork {
   readonly bad = new Set<string>();
   /** Why `broadcast` refuses everything; empty for not. */
   refuses = "";
+  /** What the wallet's coins leave that is too small for change: it goes to the fee, and payees who bear that pay less. */
+  surplus = 0n;
   #nonce = 0;
 
   /** A block with all that waits. */
@@ -146,13 +148,13 @@ export class FakeNetwork {
   }
 
   #make(outputs: readonly WalletOutput[], feeFrom: FeeFrom): SignedTransaction {
-    const share = feeFrom === "workers" ? FEE / BigInt(outputs.length) : 0n;
-    const rest = feeFrom === "workers" ? FEE % BigInt(outputs.length) : 0n;
+    const withheld = feeFrom === "workers" ? FEE - this.surplus : 0n;
+    const [share, rest] = [withheld / BigInt(outputs.length), withheld % BigInt(outputs.length)];
     const paid = outputs.map(({ address, amount }, i) => ({ address, amount: amount - share - (i === 0 ? rest : 0n) }));
     // Each transaction spends coins of its own: no conflict keeps two of them from being taken.
     const coin = this.#nonce + 1;
     const raw = rawOf({ nonce: ++this.#nonce, inputs: [coin], outputs: paid, fee: String(FEE) });
-    return { txid: txidOf(raw), rawTransaction: raw, fee: FEE };
+    return { txid: txidOf(raw), rawTransaction: raw, fee: FEE, withheld };
   }
 
   #find(txid: string): Found {
@@ -169,15 +171,14 @@ export class FakeNetwork {
     const confirmations = spender === undefined ? undefined : this.#depth.get(spender);
     if (spender === undefined || tx === undefined || confirmations === undefined) return undefined;
     const wanted = read(raw).outputs.slice(0, count);
-    const hits = wanted.filter(({ address, amount }) =>
-      tx.outputs.some((each) => each.address === address && BigInt(each.amount) === BigInt(amount)),
-    ).length;
+    const paid = wanted.map(({ address }) => tx.outputs.find((each) => each.address === address)?.amount);
+    const isSame = wanted.every(({ amount }, i) => BigInt(paid[i] ?? 0n) === BigInt(amount));
     return {
       txid: spender,
       rawTransaction: rawOf(tx),
       fee: BigInt(tx.fee),
       confirmations,
-      pays: hits === 0 ? "none" : hits === wanted.length ? "all" : "some",
+      pays: isSame ? "all" : paid.some((amount) => amount !== undefined) ? "some" : "none",
     };
   }
 }

@@ -89,7 +89,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   });
   const shares: ShareSubmitted[] = [];
   const jobs: MiningJobCreated[] = [];
-  bus.on("ShareSubmitted", (share) => void shares.push(share));
+  bus.on("ShareSubmitted", (share) => void shares.push({ ...share, hash: share.hash?.slice() }));
   bus.on("MiningJobCreated", (job) => void jobs.push(job));
   const template =
     options.template === undefined

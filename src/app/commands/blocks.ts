@@ -14,10 +14,11 @@ import { type CoinOf, printReport, type ReportForm, type ReportOptions } from ".
 
 /** Prints the report; returns the exit code. Throws `Fault` `config-*`, `report-*` or `ledger-*`. */
 export function blocks(options: ReportOptions, terminal: Terminal): Promise<number> {
-  return printReport(options, terminal, (reports) => reports.blocks(options), FORM);
+  return printReport(options, terminal, (reports) => reports.blocks(options), BLOCKS_FORM);
 }
 
-const FORM: ReportForm<BlocksAnswer> = {
+/** Its forms. */
+export const BLOCKS_FORM: ReportForm<BlocksAnswer> = {
   csv: (answer, coinOf) =>
     "histories" in answer
       ? [EVENT_TITLES, ...answer.histories.flatMap((history) => eventRows(history, coinOf(history.block.chain)))]

@@ -13,12 +13,18 @@ export interface ChainOptions {
   readonly json: boolean;
 }
 
+/** What is said where no chain is configured. */
+export const NO_CHAIN = "no chain is configured: Bitcoin alone is mined";
+
 /** `chain list`. Returns the exit code; throws `Fault` `control-*`. */
 export async function listChains(options: ChainOptions, terminal: Terminal): Promise<number> {
   const { chains } = await askServer<ServerStatus>(loadConfig(options.config), "GET", "/v1/status");
   if (options.json) terminal.out(jsonLine(chains));
-  else if (chains.length === 0) terminal.out("no chain is configured: Bitcoin alone is mined");
-  else for (const chain of chains) tell(chain, terminal);
+  else if (chains.length === 0) terminal.out(NO_CHAIN);
+  else {
+    const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
+    for (const line of chains.flatMap((chain) => chainLines(chain, paint))) terminal.out(line);
+  }
   return EXIT.ok.code;
 }
 
@@ -56,8 +62,11 @@ export async function reload(options: ChainOptions, terminal: Terminal): Promise
   return EXIT.ok.code;
 }
 
-function tell({ name, state, trouble, restarts, mining }: ChainStatus, terminal: Terminal): void {
-  const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
+/** Lines about a chain for people. `paint`: the terminal's colours. */
+export function chainLines(
+  { name, state, trouble, restarts, mining }: ChainStatus,
+  paint: Pick<ReturnType<typeof colours>, "bold" | "green" | "yellow">,
+): string[] {
   const shown = state === "running" && trouble === undefined ? paint.green(state) : paint.yellow(state);
   const facts = [
     mining?.work === undefined ? "no work" : `height ${mining.work.height}`,
@@ -65,7 +74,9 @@ function tell({ name, state, trouble, restarts, mining }: ChainStatus, terminal:
     ...(mining === undefined ? [] : [`${mining.found} found, ${mining.answers.accepted} accepted`]),
     ...(restarts === 0 ? [] : [`started again ${restarts} times`]),
   ];
-  terminal.out(`${paint.bold(name)}  ${shown}  ${state === "disabled" ? "" : facts.join(", ")}`.trimEnd());
-  if (trouble !== undefined) terminal.out(`    ${trouble}`);
-  if (mining?.dropped !== undefined) terminal.out(`    not in the job: ${mining.dropped}`);
+  return [
+    `${paint.bold(name)}  ${shown}  ${state === "disabled" ? "" : facts.join(", ")}`.trimEnd(),
+    ...(trouble === undefined ? [] : [`    ${trouble}`]),
+    ...(mining?.dropped === undefined ? [] : [`    not in the job: ${mining.dropped}`]),
+  ];
 }

@@ -8,6 +8,7 @@ import { migrationsFor } from "../../ledger/store/migrations.ts";
 import { migrate } from "../../ledger/store/open.ts";
 import { storeFault } from "../../ledger/store/store-fault.ts";
 import { SQLITE_CHILD } from "../parts.ts";
+import { systemClock } from "../system.ts";
 import type { Finding } from "./doctor-chains.ts";
 
 /** The name of the check. */
@@ -30,7 +31,13 @@ async function seen(address: LedgerAddress): Promise<string> {
     if (!existsSync(path)) return `${shown} does not exist yet; the first start makes it`;
     await mustBeWritable(path);
   }
-  const store = openLedger(address, { access: "read", create: false, script: SQLITE_CHILD, onLost() {} });
+  const store = openLedger(address, {
+    access: "read",
+    create: false,
+    script: SQLITE_CHILD,
+    clock: systemClock,
+    onLost() {},
+  });
   try {
     await migrate(store, { lookOnly: true });
     return `${shown} can be opened; its schema is this version's, ${Object.keys(migrationsFor(store.kind)).at(-1)}`;

@@ -9,6 +9,9 @@ import { LedgerReader } from "../ledger-reading.ts";
 import { plainJson, plainText } from "../reports/plain-text.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
 
+/** Every page of a large ledger on a slow disk takes an hour; whoever asked for it waits. */
+const READING = { answerMs: 24 * 3_600_000 };
+
 /** What was looked at. */
 interface Finding {
   readonly check: string;
@@ -22,7 +25,8 @@ export async function checkLedger(
   options: { readonly config?: string; readonly json: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const findings = await new LedgerReader(loadConfig(options.config)).run(look).catch((error: unknown): Finding[] => {
+  const reader = new LedgerReader(loadConfig(options.config), READING);
+  const findings = await reader.run(look).catch((error: unknown): Finding[] => {
     // Damage may also keep the check itself from reading on.
     if (!(error instanceof Fault) || error.code !== "ledger-corrupt") throw error;
     return [{ check: "database", seen: "", flaws: [`${describe(error)}. ${error.help}`] }];

@@ -12,6 +12,7 @@ import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
 import { ledgerOf } from "../ledger-of.ts";
 import { addressCheck } from "../payout-settings.ts";
+import { plainJson, plainText } from "../reports/plain-text.ts";
 import { systemClock } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
 
@@ -31,7 +32,7 @@ export async function listAddresses(words: PayoutAddressWords, terminal: Termina
     let after = "";
     for (;;) {
       const page = await listPayoutAddresses(db, { chain: words.chain, after, limit: PAGE });
-      for (const entry of page) terminal.out(words.json ? jsonLine(shown(entry, coin)) : line(entry, coin));
+      for (const entry of page) terminal.out(textOf(entry, coin, words));
       const last = page.at(-1);
       if (page.length < PAGE || last === undefined) return EXIT.ok.code;
       after = last.payee;
@@ -50,7 +51,7 @@ export async function setAddress(
     const least = words.least === undefined ? undefined : unitsOf(words.least, coin);
     const entry = { chain: words.chain, payee, address, least, atMs: systemClock.nowMs() };
     await setPayoutAddress(db, entry, addressCheck(config.bitcoin.network));
-    terminal.out(words.json ? jsonLine(shown(entry, coin)) : line(entry, coin));
+    terminal.out(textOf(entry, coin, words));
     return EXIT.ok.code;
   });
 }
@@ -78,6 +79,11 @@ async function withLedger(
   } finally {
     await ledger.close();
   }
+}
+
+/** A payee's name may be a miner's own word. */
+function textOf(entry: PayoutAddress, coin: Coin, { json }: PayoutAddressWords): string {
+  return json ? plainJson(jsonLine(shown(entry, coin))) : plainText(line(entry, coin));
 }
 
 function shown({ chain, payee, address, least, atMs }: PayoutAddress, coin: Coin) {

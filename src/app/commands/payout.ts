@@ -7,7 +7,7 @@ import { PAYOUT_DEFAULTS, Payouts } from "../../ledger/payouts/execute.ts";
 import { markPaid, readPlanFile } from "../../ledger/payouts/hand-paid.ts";
 import { noWallet } from "../../ledger/payouts/no-wallet.ts";
 import type { PayoutPlan } from "../../ledger/payouts/plan.ts";
-import { countText, type PlanFormat, planJson, planText } from "../../ledger/payouts/plan-text.ts";
+import { countText, planJson } from "../../ledger/payouts/plan-json.ts";
 import { PayoutPlanner } from "../../ledger/payouts/planner.ts";
 import { type PayoutRecord, payoutsIn } from "../../ledger/payouts/records.ts";
 import type { PayoutWallet } from "../../ledger/payouts/wallet.ts";
@@ -18,6 +18,8 @@ import { askYes } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { ledgerOf } from "../ledger-of.ts";
 import { addressCheck, planOptionsOf, walletRpc } from "../payout-settings.ts";
+import { plainJson } from "../reports/plain-text.ts";
+import { planCsv, planTable } from "../reports/plan-text.ts";
 import { systemClock } from "../system.ts";
 import { jsonLine, type Terminal } from "../terminal.ts";
 
@@ -35,7 +37,7 @@ export interface PayoutWords {
   readonly txid?: readonly string[];
   /** A payee. */
   readonly only?: string;
-  readonly format: PlanFormat;
+  readonly format: "table" | "csv" | "json";
   readonly out?: string;
   readonly yes: boolean;
 }
@@ -198,7 +200,12 @@ async function mark(desk: Desk, words: PayoutWords, file: string, terminal: Term
 
 /** Prints a plan, or writes it into the file that was asked for; `more` goes into the JSON beside it. */
 function show(plan: PayoutPlan, { format, out }: PayoutWords, terminal: Terminal, more: object = {}): void {
-  const text = format === "json" ? `${jsonLine({ ...planJson(plan), ...more })}\n` : planText(plan, format);
+  const text =
+    format === "json"
+      ? `${plainJson(jsonLine({ ...planJson(plan), ...more }))}\n`
+      : format === "csv"
+        ? planCsv(plan)
+        : planTable(plan);
   if (out === undefined) {
     terminal.out(text.trimEnd());
     return;

@@ -47,14 +47,15 @@ export async function printReport<A extends WithCoins>(
     chains: () => settings.chains.map(({ name }) => name),
     difficulties: () => new Map(),
   });
-  print(await ask(reports), options, terminal, form);
+  printAnswer(await ask(reports), options, terminal, form);
   return EXIT.ok.code;
 }
 
-function print<A extends WithCoins>(
+/** Prints an answer in the form that is asked for. */
+export function printAnswer<A extends WithCoins>(
   answer: A,
-  { json, csv }: ReportOptions,
-  terminal: Terminal,
+  { json, csv }: Pick<ReportOptions, "json" | "csv">,
+  terminal: Pick<Terminal, "out" | "err">,
   form: ReportForm<A>,
 ): void {
   const gone = new Set<string>();

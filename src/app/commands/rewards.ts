@@ -14,10 +14,11 @@ import { type CoinOf, printReport, type ReportForm, type ReportOptions } from ".
 
 /** Prints the report; returns the exit code. Throws `Fault` `config-*`, `report-*` or `ledger-*`. */
 export function rewards(options: ReportOptions, terminal: Terminal): Promise<number> {
-  return printReport(options, terminal, (reports) => reports.rewards(options), FORM);
+  return printReport(options, terminal, (reports) => reports.rewards(options), REWARDS_FORM);
 }
 
-const FORM: ReportForm<RewardsAnswer> = {
+/** Its forms. */
+export const REWARDS_FORM: ReportForm<RewardsAnswer> = {
   csv: (answer, coinOf) =>
     "chains" in answer
       ? [CHAIN_TITLES, ...answer.chains.flatMap((chain) => chainRows(chain, coinOf(chain.chain)))]

@@ -1,5 +1,4 @@
 /** `start`: the server until it is interrupted. */
-import { networkInterfaces } from "node:os";
 import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import { generateAuthoritySecretKey } from "../../sv2/noise/authority-key.ts";
@@ -10,6 +9,7 @@ import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, onHangup } from "../interrupt.ts";
 import { createLog } from "../log.ts";
+import { minerUrl } from "../miner-url.ts";
 import { authorityKeyOf, type RunningServer, startServer } from "../run.ts";
 import { parseHostPort, settingsOf } from "../settings.ts";
 import { systemRandom } from "../system.ts";
@@ -95,16 +95,4 @@ function announce(server: RunningServer, options: StartOptions, terminal: Termin
   const url = minerUrl(listening, authorityPublicKey);
   log.info(`miners connect to ${url}`, { listening, authorityPublicKey });
   if (options.json) terminal.out(jsonLine({ listening, authorityPublicKey, url }));
-}
-
-/** The URL for miners: a listener on all interfaces is reached by the machine's own address. */
-function minerUrl(listening: string, key: string): string {
-  const { host, port } = parseHostPort(listening);
-  const shown = host === "0.0.0.0" || host === "::" ? (ownAddress() ?? host) : host;
-  return `stratum2+tcp://${shown.includes(":") ? `[${shown}]` : shown}:${port}/${key}`;
-}
-
-function ownAddress(): string | undefined {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 }

@@ -109,7 +109,7 @@ export const SECTIONS = {
     ),
   }),
   bllvm: section(
-    "The bllvm node whose module this is (docs/bllvm.md). Only a server that runs as a module looks at it; nodes of [[bitcoind]] are preferred for templates, since they know every transaction's witness.",
+    "The bllvm node whose module this is (docs/bllvm.md). Only a server that runs as a module looks at it. Nodes of [[bitcoind]] beside it come first for templates: they know every transaction's witness.",
     {
       socket: key(
         z.string().min(1).optional(),
@@ -420,6 +420,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   bitcoin: tableSchema(SECTIONS.bitcoin).prefault({}),
   bitcoind: z.array(tableSchema(SECTIONS.bitcoind)).max(16).default([]),
+  bllvm: tableSchema(SECTIONS.bllvm).prefault({}),
   templates: tableSchema(SECTIONS.templates).prefault({}),
   jobs: tableSchema(SECTIONS.jobs).prefault({}),
   vardiff: tableSchema(SECTIONS.vardiff).prefault({}),

@@ -34,6 +34,12 @@ export interface ReportRequest {
   readonly state?: string | undefined;
   /** `blocks`: the history of this one. */
   readonly block?: string | undefined;
+  /** `blocks`: at this height of their own chain. */
+  readonly height?: number | undefined;
+  /** `blocks`: with this hash, or won by the Bitcoin header with it. */
+  readonly hash?: string | undefined;
+  /** `blocks`: of auxiliary chains alone. */
+  readonly aux?: boolean | undefined;
 }
 
 /** Goes with every report: coins by chain. A chain that is missing has no plugin here any more. */
@@ -70,6 +76,11 @@ export class LedgerReports {
     this.#deps = deps;
   }
 
+  /** The coins that configured chains pay. */
+  coins(): Promise<Coins> {
+    return this.#deps.coins();
+  }
+
   /** What was found, what became of it and who is owed what; with `worker` or `workers` by worker. */
   rewards(request: ReportRequest): Promise<RewardsAnswer> {
     return this.#ask<{ readonly chains: readonly ChainRewards[] } | WorkerRewardsPage>(
@@ -83,10 +94,10 @@ export class LedgerReports {
 
   /** Found blocks, newest first, or the history of one. */
   blocks(request: ReportRequest): Promise<BlocksAnswer> {
-    const { state, block } = request;
+    const { state, block, height, hash, aux } = request;
     return this.#ask<BlocksPage | { readonly histories: readonly BlockHistory[] }>(request, async ({ db }, asked) => {
       if (block !== undefined) return { histories: await blockHistories(db, block) };
-      return await listBlocks(db, { ...asked, state });
+      return await listBlocks(db, { ...asked, state, height, hash, aux });
     });
   }
 

@@ -21,13 +21,8 @@ export interface ServerReportsDeps {
   readonly job: () => Pick<Job, "bitcoinTarget"> | undefined;
 }
 
-/** Answers `ControlPort.report`. */
-export function serverReports({
-  loaded,
-  clock,
-  work,
-  job,
-}: ServerReportsDeps): (name: ReportName, parameters: URLSearchParams) => Promise<unknown> {
+/** The reports of a server, with its chains as they are configured now. */
+export function serverReports({ loaded, clock, work, job }: ServerReportsDeps): LedgerReports {
   const first = loaded();
   const settings = (): MergeSettings => {
     try {
@@ -37,13 +32,19 @@ export function serverReports({
       return mergeSettingsOf(first);
     }
   };
-  const reports = new LedgerReports({
+  return new LedgerReports({
     clock,
     reader: new LedgerReader(first),
     coins: () => coinsOf(settings(), pluginLoader()),
     chains: () => settings().chains.map(({ name }) => name),
     difficulties: () => difficultiesOf(work(), job()),
   });
+}
+
+/** Answers `ControlPort.report`. */
+export function textReports(
+  reports: LedgerReports,
+): (name: ReportName, parameters: URLSearchParams) => Promise<unknown> {
   return async (name, parameters) => await reports[name](requestOf(name, parameters));
 }
 

@@ -56,7 +56,7 @@ export const LEDGER_FAULTS = faults({
   },
   "ledger-disk-failed": {
     act: "retry",
-    what: "the ledger's disk failed to read or write",
+    what: "the ledger's disk failed to read or write, or does not answer",
     help: "Look at the system's log (dmesg) and the disk's health (smartctl): copy the ledger to another disk soon. It is opened again by itself; mining goes on, credit waits in memory.",
   },
   "ledger-disk-full": {

@@ -5,7 +5,7 @@ import { targetFromCompact, workOfTarget } from "../../bitcoin/target.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import type { AuxAnswer, FoundAux } from "../../merge/found-aux.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
-import { MAX_AMOUNT } from "../store/amount.ts";
+import { MAX_REWARD } from "../store/amount.ts";
 import { BITCOIN } from "../store/schema.ts";
 import { auxWorkToText } from "./aux-work-text.ts";
 import { storable } from "./state.ts";
@@ -74,8 +74,8 @@ export function auxRecord({ chain, key, work, proof, userIdentity, foundMs }: Fo
     finder: storable(userIdentity),
     foundMs: Math.floor(foundMs),
     work: workOfTarget(work.target),
-    // A plugin may say anything; what no column holds is no amount of any coin.
-    expected: work.value === undefined || work.value > MAX_AMOUNT ? undefined : work.value,
+    // A plugin may say anything.
+    expected: work.value === undefined || work.value > MAX_REWARD ? undefined : work.value,
     finderPaid: 0n,
     finderAddress: undefined,
     isGift: false,

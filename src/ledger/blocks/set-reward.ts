@@ -3,7 +3,7 @@
  * wait for that for ever.
  */
 import { Fault } from "../../kernel/fault.ts";
-import { toColumns } from "../store/amount.ts";
+import { MAX_REWARD, toColumns } from "../store/amount.ts";
 import type { LedgerDb } from "../store/schema.ts";
 
 /** What an operator says of a block. */
@@ -26,7 +26,7 @@ export interface RewardSet {
 /**
  * Sets the reward of a mature block whose chain does not tell it; to be called in a transaction. The server divides it with its next look at the
  * books, and whatever the chain says later on takes its place. Throws `Fault` `report-block-unknown`, or `ledger-reward-known` for a block
- * that is not mature, or whose reward is known.
+ * that is not mature, or whose reward is known, or `payout-amount` for one that no coin pays.
  */
 export async function setReward(db: LedgerDb, { chain, block, reward, atMs }: OwnWord): Promise<RewardSet> {
   const rows = await db
@@ -40,6 +40,7 @@ export async function setReward(db: LedgerDb, { chain, block, reward, atMs }: Ow
   if (row === undefined) throw new Fault("report-block-unknown", { chain, block: block.slice(0, 100) });
   const { id, key, height, state } = row;
   if (state !== "mature" || row.actual_lo !== null) throw new Fault("ledger-reward-known", { chain, height, state });
+  if (reward > MAX_REWARD) throw new Fault("payout-amount", { units: String(reward), most: String(MAX_REWARD) });
   const { hi, lo } = toColumns(reward);
   await db.updateTable("blocks").set({ actual_hi: hi, actual_lo: lo }).where("id", "=", id).execute();
   const note = `the operator says that it pays ${reward}`;

@@ -5,7 +5,7 @@
 
 import type { BlockStatus } from "../../merge/plugin.ts";
 import type { MergeMiningReward } from "../events.ts";
-import { MAX_AMOUNT, toColumns } from "../store/amount.ts";
+import { MAX_REWARD, toColumns } from "../store/amount.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { BITCOIN } from "../store/schema.ts";
 import { amount, type BlockRow, counts, move, rewardOf, type Told, twinOf } from "./block-row.ts";
@@ -85,8 +85,8 @@ export async function writeStatus(db: LedgerDb, heard: Heard, pace: CheckPace): 
 
 /** A Bitcoin block's hash commits to its coinbase, so it pays what its own bytes said; other chains tell. */
 function paidToUs(row: BlockRow, { reward }: BlockStatus): bigint | undefined {
-  // What no column holds is no amount of any coin; a plugin may say it all the same.
-  if (reward !== undefined && reward <= MAX_AMOUNT) return reward;
+  // No coin pays more; a plugin may say it all the same.
+  if (reward !== undefined && reward <= MAX_REWARD) return reward;
   return row.chain === BITCOIN ? amount(row.expected_hi, row.expected_lo) : undefined;
 }
 

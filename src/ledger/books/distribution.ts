@@ -63,6 +63,9 @@ export interface DistributionOptions {
 /** What holds unless the operator says otherwise. */
 export const DISTRIBUTION_DEFAULTS: DistributionOptions = { everyMs: 10_000, batch: 200, window: WINDOW_DEFAULTS };
 
+/** Blocks that the log has spoken of and that are not spoken of again: more at once fail for one reason. */
+const MAX_SAID = 1000;
+
 /** The part of the program that divides rewards. */
 export class Distribution implements Part {
   readonly name = "distribution";
@@ -74,6 +77,10 @@ export class Distribution implements Part {
   #flushed = false;
   /** Where the look at blocks that were divided goes on: a transaction's id. */
   #checkedTo = 0;
+  /** What kept the last pass from its end, as the log said it. */
+  #saidAway: string | undefined;
+  /** What is wrong with blocks whose books cannot be written, as the log said it; by the block's id. */
+  readonly #saidOf = new Map<number, string>();
 
   constructor(deps: DistributionDeps, options: DistributionOptions) {
     this.#deps = deps;
@@ -93,11 +100,14 @@ export class Distribution implements Part {
     await this.#pass?.catch(() => undefined);
   }
 
-  /** Looks at the blocks now, e.g. since one became mature. */
+  /** Looks at the blocks now, e.g. since one became mature; not while it looks. What keeps it from them is said once. */
   wake(): void {
-    const { log } = this.#deps;
+    if (this.#pass !== undefined) return;
     this.pass().catch((error: unknown) => {
-      log.warn(`rewards wait to be divided: ${describe(error)}`, { error });
+      const reason = reasonOf(error);
+      const level = this.#saidAway === reason ? "debug" : "warn";
+      this.#saidAway = reason;
+      this.#deps.log[level](`rewards wait to be divided: ${describe(error)}`, { error });
     });
   }
 
@@ -121,7 +131,9 @@ export class Distribution implements Part {
     // Amounts that were corrected after they were divided: rare, so a part of the blocks in each pass is enough.
     const page = await ledger.run((db) => dividedBlocks(db, this.#checkedTo, batch));
     this.#checkedTo = page.after ?? 0;
-    return written + (await this.#steps(page.blockIds));
+    written += await this.#steps(page.blockIds);
+    this.#saidAway = undefined;
+    return written;
   }
 
   async #all(read: (db: LedgerDb, after: number) => Promise<CandidatePage>): Promise<number> {
@@ -136,7 +148,7 @@ export class Distribution implements Part {
   }
 
   async #steps(blockIds: readonly number[]): Promise<number> {
-    const { ledger, log, rules } = this.#deps;
+    const { ledger, rules } = this.#deps;
     let written = 0;
     // A long pass comes to blocks that were found after it began: their work is to be written down too.
     this.#flushed = false;
@@ -146,13 +158,24 @@ export class Distribution implements Part {
       try {
         const step = nextStep(books, rules(block.chain));
         if (step !== undefined && (await this.#step(step, books))) written += 1;
+        this.#saidOf.delete(block.id);
       } catch (error) {
         if (error instanceof Fault && isAway(error.code)) throw error;
-        const facts = { chain: block.chain, block: block.blockHash, error };
-        log.error(`the reward of a block could not be divided: ${describe(error)}`, facts);
+        this.#tellOf(block, error);
       }
     }
     return written;
+  }
+
+  /** Says once what is wrong with a block: it is tried again in every pass. */
+  #tellOf({ id, chain, blockHash }: BlockBooks["block"], error: unknown): void {
+    const reason = reasonOf(error);
+    const level = this.#saidOf.get(id) === reason ? "debug" : "error";
+    this.#saidOf.set(id, reason);
+    const [oldest] = this.#saidOf.keys();
+    if (this.#saidOf.size > MAX_SAID && oldest !== undefined) this.#saidOf.delete(oldest);
+    const facts = { chain, block: blockHash, error };
+    this.#deps.log[level](`the reward of a block could not be divided: ${describe(error)}`, facts);
   }
 
   async #step(step: Step, books: BlockBooks): Promise<boolean> {
@@ -188,6 +211,11 @@ export class Distribution implements Part {
 /** Whether the ledger would refuse the next block as well. A statement that it refused, or a conflict, is this block's. */
 function isAway(code: FaultCode): boolean {
   return code.startsWith("ledger-") && code !== "ledger-failed" && code !== "ledger-conflict";
+}
+
+/** What went wrong, the same however often and with whatever facts it does. */
+function reasonOf(error: unknown): string {
+  return error instanceof Fault ? error.code : describe(error);
 }
 
 const IN_WORDS: Readonly<Record<Step, string>> = {

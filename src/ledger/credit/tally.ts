@@ -2,7 +2,9 @@
  * The credit of one worker, added up on the share path: exact, so that sums do not depend on their order, and without a `bigint` for a share.
  * Work is kept in two halves that doubles hold exactly.
  */
-import { HASHES_PER_DIFFICULTY } from "../work.ts";
+
+/** Hashes that difficulty 1 stands for in a share's credit: SRI's and bdiff's 2^32. */
+export const HASHES_PER_DIFFICULTY = 2 ** 32;
 
 /** What the lower half counts up to. */
 const HALF = 2 ** 40;
@@ -32,7 +34,7 @@ export function isCountable(difficulty: number): boolean {
   return difficulty >= 0 && difficulty * HASHES_PER_DIFFICULTY < TOO_MUCH;
 }
 
-/** Counts a share whose difficulty `isCountable`: its `workOfDifficulty`. */
+/** Counts a share whose difficulty `isCountable`: the hashes that are expected for it, a whole number and 1 at least. */
 export function addShare(tally: Tally, difficulty: number, atMs: number): void {
   const work = Math.max(1, Math.round(difficulty * HASHES_PER_DIFFICULTY));
   const high = Math.floor(work / HALF);

@@ -9,7 +9,7 @@ import { type Coin, coinsText, unitsOf } from "./coins.ts";
 import { conflictWith } from "./core-conflicts.ts";
 import { asWalletFault, rpcErrorOf, rpcReason } from "./core-failure.ts";
 import type { AddressVerdict } from "./plan.ts";
-import { checkedTxid, inputsOf, numberToCoins, type WantedOutput } from "./transaction-check.ts";
+import { checkedPayout, inputsOf, numberToCoins, type WantedOutput } from "./transaction-check.ts";
 import type {
   BroadcastAnswer,
   Conflict,
@@ -85,9 +85,9 @@ export class CoreWallet implements PayoutWallet {
     const { hex: raw, complete } = await this.#call("signrawtransactionwithwallet", [hex], signedAnswer, LARGE);
     if (!complete) throw new Fault("payout-wallet-keys", { daemon: this.#rpc.address });
     const fee = unitsOf(numberToCoins(feeCoins, this.#coin.decimals), this.#coin);
-    const txid = checkedTxid(raw, wanted, fee, feeFrom);
+    const { txid, withheld } = checkedPayout(raw, wanted, fee, feeFrom);
     await this.#wouldBeTaken(raw, txid);
-    return { txid, rawTransaction: raw, fee };
+    return { txid, rawTransaction: raw, fee, withheld };
   }
 
   async hold(rawTransaction: string): Promise<void> {
@@ -186,13 +186,17 @@ export class CoreWallet implements PayoutWallet {
     }
   }
 
-  /** One by one, and as well as it can: coins that are locked, unlocked or spent already refuse, and a daemon that is away says so at the next call. */
+  /**
+   * One by one, and as well as it can: coins that are locked, unlocked or spent already refuse alone. A daemon that does not answer is not asked for
+   * the others, each of which would take as long: it says at the next call that it is away.
+   */
   async #lock(unlock: boolean, raw: string): Promise<void> {
     for (const input of inputsOf(raw)) {
       try {
         await this.#call("lockunspent", [unlock, [input]], z.boolean());
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
+        if (rpcReason(error) === undefined) return;
       }
     }
   }

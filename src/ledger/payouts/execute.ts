@@ -13,7 +13,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import type { PayoutPlan } from "./plan.ts";
-import { countText } from "./plan-text.ts";
+import { countText } from "./plan-json.ts";
 import type { PayoutPlanner } from "./planner.ts";
 import { isOtherPayout, itemsOf, movePayout, outputsOf, type PayoutRecord, payoutOf, payoutsIn } from "./records.ts";
 import { adoptReplacement, preparePayout, recordSigned, reversePayout } from "./steps.ts";
@@ -61,7 +61,7 @@ export class Payouts {
     say(`payout ${id}: written down, ${countText(plan.payments.length, "payment")}`);
     const payout = await this.#read(id);
     const signed = await this.#make(payout);
-    await recordSigned(ledger, payout, signed, this.#options.feeFrom, clock.nowMs());
+    await recordSigned(ledger, payout, signed, clock.nowMs());
     say(`payout ${id}: signed as ${signed.txid}, and in the books`);
     return await this.#send(id);
   }
@@ -116,6 +116,7 @@ export class Payouts {
       throw new Fault("payout-not-proven", {
         payout: id,
         txid,
+        why: conflict?.pays === "some" ? "it paid some of the payees" : undefined,
         spentBy: conflict?.txid,
         confirmations: conflict?.confirmations,
         enough: conflict === undefined ? undefined : enough,

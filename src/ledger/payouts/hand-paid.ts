@@ -9,7 +9,7 @@ import { accountIds } from "../books/accounts.ts";
 import { isPosted, post } from "../books/transactions.ts";
 import type { LedgerAccess } from "../store/access.ts";
 import { payableBalances } from "./balances.ts";
-import { PLAN_FORMAT } from "./plan-text.ts";
+import { PLAN_FORMAT } from "./plan-json.ts";
 import { insertItems, insertPayout, movePayout, type PayoutItem } from "./records.ts";
 
 /** A plan of a file. */

@@ -8,11 +8,11 @@ export function accountOf(identity: string): string {
 
 /**
  * What would be the payout address in an identity, if it is one: the part before the first dot, or the one that SRI's pool takes from
- * `sri/solo/<address>/<worker>` and `sri/donate/<percentage>/<address>/<worker>`. Empty for none.
+ * `sri/solo/<address>/<worker>` and `sri/donate/<percentage>/<address>/<worker>`; a worker that shares name stands behind a dot. Empty for none.
  */
 export function addressIn(identity: string): string {
-  const [, , solo] = /^sri\/(solo)\/([^/]+)(?:\/.*)?$/.exec(identity) ?? [];
+  const [, , solo] = /^sri\/(solo)\/([^/.]+)(?:[/.].*)?$/.exec(identity) ?? [];
   if (solo !== undefined) return solo;
-  const [, donor] = /^sri\/donate\/[^/]+\/([^/]+)(?:\/.*)?$/.exec(identity) ?? [];
+  const [, donor] = /^sri\/donate\/[^/]+\/([^/.]+)(?:[/.].*)?$/.exec(identity) ?? [];
   return donor ?? accountOf(identity);
 }

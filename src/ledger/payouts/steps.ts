@@ -7,7 +7,7 @@ import type { PayoutPlan } from "./plan.ts";
 import type { PayoutPlanner } from "./planner.ts";
 import { postingsOf } from "./posting.ts";
 import { insertItems, insertPayout, isAloneUnderWay, itemsOf, movePayout, type PayoutRecord } from "./records.ts";
-import type { Conflict, FeeFrom, SignedTransaction } from "./wallet.ts";
+import type { Conflict, SignedTransaction } from "./wallet.ts";
 
 const PAYOUT: Account = { kind: "payout", name: "" };
 const NETWORK_FEE: Account = { kind: "network_fee", name: "" };
@@ -49,11 +49,10 @@ export async function recordSigned(
   ledger: LedgerAccess,
   payout: Pick<PayoutRecord, "id" | "chain" | "total">,
   signed: SignedTransaction,
-  feeFrom: FeeFrom,
   atMs: number,
 ): Promise<void> {
   const { id, chain, total } = payout;
-  const { fee } = signed;
+  const { fee, withheld } = signed;
   await ledger.transaction(async (db) => {
     const moved = await movePayout(db, id, ["prepared"], "signed", atMs, signed);
     if (!moved || !(await isAloneUnderWay(db, chain, id))) throw new Fault("payout-state", { payout: id });
@@ -61,9 +60,9 @@ export async function recordSigned(
     const idOf = await accountIds(db, chain, OURS);
     const postings: Posting[] = [
       ...items.map(({ accountId, amount }) => ({ accountId, amount: -amount })),
-      { accountId: idOf(PAYOUT), amount: feeFrom === "workers" ? total - fee : total },
+      { accountId: idOf(PAYOUT), amount: total - withheld },
       { accountId: idOf(NETWORK_FEE), amount: fee },
-      ...(feeFrom === "workers" ? [] : [{ accountId: idOf(OPERATOR), amount: -fee }]),
+      { accountId: idOf(OPERATOR), amount: withheld - fee },
     ];
     await post(db, { ...headOf(payout, `payout:${id}`, "payout", atMs), postings });
   });

@@ -20,11 +20,25 @@ export function readRaw(raw: string): Transaction {
   }
 }
 
+/** What our own parser says of a transaction. */
+export interface CheckedPayout {
+  /** Display hex. */
+  readonly txid: string;
+  /** How much less than wanted the payees get together. */
+  readonly withheld: bigint;
+}
+
 /**
- * The txid, display hex, of a transaction whose first outputs are those wanted, in their order, followed by one of change at most. With `workers` they are smaller
- * by parts of `fee` that differ by as many units as there are outputs at most. Throws `Fault("payout-transaction-wrong")`.
+ * Checks that a transaction's first outputs are those wanted, in their order, followed by one of change at most. With `workers` they are smaller
+ * by parts of `fee` that differ by as many units as there are outputs at most, and by less than `fee` together where the coins left a rest too small for
+ * change: Core puts that towards the fee. Throws `Fault("payout-transaction-wrong")`.
  */
-export function checkedTxid(raw: string, wanted: readonly WantedOutput[], fee: bigint, feeFrom: FeeFrom): string {
+export function checkedPayout(
+  raw: string,
+  wanted: readonly WantedOutput[],
+  fee: bigint,
+  feeFrom: FeeFrom,
+): CheckedPayout {
   const wrong = (why: string): Fault => new Fault("payout-transaction-wrong", { why });
   const tx = readRaw(raw);
   const count = tx.outputs.length;
@@ -42,8 +56,8 @@ export function checkedTxid(raw: string, wanted: readonly WantedOutput[], fee: b
     if (less < 0n || less > most) throw wrong(`output ${i} pays ${output.value} instead of ${amount}`);
     withheld += less;
   }
-  if (feeFrom === "workers" && withheld !== fee) throw wrong(`the payees pay ${withheld} of a fee of ${fee}`);
-  return toDisplayHex(txid(tx));
+  if (withheld > fee) throw wrong(`the payees pay ${withheld} of a fee of ${fee}`);
+  return { txid: toDisplayHex(txid(tx)), withheld };
 }
 
 /** `txid:n` of the outputs that a transaction spends. Throws `Fault("payout-transaction-wrong")`. */
@@ -51,18 +65,22 @@ export function inputsOf(raw: string): { readonly txid: string; readonly vout: n
   return readRaw(raw).inputs.map(({ prevHash, prevIndex }) => ({ txid: toDisplayHex(prevHash), vout: prevIndex }));
 }
 
-/** How much of a payout another transaction pays: each of the first `outputs` outputs of `raw`, script and amount, once. */
+/**
+ * How much of a payout another transaction pays: `all` when each of the first `outputs` outputs of `raw` is there once, script and amount; `none`
+ * when no output goes to any of their scripts. A replacement may pay each payee a little less, so that is `some`.
+ */
 export function paysSame(raw: string, other: string, outputs: number): "all" | "some" | "none" {
-  const left = readRaw(other).outputs.map(keyOf);
-  let found = 0;
-  const wanted = readRaw(raw).outputs.slice(0, outputs).map(keyOf);
-  for (const key of wanted) {
-    const at = left.indexOf(key);
-    if (at < 0) continue;
-    left.splice(at, 1);
-    found += 1;
-  }
-  return found === 0 ? "none" : found === wanted.length ? "all" : "some";
+  const theirs = readRaw(other).outputs;
+  const left = theirs.map(keyOf);
+  const wanted = readRaw(raw).outputs.slice(0, outputs);
+  const isSame = wanted.every((output) => {
+    const at = left.indexOf(keyOf(output));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+  if (isSame) return "all";
+  const payees = new Set(wanted.map(({ script }) => toHex(script)));
+  return theirs.some(({ script }) => payees.has(toHex(script))) ? "some" : "none";
 }
 
 function keyOf({ script, value }: Transaction["outputs"][number]): string {

@@ -22,6 +22,8 @@ export interface SignedTransaction {
   readonly rawTransaction: string;
   /** Base units. */
   readonly fee: bigint;
+  /** The part of the fee that its payees bear: how much less than owed they get together. */
+  readonly withheld: bigint;
 }
 
 /** What a wallet knows of one of its transactions. `conflicted`: a block holds another one that spent its coins. */
@@ -44,7 +46,7 @@ export interface Conflict {
   /** Base units. */
   readonly fee: bigint;
   readonly confirmations: number;
-  /** Whether it pays every payee of the payout as much: the payout itself with another fee. */
+  /** `all`: every payee of the payout as much, so it is the payout itself with another fee. `none`: nothing to any of them. */
   readonly pays: "all" | "some" | "none";
 }
 

@@ -2,7 +2,7 @@
 import type { SelectQueryBuilder } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
 import { fromColumns } from "../store/amount.ts";
-import type { BlockState, LedgerDb, LedgerTables } from "../store/schema.ts";
+import { BITCOIN, type BlockState, type LedgerDb, type LedgerTables } from "../store/schema.ts";
 import { BLOCK_STATES } from "./block-value.ts";
 import { pageLimit } from "./page.ts";
 
@@ -12,6 +12,12 @@ export interface BlocksQuery {
   readonly state?: string | undefined;
   /** Whole identity of the finder. */
   readonly worker?: string | undefined;
+  /** On their own chain. */
+  readonly height?: number | undefined;
+  /** The block's own hash as its chain prints it, or that of the Bitcoin header that won it. */
+  readonly hash?: string | undefined;
+  /** Blocks of auxiliary chains alone. */
+  readonly aux?: boolean | undefined;
   /** Found from this wall time on, ms. */
   readonly sinceMs?: number | undefined;
   readonly limit?: number | undefined;
@@ -87,7 +93,7 @@ type BlocksRow = {
 
 /** Blocks, newest first. Throws `Fault("report-query")` for a state that is none, a limit out of bounds, or an `after` that no page gave. */
 export async function listBlocks(db: LedgerDb, query: BlocksQuery): Promise<BlocksPage> {
-  const { chain, worker, sinceMs, after } = query;
+  const { chain, worker, sinceMs, after, height, hash, aux } = query;
   const limit = pageLimit(query.limit);
   let wanted = selectBlocks(db)
     .orderBy("found_ms", "desc")
@@ -97,6 +103,11 @@ export async function listBlocks(db: LedgerDb, query: BlocksQuery): Promise<Bloc
   if (query.state !== undefined) wanted = wanted.where("state", "=", stateOf(query.state));
   if (worker !== undefined) wanted = wanted.where("finder", "=", worker);
   if (sinceMs !== undefined) wanted = wanted.where("found_ms", ">=", sinceMs);
+  if (height !== undefined) wanted = wanted.where("height", "=", height);
+  if (hash !== undefined) {
+    wanted = wanted.where((each) => each.or([each("block_hash", "=", hash), each("header_hash", "=", hash)]));
+  }
+  if (aux === true) wanted = wanted.where("chain", "!=", BITCOIN);
   if (after !== undefined) {
     const found = await foundMsOf(db, after);
     wanted = wanted

@@ -1,5 +1,6 @@
 /** Where the ledger is, as it was configured, and how it is opened from there. */
 import { resolve } from "node:path";
+import type { Clock } from "../../kernel/clock.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { type LedgerStore, postgresStore, sqliteStore } from "./open.ts";
 import { openSqliteProcess } from "./sqlite-process.ts";
@@ -43,6 +44,9 @@ export function showAddress(address: LedgerAddress): string {
 export interface LedgerOpening extends Pick<SqliteOptions, "access" | "create"> {
   /** The compiled `sqlite-child.ts`. */
   readonly script: URL;
+  readonly clock: Clock;
+  /** Ms that SQLite may take for one answer; left out, two minutes. PostgreSQL has limits of its own. */
+  readonly answerMs?: number;
   /** Told when the database goes away while nobody uses it. */
   readonly onLost: (error: Error) => void;
 }
@@ -51,16 +55,18 @@ export interface LedgerOpening extends Pick<SqliteOptions, "access" | "create"> 
 const BUSY_MS = 5000;
 const CONNECT_MS = 5000;
 const STATEMENT_MS = 60_000;
+/** A statement of ours takes seconds at most, so a disk that is silent for so long hangs. */
+const ANSWER_MS = 120_000;
 
 /** Connections of a server to PostgreSQL: credit, followers, payouts and a display. */
 const CONNECTIONS = 4;
 
 /** A store on `address`; nothing is opened before its first query. */
 export function openLedger(address: LedgerAddress, opening: LedgerOpening): LedgerStore {
-  const { access, create, script, onLost } = opening;
+  const { access, create, script, clock, answerMs = ANSWER_MS, onLost } = opening;
   if (address.kind === "sqlite") {
     const options: SqliteOptions = { path: address.path, access, create, busyMs: BUSY_MS };
-    return sqliteStore(() => openSqliteProcess(options, { script, onGone: onLost }));
+    return sqliteStore(() => openSqliteProcess(options, { script, clock, answerMs, onGone: onLost }));
   }
   return postgresStore({
     url: address.url,

@@ -13,8 +13,11 @@ export const AMOUNT_UNIT = 10n ** 18n;
 /** Largest magnitude of either column. */
 const MAX_COLUMN = 2n ** 63n - 1n;
 
-/** The largest amount that the columns hold for sure. */
-export const MAX_AMOUNT = MAX_COLUMN * AMOUNT_UNIT;
+/**
+ * The largest reward of a block that is believed: the columns hold the sum of a million of these, on an account or in a summary. It is still 4 * 10^5 times all
+ * the wei that a coin of 21 million has.
+ */
+export const MAX_REWARD = (MAX_COLUMN * AMOUNT_UNIT) / 1_000_000n;
 
 /** An amount as its columns hold it. */
 export interface AmountColumns {

@@ -260,9 +260,11 @@ export class LedgerConnection implements Part, LedgerAccess {
     }
   }
 
-  /** A file that was taken away while it was open cannot be opened, and the first fault says better why. */
+  /** A file that was taken away while it was open cannot be opened, and a process that hangs keeps its lock: the first fault says better why. */
   #isStillAway({ code, data }: Fault): boolean {
-    return this.#fault?.code === "ledger-moved" && code === "ledger-cannot-open" && data.code === "ENOENT";
+    const before = this.#fault;
+    if (before?.data.code === "LEDGER_PROCESS_SILENT") return code === "ledger-in-use";
+    return before?.code === "ledger-moved" && code === "ledger-cannot-open" && data.code === "ENOENT";
   }
 
   #goneAlone(store: LedgerStore | undefined, error: Error): void {

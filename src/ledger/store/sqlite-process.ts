@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Clock, Timer } from "../../kernel/clock.ts";
 import type { SqliteAnswer, SqliteOptions, SqliteSession } from "./sqlite-session.ts";
 import type { SqliteValue } from "./sqlite-values.ts";
 
@@ -24,11 +25,15 @@ export type FromSqliteProcess =
 export interface SqliteProcessOptions {
   /** The compiled `sqlite-child.ts`. */
   readonly script: URL;
-  /** Told once, when the process ends without having been closed. */
+  readonly clock: Clock;
+  /** Ms that an answer may take. A process that says nothing for longer hangs in the disk, and is given up. */
+  readonly answerMs: number;
+  /** Told once, when the process ends without having been closed, or is given up. */
   readonly onGone: (error: Error) => void;
 }
 
 interface Waiting {
+  readonly deadline: Timer;
   readonly resolve: (answer: SqliteAnswer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -49,6 +54,15 @@ export class SqliteProcessEnded extends Error {
   }
 }
 
+/** The process took longer than it may: its disk does not answer. */
+export class SqliteProcessSilent extends Error {
+  readonly code = "LEDGER_PROCESS_SILENT";
+
+  constructor(answerMs: number) {
+    super(`the process that has the ledger's file has not answered for ${answerMs / 1000} s`);
+  }
+}
+
 /**
  * Opens a file in a process, for one caller who waits for each answer: nothing here bounds what is asked at once. Rejects with the system's error, with its `code`. Once the process is gone
  * everything fails.
@@ -66,17 +80,18 @@ export async function openSqliteProcess(options: SqliteOptions, how: SqliteProce
 
 class ProcessSession implements SqliteSession {
   readonly #child: ChildProcess;
-  readonly #onGone: (error: Error) => void;
+  readonly #how: SqliteProcessOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  #setEnded: () => void = () => {};
   #lastId = 0;
   #lastWords = "";
   #gone: Error | undefined;
   #closing = false;
 
-  constructor({ script, onGone }: SqliteProcessOptions) {
-    this.#onGone = onGone;
-    this.#child = fork(fileURLToPath(script), {
+  constructor(how: SqliteProcessOptions) {
+    this.#how = how;
+    this.#child = fork(fileURLToPath(how.script), {
       execArgv: [],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -87,11 +102,11 @@ class ProcessSession implements SqliteSession {
     this.#child.on("message", (message: FromSqliteProcess) => this.#answered(message));
     this.#child.on("error", (error) => this.#fail(error));
     this.#ended = new Promise((resolve) => {
-      // `close`, not `exit`: its last words were read by then.
-      this.#child.on("close", (code, signal) => {
-        this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords));
-        resolve();
-      });
+      this.#setEnded = resolve;
+    });
+    // `close`, not `exit`: its last words were read by then.
+    this.#child.on("close", (code, signal) => {
+      this.#fail(new SqliteProcessEnded(signal ?? `code ${code}`, this.#lastWords));
     });
   }
 
@@ -105,7 +120,7 @@ class ProcessSession implements SqliteSession {
       if (this.#gone === undefined) await this.ask({ close: true });
     } finally {
       this.end();
-      // Its locks and its files are free then.
+      // Its locks and its files are free then, unless it was given up: the kernel ends a process that hangs in a disk when that answers.
       await this.#ended;
     }
   }
@@ -120,8 +135,9 @@ class ProcessSession implements SqliteSession {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     this.#lastId += 1;
     const id = this.#lastId;
+    const { clock, answerMs } = this.#how;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { resolve, reject, deadline: clock.after(answerMs, () => this.#giveUp()) });
       // Fails when the process has gone, which `close` says a moment later in better words.
       this.#child.send({ id, ...request } satisfies ToSqliteProcess, () => {});
     });
@@ -130,16 +146,26 @@ class ProcessSession implements SqliteSession {
   #answered(message: FromSqliteProcess): void {
     const waits = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
+    waits?.deadline.cancel();
     if ("error" in message) waits?.reject(systemError(message.error));
     else waits?.resolve(message.answer ?? NOTHING);
+  }
+
+  #giveUp(): void {
+    this.#child.kill("SIGKILL");
+    this.#fail(new SqliteProcessSilent(this.#how.answerMs));
   }
 
   #fail(error: Error): void {
     if (this.#gone !== undefined) return;
     this.#gone = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const { deadline, reject } of this.#waiting.values()) {
+      deadline.cancel();
+      reject(error);
+    }
     this.#waiting.clear();
-    if (!this.#closing) this.#onGone(error);
+    this.#setEnded();
+    if (!this.#closing) this.#how.onGone(error);
   }
 }
 

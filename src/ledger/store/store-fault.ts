@@ -10,7 +10,7 @@ const BY_CODE: readonly (readonly [RegExp, FaultCode])[] = [
   [/^(SQLITE_CORRUPT.*|SQLITE_NOTADB|SQLITE_FORMAT|LEDGER_PROCESS_CORRUPT|XX001|XX002)$/, "ledger-corrupt"],
   [/^(SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM)$/, "ledger-not-permitted"],
   [/^(SQLITE_CANTOPEN.*|ENOENT|EEXIST|ENOTDIR|EISDIR|ENAMETOOLONG|ELOOP|EMFILE|ENFILE)$/, "ledger-cannot-open"],
-  [/^(SQLITE_IOERR.*|EIO|58.{3})$/, "ledger-disk-failed"],
+  [/^(SQLITE_IOERR.*|EIO|58.{3}|LEDGER_PROCESS_SILENT)$/, "ledger-disk-failed"],
   [/^LEDGER_IN_USE$/, "ledger-in-use"],
   [/^LEDGER_PROCESS_ENDED$/, "ledger-process-ended"],
   [/^LEDGER_OVERLOADED$/, "ledger-overloaded"],

@@ -10,8 +10,8 @@ import { blockPlace } from "./answers.ts";
 /** What `bitcoinBlockStatus` works with. */
 export interface BitcoinBlockStatusDeps {
   readonly nodes: readonly Rpc[];
-  /** Whether a node's chain counts; by name. Left out: every node's does. Where it is true of none, all are asked. */
-  readonly isTrusted?: (node: string) => boolean;
+  /** Whether a node's chain counts; by name. Where it is true of none, all are asked. */
+  readonly isTrusted: (node: string) => boolean;
 }
 
 /** Options of `bitcoinBlockStatus`. */
@@ -33,7 +33,7 @@ const NOT_FOUND = -5;
  * say. Rejects with a node's fault when none has it in its best chain and one did not answer.
  */
 export async function bitcoinBlockStatus(
-  { nodes, isTrusted = () => true }: BitcoinBlockStatusDeps,
+  { nodes, isTrusted }: BitcoinBlockStatusDeps,
   { timeoutMs, maturity }: BitcoinBlockStatusOptions,
   blockHash: string,
 ): Promise<BlockStatus> {

@@ -5,6 +5,7 @@
  */
 import { heightPush, subsidy, witnessCommitmentScript } from "../../bitcoin/coinbase.ts";
 import { NETWORKS, type NetworkName } from "../../bitcoin/network.ts";
+import { leastTime, RETARGET_INTERVAL } from "../../bitcoin/retarget.ts";
 import { targetFromCompact } from "../../bitcoin/target.ts";
 import { fromDisplayHex } from "../../kernel/bytes.ts";
 import type { Template } from "../../mining/template.ts";
@@ -16,11 +17,6 @@ import {
   type TemplateOrigin,
   WITNESS_RESERVED_VALUE,
 } from "./block-template.ts";
-
-/** Blocks between changes of the target. */
-export const RETARGET_INTERVAL = 2016;
-/** BIP94: the first block of a period may not be earlier than the one before by more than this, seconds. */
-const MAX_TIMEWARP = 600;
 
 /**
  * Where the compact target of the block after `tip` comes from: `same` as the tip's, `ask` the node (`getmininginfo`),
@@ -50,8 +46,7 @@ export interface EmptyTemplateFacts {
 export function emptyTemplate(facts: EmptyTemplateFacts, origin: TemplateOrigin): Template {
   const { tip, network, last } = facts;
   const height = tip.height + 1;
-  const afterMedian = tip.mediantime + 1;
-  const minTime = height % RETARGET_INTERVAL === 0 ? Math.max(afterMedian, tip.time - MAX_TIMEWARP) : afterMedian;
+  const minTime = leastTime(height, { medianTime: tip.mediantime, time: tip.time });
   // The witness root of a block with nothing but the coinbase is its one leaf, zeros.
   const commitment = { value: 0n, script: witnessCommitmentScript(new Uint8Array(32), WITNESS_RESERVED_VALUE) };
   const committed = last.coinbase.witness.length > 0;

@@ -6,7 +6,15 @@
  */
 import { z } from "zod";
 import type { Files } from "../../daemon/files.ts";
-import { type JournalFile, leaving, MOST_UNRECORDED, type Recorded } from "../../daemon/journal-file.ts";
+import {
+  type JournalFile,
+  type JournalFolder,
+  journalFiles,
+  type Keeping,
+  MOST_UNRECORDED,
+  pruneJournal,
+  type Recorded,
+} from "../../daemon/journal-file.ts";
 import { fromDisplayHex, toDisplayHex } from "../../kernel/bytes.ts";
 import { Fault, type FaultCode } from "../../kernel/fault.ts";
 import { type Log, silentLog } from "../../kernel/log.ts";
@@ -34,7 +42,6 @@ export interface JournalContents {
 
 const FORMAT = 1;
 const OPEN = /^\d{10}-[0-9a-f]{64}\.json$/;
-const DONE = /^\d{10}-[0-9a-f]{64}\.done\.json$/;
 const NAME = /^\d{10}-([0-9a-f]{64})(\.done)?\.json$/;
 /** Written and removed at the start; like every unfinished write it goes if it was left over. */
 const PROBE = "probe.json.tmp";
@@ -94,18 +101,15 @@ export interface BlockJournalOptions {
 export class BlockJournal {
   readonly #files: Files;
   readonly #log: Log;
-  readonly #recorded: Recorded | undefined;
   readonly #folder: string;
-  readonly #keep: number;
-  readonly #mostUnrecorded: number;
+  readonly #keeping: Keeping;
 
   constructor(deps: BlockJournalDeps, options: BlockJournalOptions) {
     this.#files = deps.files;
     this.#log = deps.log ?? silentLog;
-    this.#recorded = deps.recorded;
     this.#folder = options.folder;
-    this.#keep = options.keep;
-    this.#mostUnrecorded = options.mostUnrecorded ?? MOST_UNRECORDED;
+    const { keep, mostUnrecorded = MOST_UNRECORDED } = options;
+    this.#keeping = { keep, mostUnrecorded, recorded: deps.recorded };
   }
 
   /**
@@ -159,12 +163,7 @@ export class BlockJournal {
 
   /** All blocks that have a file, the highest first. Throws the system's error. */
   async files(): Promise<readonly JournalFile[]> {
-    const names = await this.#files.list(this.#folder).catch((error: { readonly code?: unknown }) => {
-      // A folder is made with the first start, which may come later.
-      if (error.code === "ENOENT") return [];
-      throw error;
-    });
-    return names.sort().reverse().flatMap(fileOf);
+    return await journalFiles(this.#journalFolder());
   }
 
   /** What a file holds; `undefined` when it is gone or cannot be read, which `open` tells of. */
@@ -177,18 +176,11 @@ export class BlockJournal {
   }
 
   async #prune(): Promise<void> {
-    const finished = (await this.#files.list(this.#folder)).filter((name) => DONE.test(name)).sort();
-    const keeping = { keep: this.#keep, mostUnrecorded: this.#mostUnrecorded, recorded: this.#recorded };
-    const { files, unrecorded } = await leaving(finished.flatMap(fileOf), keeping);
-    for (const { name } of files) await this.#files.remove(this.#path(name));
-    if (unrecorded > 0) {
-      this.#log.error(
-        `${unrecorded} found blocks leave the journal that the ledger never had: it keeps no more files`,
-        {
-          folder: this.#folder,
-        },
-      );
-    }
+    await pruneJournal(this.#journalFolder(), this.#keeping, { log: this.#log, blocks: "found blocks" });
+  }
+
+  #journalFolder(): JournalFolder {
+    return { files: this.#files, folder: this.#folder, fileOf };
   }
 
   async #replace(name: string, text: string): Promise<void> {

@@ -87,6 +87,7 @@ export async function startPool(node: DevnetNode, options: PoolOptions = {}): Pr
     tag: utf8("/interop/"),
     ledger: ledgerAddress(undefined, dataDir),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
+    bllvmRpc: undefined,
     nodes: [
       {
         name: "devnet",

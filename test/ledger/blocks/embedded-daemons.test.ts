@@ -261,7 +261,8 @@ describe.each(LEDGERS)("following embedded daemons on $name", ({ open }) => {
     a.connect(b);
     const rpcs = nodes.map((node) => rpcOf(node));
     const { records, state, row, round } = await ledger({
-      bitcoinStatus: (hash) => bitcoinBlockStatus({ nodes: rpcs }, BITCOIN_BLOCK_STATUS_DEFAULTS, hash),
+      bitcoinStatus: (hash) =>
+        bitcoinBlockStatus({ nodes: rpcs, isTrusted: () => true }, BITCOIN_BLOCK_STATUS_DEFAULTS, hash),
     });
     const [hash = ""] = await a.generate(1);
     const block = bitcoinBlock(1, { hash: fromHex(hash).reverse() });

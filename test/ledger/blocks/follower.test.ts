@@ -9,6 +9,7 @@ import {
   type BlockFollowerOptions,
 } from "../../../src/ledger/blocks/follower.ts";
 import { changeState } from "../../../src/ledger/blocks/state.ts";
+import { MAX_REWARD } from "../../../src/ledger/store/amount.ts";
 import type { LedgerStore } from "../../../src/ledger/store/open.ts";
 import type { FoundAux } from "../../../src/merge/found-aux.ts";
 import type { BlockStatus, SubmittedBlock } from "../../../src/merge/plugin.ts";
@@ -222,9 +223,14 @@ describe.each(LEDGERS)("the follower on $name", ({ open }) => {
     test("an amount that no coin has is not believed", async () => {
       const { won, round, words, row } = await setting(await open());
       const hash = await won();
-      words.set(hash, says("confirmed", 1, 10n ** 40n));
+      for (const reward of [10n ** 40n, MAX_REWARD + 1n]) {
+        words.set(hash, says("confirmed", 1, reward));
+        await round();
+        expect(await row(hash)).toMatchObject({ state: "confirmed", actual_hi: null });
+      }
+      words.set(hash, says("confirmed", 1, MAX_REWARD));
       await round();
-      expect(await row(hash)).toMatchObject({ state: "confirmed", actual_hi: null });
+      expect(await row(hash)).toMatchObject({ actual_hi: MAX_REWARD / 10n ** 18n });
     });
   });
 

@@ -7,6 +7,7 @@ import { runCli } from "../../../src/app/cli.ts";
 import { loadConfig } from "../../../src/app/config/load.ts";
 import { ledgerOf } from "../../../src/app/ledger-of.ts";
 import { setReward } from "../../../src/ledger/blocks/set-reward.ts";
+import { MAX_REWARD } from "../../../src/ledger/store/amount.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { recordingTerminal } from "../../support/recording-terminal.ts";
 import { BooksWorld } from "../books/books-world.ts";
@@ -41,6 +42,16 @@ describe.each(LEDGERS)("on $name", ({ open }) => {
     await expect(set("namecoin:2")).rejects.toMatchObject({ code: "ledger-reward-known" });
     await expect(set("namecoin:3")).rejects.toMatchObject({ code: "report-block-unknown" });
     await expect(set("namecoin:1", "rsk")).rejects.toMatchObject({ code: "report-block-unknown" });
+  });
+
+  test("is refused when no coin pays as much", async () => {
+    const world = new BooksWorld(await open());
+    await world.block({ actual: undefined });
+    const { transaction } = directAccess(world.store);
+    const set = (reward: bigint) =>
+      transaction((db) => setReward(db, { chain: "namecoin", block: "hash 1", reward, atMs: 1 }));
+    await expect(set(MAX_REWARD + 1n)).rejects.toMatchObject({ code: "payout-amount" });
+    expect(await set(MAX_REWARD)).toMatchObject({ height: 1 });
   });
 });
 

@@ -341,11 +341,55 @@ describe.each(LEDGERS)("the distribution of rewards, on $name", ({ open }) => {
     await w.block();
     const distribution = w.distribution({ log, rules });
     expect(await distribution.pass()).toBe(1);
-    expect(lines).toEqual(["the reward of a block could not be divided: a split of a negative amount"]);
+    const said = "the reward of a block could not be divided: a split of a negative amount";
+    expect(lines).toEqual([said]);
+    await distribution.pass();
+    // Once, however many passes it takes.
+    expect(lines).toEqual([said]);
     expect(await w.balances()).toEqual({ reward: -1000n, "worker anna.1": 600n, "worker ben": 400n });
     fee = 0;
     expect(await distribution.pass()).toBe(1);
     expect(await w.balances("rsk")).toEqual({ reward: -1000n, "worker anna.1": 1000n });
+    // What went well in between and fails anew is news.
+    fee = 2_000_000;
+    await w.block({ chain: "rsk" });
+    await distribution.pass();
+    expect(lines).toEqual([said, said]);
+  });
+
+  test("a ledger that stays away is said once, and again when it was there in between", async () => {
+    const w = await world();
+    await w.block();
+    const lines: string[] = [];
+    const log = { ...silentLog, warn: (line: string) => void lines.push(line) };
+    let isAway = true;
+    let runs = 0;
+    const access = directAccess(w.store);
+    const run: typeof access.run = async (work) => {
+      runs += 1;
+      if (isAway) throw new Fault("ledger-not-open");
+      return await access.run(work);
+    };
+    const distribution = w.distribution({ log, ledger: { ...access, run } });
+    const look = async (): Promise<void> => {
+      w.clock.advance(1000);
+      await distribution.pass().catch(() => undefined);
+    };
+    await distribution.start();
+    // Blocks that change meanwhile do not ask again while it is being asked.
+    for (let i = 0; i < 20; i++) distribution.wake();
+    await look();
+    await look();
+    expect(runs).toBe(2);
+    expect(lines).toHaveLength(1);
+    isAway = false;
+    await look();
+    expect(w.steps).toHaveLength(1);
+    isAway = true;
+    await look();
+    await look();
+    expect(lines).toHaveLength(2);
+    await distribution.stop();
   });
 
   test("a ledger that is away ends the pass, and a line says so", async () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BOOKS_CHECK_DEFAULTS, checkBooks } from "../../../src/ledger/books/balance-check.ts";
 import { SUMMARY_DEFAULTS, summariseBooks } from "../../../src/ledger/books/summary.ts";
+import { MAX_REWARD } from "../../../src/ledger/store/amount.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { BooksWorld } from "./books-world.ts";
 
@@ -51,6 +52,16 @@ describe.each(LEDGERS)("books that grow old, on $name", ({ name, open }) => {
     expect([await w.balances(), await w.balances("bitcoin"), await blocks(w)]).toEqual(before);
     // Nothing is divided again for want of its transaction.
     expect(await w.distribution().pass()).toBe(0);
+    await isSound(w);
+  });
+
+  test("of the largest rewards that are believed are merged too", async () => {
+    const w = await world();
+    for (let n = 0; n < 12; n++) await w.block({ actual: MAX_REWARD });
+    await w.distribution().pass();
+    w.clock.advance(100 * DAY_MS);
+    expect(await summarise(w, 12)).toBe(12);
+    expect(await w.balances()).toMatchObject({ reward: -12n * MAX_REWARD });
     await isSound(w);
   });
 

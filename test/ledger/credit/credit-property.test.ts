@@ -5,12 +5,12 @@ import { silentLog } from "../../../src/kernel/log.ts";
 import { silentMeter } from "../../../src/kernel/meter.ts";
 import { CreditLedger } from "../../../src/ledger/credit/credit-ledger.ts";
 import type { LedgerStore } from "../../../src/ledger/store/open.ts";
-import { workOfDifficulty } from "../../../src/ledger/work.ts";
 import type { ShareCredit } from "../../../src/mining/ports.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { type Fate, FatefulAccess, readSlices, readWork } from "../../support/ledger-access.ts";
 import { LEDGERS } from "../../support/ledger-store.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
+import { workOfDifficulty } from "../../support/share-work.ts";
 
 type Step =
   | { readonly kind: "share"; readonly user: string; readonly chains: readonly string[]; readonly difficulty: number }

@@ -116,7 +116,7 @@ test("keeps the merge-mining fee back unless it is named or distributed, and nam
   const kept = await cli("payout");
   expect(kept.out).toMatch(
     new RegExp(
-      `^kept +beneficiary:commons +0\\.00400000 BTC +${ADDRESS} +until the operator pays it himself +contributor my-pool$`,
+      `^kept +beneficiary:commons +0\\.00400000 BTC +${ADDRESS} +until the operator pays it himself +my-pool$`,
       "m",
     ),
   );

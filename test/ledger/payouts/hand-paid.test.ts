@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { markPaid, readPlanFile } from "../../../src/ledger/payouts/hand-paid.ts";
-import { planText } from "../../../src/ledger/payouts/plan-text.ts";
+import { planJson } from "../../../src/ledger/payouts/plan-json.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
 import { booksOf, FakeNetwork, Killed, killAt, owe, payer, payRun, register } from "../../support/payout-world.ts";
 
@@ -14,7 +14,7 @@ describe.each(LEDGERS)("a plan that is paid by hand, on $name", ({ open }) => {
     await owe(ledger, chain, OWED);
     await register(ledger, chain, { alice: "alice1", farm: "farm1" });
     const { planner } = payer(ledger, network, { chain });
-    const text = async () => planText(await planner.plan(), "json");
+    const text = async () => JSON.stringify(planJson(await planner.plan()), undefined, 1);
     return { ledger, network, text, first: await text() };
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { BOOKS_CHECK_DEFAULTS, checkBooks } from "../../../src/ledger/books/balance-check.ts";
 import { insertPayout, movePayout } from "../../../src/ledger/payouts/records.ts";
 import type { LedgerAccess } from "../../../src/ledger/store/access.ts";
 import { directAccess, LEDGERS } from "../../support/ledger-store.ts";
@@ -140,6 +141,21 @@ describe.each(LEDGERS)("payouts on $name", ({ open }) => {
     expect((await books()).balances).toEqual(OWED);
   });
 
+  test("one that was replaced by another that pays each payee a little less is not cancelled without force", async () => {
+    const { ledger, network, run, at, books } = await world(open);
+    await expect(run(killIn("broadcast"))).rejects.toBeInstanceOf(Killed);
+    const bumped = network.spend(await rawOf(ledger), [
+      { address: "alice1", amount: 4_999_500n },
+      { address: "bob1", amount: 2_999_500n },
+    ]);
+    network.mine(10);
+    await expect(at.payouts.cancel(1, { force: false })).rejects.toMatchObject({
+      code: "payout-not-proven",
+      data: { spentBy: bumped, why: "it paid some of the payees" },
+    });
+    expect((await books()).all).toMatchObject([{ state: "signed" }]);
+  });
+
   test("one that the wallet sent with another fee is that payout: the operator bears the difference, and nothing is paid again", async () => {
     const { ledger, network, run, at, books } = await world(open);
     await run();
@@ -160,6 +176,24 @@ describe.each(LEDGERS)("payouts on $name", ({ open }) => {
     await run();
     expect((await books()).all).toMatchObject([{ state: "confirmed" }]);
     expect(Object.fromEntries(network.received())).toEqual({ alice1: 5_000_000n, bob1: 3_000_000n });
+  });
+
+  test("where the payees bear the fee, they pay what the coins did not leave for it, and the operator the rest", async () => {
+    const { ledger, network, at, books } = await world(open);
+    network.surplus = 301n;
+    await payRun(ledger, network, { chain: "nmc", feeFrom: "workers" });
+    expect(Object.fromEntries(network.received())).toEqual({ alice1: 4_999_650n, bob1: 2_999_651n });
+    expect(await books()).toMatchObject({
+      balances: { operator: -301n },
+      byKind: { network_fee: 1000n, payout: 7_999_301n },
+      sum: 0n,
+    });
+    expect((await checkBooks(ledger.run, BOOKS_CHECK_DEFAULTS)).problems).toEqual([]);
+    const [{ rawTransaction = "" } = {}] = (await books()).all;
+    network.spend(rawTransaction, []);
+    network.mine(6);
+    await at.payouts.cancel(1, { force: false });
+    expect(await books()).toMatchObject({ balances: OWED, sum: 0n, byKind: { payout: 0n, network_fee: 0n } });
   });
 
   test("a later payout of the same amounts, with coins that the wallet took back from a lost one, is no replacement of it", async () => {

@@ -67,6 +67,20 @@ describe.each(LEDGERS)("blocks on $name", ({ open }) => {
     await expect(blockHistories(db, "0xrs_")).rejects.toMatchObject({ code: "report-block-unknown" });
   });
 
+  test("they are chosen by height, by a hash of theirs or of the Bitcoin header that won them, and without Bitcoin's", async () => {
+    const { db } = await open();
+    await addBlock(db, { chain: "bitcoin", height: 7, header: "h1", hash: "h1" });
+    await addBlock(db, { chain: "rsk", height: 7, header: "h1", hash: "0xrsk" });
+    await addBlock(db, { chain: "namecoin", height: 8, header: "h1", hash: "nmc" });
+    await addBlock(db, { chain: "namecoin", height: 7, header: "h2", hash: "other" });
+    expect(await heights(db, { height: 7 })).toEqual(["namecoin 7", "rsk 7", "bitcoin 7"]);
+    expect(await heights(db, { height: 7, aux: true })).toEqual(["namecoin 7", "rsk 7"]);
+    expect(await heights(db, { hash: "h1", aux: true })).toEqual(["namecoin 8", "rsk 7"]);
+    expect(await heights(db, { hash: "other" })).toEqual(["namecoin 7"]);
+    expect(await heights(db, { hash: "0xrs" })).toEqual([]);
+    expect((await listBlocks(db, { aux: true, limit: 2 })).next).toBeDefined();
+  });
+
   test("what it pays includes what its coinbase paid to the finder, exact in wei", async () => {
     const { db } = await open();
     const [expected, actual] = [50n * 10n ** 18n + 1n, 30n * 10n ** 18n + 7n];

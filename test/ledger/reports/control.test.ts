@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "../../../src/app/config/load.ts";
-import { difficultiesOf, requestOf, serverReports } from "../../../src/app/reports/server-reports.ts";
+import { difficultiesOf, requestOf, serverReports, textReports } from "../../../src/app/reports/server-reports.ts";
 import { systemClock } from "../../../src/app/system.ts";
 import { targetOfDifficulty } from "../../../src/bitcoin/target.ts";
 import { diskFiles } from "../../../src/daemon/files.ts";
@@ -24,12 +24,13 @@ async function api() {
   const refuse = async () => {
     throw new Error("not in this test");
   };
-  const report = serverReports({
+  const reports = serverReports({
     loaded: () => loadConfig(join(folder, "config.toml")),
     clock: systemClock,
     work: () => [],
     job: () => ({ bitcoinTarget: targetOfDifficulty(2) }),
   });
+  const report = textReports(reports);
   const payoutAddresses = { payoutAddresses: refuse, setPayoutAddress: refuse, removePayoutAddress: refuse };
   const port = {
     ...payoutAddresses,

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, inject, test } from "vitest";
+import { systemClock } from "../../../src/app/system.ts";
 import { randomU32 } from "../../../src/kernel/random.ts";
 import { type LedgerAddress, openLedger } from "../../../src/ledger/store/address.ts";
 import { type LedgerStore, migrate } from "../../../src/ledger/store/open.ts";
@@ -23,7 +24,9 @@ function writer(address: LedgerAddress): string {
     `import { openLedger } from ${built("address")};
     import { migrate } from ${built("open")};
     import { storeAccess } from ${built("transaction")};
-    const opening = { access: "own", create: true, script: new URL(${JSON.stringify(SQLITE_CHILD.href)}), onLost() {} };
+    import { systemClock as clock } from ${JSON.stringify(new URL("../../app/system.js", SQLITE_CHILD).href)};
+    const script = new URL(${JSON.stringify(SQLITE_CHILD.href)});
+    const opening = { access: "own", create: true, script, clock, onLost() {} };
     const store = openLedger(${JSON.stringify(address)}, opening);
     await migrate(store, { lookOnly: false });
     const ledger = storeAccess(store);
@@ -79,7 +82,13 @@ describe.each(LEDGERS)("a server on $name", ({ addressOf }) => {
     }
     expect(answered.length).toBeGreaterThan(KILLS);
     expect(new Set(answered).size).toBe(answered.length);
-    const store = openLedger(address, { access: "own", create: false, script: SQLITE_CHILD, onLost() {} });
+    const store = openLedger(address, {
+      access: "own",
+      create: false,
+      script: SQLITE_CHILD,
+      clock: systemClock,
+      onLost() {},
+    });
     try {
       await migrate(store, { lookOnly: true });
       expect(await numbersIn(store)).toEqual(expect.arrayContaining(answered));

@@ -3,8 +3,10 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
+import { systemClock } from "../../../src/app/system.ts";
 import { migrate } from "../../../src/ledger/store/open.ts";
 import { openSqliteProcess } from "../../../src/ledger/store/sqlite-process.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 import { connect, fileLedger, SQLITE_CHILD, scratchFolder } from "../../support/ledger-files.ts";
 import { run } from "../../support/program.ts";
 import { pause, until } from "../../support/until.ts";
@@ -78,6 +80,51 @@ test("a process that dies while nobody asks is noticed", async () => {
   await until("open again", () => connection.status().open);
 });
 
+test("a process that hangs is given up when its time is over, and another one goes on", async () => {
+  const clock = new FakeClock();
+  const gone: Error[] = [];
+  const file = { path: join(scratchFolder(), "ledger.sqlite"), access: "own", create: true, busyMs: 5000 } as const;
+  const how = { script: SQLITE_CHILD, clock, answerMs: 120_000, onGone: (error: Error) => void gone.push(error) };
+  const session = await openSqliteProcess(file, how);
+  expect(await session.execute("select 1 as n", [])).toMatchObject({ rows: [{ n: 1n }] });
+  expect(clock.pending).toBe(0);
+
+  // As a disk that hangs stops it, but for the signal that ends it all the same.
+  const pid = childPid();
+  process.kill(pid, "SIGSTOP");
+  const asked = session.execute("select 2 as n", []);
+  let failed: unknown;
+  asked.catch((error: unknown) => (failed = error));
+  clock.advance(119_999);
+  await pause(20);
+  expect(failed).toBeUndefined();
+  clock.advance(1);
+  await expect(asked).rejects.toMatchObject({ code: "LEDGER_PROCESS_SILENT" });
+  expect(gone).toEqual([failed]);
+  expect(clock.pending).toBe(0);
+  await expect(session.execute("select 3 as n", [])).rejects.toBe(failed);
+  await session.close();
+
+  const next = await openSqliteProcess(file, how);
+  expect(childPid()).not.toBe(pid);
+  expect(await next.execute("select 4 as n", [])).toMatchObject({ rows: [{ n: 4n }] });
+  await next.close();
+  expect(gone).toHaveLength(1);
+});
+
+test("closing a process that hangs takes no longer than an answer may", async () => {
+  const clock = new FakeClock();
+  const file = { path: join(scratchFolder(), "ledger.sqlite"), access: "own", create: true, busyMs: 0 } as const;
+  const gone: Error[] = [];
+  const how = { script: SQLITE_CHILD, clock, answerMs: 1000, onGone: (error: Error) => void gone.push(error) };
+  const session = await openSqliteProcess(file, how);
+  process.kill(childPid(), "SIGSTOP");
+  const closed = session.close();
+  clock.advance(1000);
+  await expect(closed).rejects.toMatchObject({ code: "LEDGER_PROCESS_SILENT" });
+  expect(gone).toEqual([]);
+});
+
 test("Ctrl-C and a service's stop reach the process too, and it stays until it is closed", async () => {
   const store = fileLedger(join(scratchFolder(), "ledger.sqlite"));
   await migrate(store, { lookOnly: false });
@@ -94,8 +141,9 @@ test("the process ends with the server, however that ends, and lets another one 
   writeFileSync(
     script,
     `import { openSqliteProcess } from ${JSON.stringify(new URL("./sqlite-process.js", SQLITE_CHILD).href)};
-    const script = new URL(${JSON.stringify(SQLITE_CHILD.href)});
-    await openSqliteProcess({ path: ${JSON.stringify(path)}, access: "own", create: true, busyMs: 0 }, { script, onGone() {} });
+    import { systemClock as clock } from ${JSON.stringify(new URL("../../app/system.js", SQLITE_CHILD).href)};
+    const how = { script: new URL(${JSON.stringify(SQLITE_CHILD.href)}), clock, answerMs: 60_000, onGone() {} };
+    await openSqliteProcess({ path: ${JSON.stringify(path)}, access: "own", create: true, busyMs: 0 }, how);
     console.log("open");
     setInterval(() => {}, 1000);`,
   );
@@ -103,12 +151,13 @@ test("the process ends with the server, however that ends, and lets another one 
   await server.line((line) => line === "open");
   const [child] = childrenOf(server.pid ?? 0);
   const own = { path, access: "own", create: true, busyMs: 0 } as const;
-  const second = openSqliteProcess(own, { script: SQLITE_CHILD, onGone() {} });
+  const how = { script: SQLITE_CHILD, clock: systemClock, answerMs: 60_000, onGone() {} };
+  const second = openSqliteProcess(own, how);
   await expect(second).rejects.toMatchObject({ code: "LEDGER_IN_USE" });
   server.kill("SIGKILL");
   await server.ended;
   await until("its process is gone", () => !existsSync(`/proc/${child}`) || isZombie(child ?? 0));
-  const third = await openSqliteProcess(own, { script: SQLITE_CHILD, onGone() {} });
+  const third = await openSqliteProcess(own, how);
   await third.close();
 });
 

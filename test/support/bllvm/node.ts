@@ -10,6 +10,7 @@ import { FakeChain, type FakeChainOptions } from "./chain.ts";
 import { EventHub } from "./event-hub.ts";
 import type { ConnectionHost, InvocationAnswer, IpcConnection } from "./ipc-connection.ts";
 import { IpcServer } from "./ipc-server.ts";
+import { FakeJsonRpc, type FakeRpcOptions } from "./json-rpc.ts";
 import type { cliSpec, moduleInfo } from "./layouts.ts";
 import {
   type AnyEvent,
@@ -31,7 +32,7 @@ import type { FakeSchema } from "./schemas.ts";
 export interface FakeBllvmNodeOptions {
   /** Where the node lives; a temporary folder, removed by `stop`. Keep it short: a socket's path has 107 bytes. */
   readonly dataDir?: string;
-  /** `<dataDir>/data/modules/sockets/node.sock`. */
+  /** `<dataDir>/data/modules/sockets/node.sock`; before S1 `<dataDir>/data/modules/socket`. */
   readonly socketPath?: string;
   /** Version of the protocol; `s3`. */
   readonly schema?: FakeSchema;
@@ -49,6 +50,8 @@ export interface FakeBllvmNodeOptions {
   readonly queueMs?: number;
   /** Permissions registered under names from the start. */
   readonly permissions?: Readonly<Record<string, readonly string[]>>;
+  /** The JSON-RPC beside it; `false` for none. Nobody is asked for a login by default. */
+  readonly rpc?: FakeRpcOptions | false;
   /** The chain. */
   readonly chain?: FakeChainOptions;
   /** Wall clock of rate limits and templates; the system's. */
@@ -86,6 +89,8 @@ export class FakeBllvmNode {
   readonly cliSpecs = new Map<string, Of<typeof cliSpec>>();
   /** Modules that DiscoverModules lists; a spawner fills it. */
   readonly modules: Of<typeof moduleInfo>[] = [];
+  /** The JSON-RPC: its calls, its disturbances. `undefined` when there is none. */
+  readonly rpc: FakeJsonRpc | undefined;
   readonly #options: FakeBllvmNodeOptions;
   readonly #ownsDataDir: boolean;
   readonly #limits: RateLimits;
@@ -101,12 +106,14 @@ export class FakeBllvmNode {
     this.#options = options;
     this.#ownsDataDir = options.dataDir === undefined;
     this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "bllvm-"));
-    this.socketPath = options.socketPath ?? join(this.dataDir, "data/modules/sockets/node.sock");
     this.wire = wireOf(options.schema ?? "s3");
+    const place = this.wire.schema.startsWith("n") ? "data/modules/socket" : "data/modules/sockets/node.sock";
+    this.socketPath = options.socketPath ?? join(this.dataDir, place);
     this.chain = new FakeChain({ emit: (event) => this.events.publish(event) }, options.chain);
     this.#limits = new RateLimits({ nowMs: options.nowMs ?? Date.now });
-    for (const [name, set] of Object.entries(options.permissions ?? {})) this.permissions.register(name, set);
+    this.#registerPermissions();
     this.#server = this.#newServer();
+    this.rpc = options.rpc === false ? undefined : this.#newRpc(options.rpc ?? {});
   }
 
   /** A running node. */
@@ -114,6 +121,17 @@ export class FakeBllvmNode {
     const node = new FakeBllvmNode(options);
     await node.listen();
     return node;
+  }
+
+  /** Where the JSON-RPC listens. Throws without one. */
+  get rpcUrl(): string {
+    if (this.rpc === undefined) throw new Error("this node has no JSON-RPC");
+    return this.rpc.url;
+  }
+
+  /** What HandshakeAck says. */
+  get nodeVersion(): string {
+    return this.#options.nodeVersion ?? VERSIONS[this.wire.schema];
   }
 
   /** Connections served so far, before and after restarts. */
@@ -136,7 +154,7 @@ export class FakeBllvmNode {
     return this.#server.failure;
   }
 
-  /** Begins to listen; after `kill` on the same path with the same chain, permissions and records. */
+  /** Begins to listen; after `kill` on the same path with the same chain, records and `options.permissions`. */
   async listen(): Promise<void> {
     if (this.#server.listening) throw new Error("the node runs already");
     this.#past.push(...this.#server.connections);
@@ -144,16 +162,21 @@ export class FakeBllvmNode {
     this.resume();
     mkdirSync(this.dataDir, { recursive: true });
     await this.#server.listen();
+    await this.rpc?.start();
   }
 
-  /** Everything is closed at once, as by SIGKILL; the socket's file stays. What the hub knew is gone. */
+  /** Everything is closed at once, as by SIGKILL; the socket's file stays. What modules registered is gone. */
   async kill(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    await this.#server.die();
+    await Promise.all([this.#server.die(), this.rpc?.stop()]);
     for (const id of [...this.#byId.keys()]) this.events.unsubscribe(id);
     this.#byId.clear();
     this.apis.clear();
+    this.cliSpecs.clear();
+    this.modules.length = 0;
+    this.permissions.clear();
+    this.#registerPermissions();
   }
 
   /** `kill` and `listen`. */
@@ -251,15 +274,33 @@ export class FakeBllvmNode {
     this.#later(this.#options.queueMs ?? 5, () => void this.chain.receive(bytes));
   }
 
+  #registerPermissions(): void {
+    for (const [name, set] of Object.entries(this.#options.permissions ?? {})) this.permissions.register(name, set);
+  }
+
   #newServer(): IpcServer {
     const { concurrent = false } = this.#options;
     return new IpcServer({ host: this.#host() }, { socketPath: this.socketPath, concurrent });
   }
 
+  #newRpc(options: FakeRpcOptions): FakeJsonRpc {
+    const world = {
+      chain: this.chain,
+      emit: (event: AnyEvent) => this.emit(event),
+      queueBlock: (bytes: Uint8Array) => this.queueBlock(bytes),
+      peers: () => this.switches.peers,
+      hasTip: () => this.switches.hasTip,
+      nowMs: this.#options.nowMs ?? Date.now,
+      nodeVersion: this.nodeVersion,
+      countsGenesis: options.countsGenesis ?? true,
+    };
+    return new FakeJsonRpc({ world }, options);
+  }
+
   #host(): ConnectionHost {
     return {
       wire: this.wire,
-      nodeVersion: this.#options.nodeVersion ?? VERSIONS[this.wire.schema],
+      nodeVersion: this.nodeVersion,
       losesQueuedResponses: this.#options.losesQueuedResponses ?? true,
       hang: () => this.#hang?.over,
       fallbackId: () => `module_${this.#fallbacks++}_${Date.now()}000000`,

@@ -52,6 +52,11 @@ export class Permissions {
     this.#registered.delete(name);
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#registered.clear();
+  }
+
   /** What is registered under `name`, if anything. */
   of(name: string): readonly string[] | undefined {
     const registered = this.#registered.get(name);

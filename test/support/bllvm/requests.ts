@@ -2,13 +2,12 @@
  * What the node answers to each request (blvm-node `src/module/api/hub.rs` and `node_api.rs`). A request that fails throws
  * `RequestError`; the server then closes the connection without an answer.
  */
-import { difficultyOfBits } from "../../../src/devnet/rpc/json.ts";
 import type { Of } from "./bincode.ts";
 import type { FakeChain } from "./chain.ts";
 import type { EventHub } from "./event-hub.ts";
 import type { moduleInfo } from "./layouts.ts";
 import type { AnyEvent, AnyRequest, AnyResponse, ResponseValue } from "./messages.ts";
-import { chainInfoOf, mempoolSizeOf, wireBlock, wireHeader, wireTemplate } from "./views.ts";
+import { chainInfoOf, mempoolSizeOf, nodeDifficulty, wireBlock, wireHeader, wireTemplate } from "./views.ts";
 
 /** A request failed in the node: it costs the connection. */
 export class RequestError extends Error {}
@@ -97,7 +96,7 @@ export async function answerRequest(world: RequestWorld, moduleId: string, reque
     case "GetMempoolSize":
       return { name: "MempoolSize", value: mempoolSizeOf(chain) };
     case "GetNetworkStats": {
-      const hashRate = (difficultyOfBits(chain.chain.tip.header.nBits) * 2 ** 32) / 600;
+      const hashRate = (nodeDifficulty(chain.chain.tip.header.nBits) * 2 ** 32) / 600;
       return {
         name: "NetworkStats",
         value: { peerCount: BigInt(switches.peers), hashRate, bytesSent: 0n, bytesReceived: 0n },

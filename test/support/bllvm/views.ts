@@ -43,13 +43,18 @@ export function wireBlock(node: BlockNode | undefined): WireBlock | null {
   return { header: wireHeader(node.header), transactions: node.data.txs.map(({ tx }) => wireTransaction(tx)) };
 }
 
-/** `ChainInfo`: `difficulty` is the difficulty cut to an integer, 0 on regtest; `chainWork` its low 64 bits. */
+/** Difficulty as the node says it everywhere: never less than 1, which is regtest's. */
+export function nodeDifficulty(nBits: number): number {
+  return Math.max(1, difficultyOfBits(nBits));
+}
+
+/** `ChainInfo`: `difficulty` is the difficulty cut to an integer and not nBits; `chainWork` its low 64 bits. */
 export function chainInfoOf(chain: FakeChain, isSynced: boolean): ResponseValue<"ChainInfo"> {
   const { tip } = chain.chain;
   return {
     tipHash: tip.hash,
     height: BigInt(tip.height),
-    difficulty: Math.min(0xffffffff, Math.trunc(difficultyOfBits(tip.header.nBits))),
+    difficulty: Math.min(0xffffffff, Math.trunc(nodeDifficulty(tip.header.nBits))),
     chainWork: BigInt.asUintN(64, tip.work),
     isSynced,
   };

@@ -14,18 +14,16 @@ describe("reader and writer", () => {
       .i32(-2)
       .u64(0x0b0c0d0e0f101112n)
       .f32(1.5)
+      .f64(-2.5)
       .finish();
-    expect(toHex(bytes)).toBe("01" + "0302" + "060504" + "0a090807" + "feffffff" + "1211100f0e0d0c0b" + "0000c03f");
+    expect(toHex(bytes)).toBe(
+      "01" + "0302" + "060504" + "0a090807" + "feffffff" + "1211100f0e0d0c0b" + "0000c03f" + "00000000000004c0",
+    );
     const reader = new Reader(bytes);
-    expect([reader.u8(), reader.u16(), reader.u24(), reader.u32(), reader.i32(), reader.u64(), reader.f32()]).toEqual([
-      1,
-      0x0203,
-      0x040506,
-      0x0708090a,
-      -2,
-      0x0b0c0d0e0f101112n,
-      1.5,
+    expect([reader.u8(), reader.u16(), reader.u24(), reader.u32(), reader.i32()]).toEqual([
+      1, 0x0203, 0x040506, 0x0708090a, -2,
     ]);
+    expect([reader.u64(), reader.f32(), reader.f64()]).toEqual([0x0b0c0d0e0f101112n, 1.5, -2.5]);
     reader.end();
   });
 
@@ -43,6 +41,7 @@ describe("reader and writer", () => {
     ["i32", 3],
     ["u64", 7],
     ["f32", 3],
+    ["f64", 7],
   ] as const)("%s of %i bytes is a fault, and nothing is consumed", (kind, size) => {
     const reader = new Reader(new Uint8Array(size));
     expect(() => reader[kind]()).toThrow(Fault);

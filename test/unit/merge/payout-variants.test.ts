@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { serializeHeader } from "../../../src/bitcoin/header.ts";
 import { MAX_TARGET } from "../../../src/bitcoin/target.ts";
-import type { TxOutput } from "../../../src/bitcoin/transaction.ts";
+import { outputSize, type TxOutput } from "../../../src/bitcoin/transaction.ts";
 import { concat, toHex, utf8 } from "../../../src/kernel/bytes.ts";
 import { chainsFlaw, jobFrameSize } from "../../../src/merge/attempt.ts";
 import { type ComposeOptions, composeJob } from "../../../src/merge/compose.ts";
@@ -142,5 +142,24 @@ describe("room for a payout", () => {
     expect(chainsFlaw(made, sizeLimitBytes)).toBeUndefined();
     expect(chainsFlaw(pay(all.job, largest), sizeLimitBytes)).toContain("at most");
     expect(place({ sizeLimitBytes: sizeLimitBytes + 1, reserveBytes: MAX_DIRECT_OUTPUT }).dropped).toEqual([]);
+  });
+
+  test("is kept free in what the block has left, so that the longest payout costs no miner all chains", () => {
+    const sizes = (outputs: readonly TxOutput[]) => outputs.reduce((sum, output) => sum + outputSize(output), 0);
+    const bytes = sizes(pool(1n)) + sizes(place().job.commitmentOutputs) + MAX_DIRECT_OUTPUT;
+    const composed = (room: number, reserveBytes: number, chains = wanted()) => {
+      const full = { ...template, coinbaseRoom: { bytes: room, sigops: 400 } };
+      return composeJob({ ...parts, template: full }, chains, { chainIds: new Map(), generation: 1, reserveBytes });
+    };
+    // One byte short of what all chains and the payout take.
+    expect(composed(bytes - 1, 0).dropped).toEqual([]);
+    expect(() => pay(composed(bytes - 1, 0).job, largest)).toThrow(/do not fit/);
+    const { job, dropped } = composed(bytes - 1, MAX_DIRECT_OUTPUT);
+    expect(dropped).toMatchObject([{ chain: "hathor", reason: "no_room" }]);
+    expect(pay(job, largest).aux?.entries).toHaveLength(3);
+    expect(composed(bytes, MAX_DIRECT_OUTPUT).dropped).toEqual([]);
+    // A chain that takes no room is not dropped for want of it.
+    const leaf = wanted().slice(0, 1);
+    expect(composed(sizes(pool(1n)), MAX_DIRECT_OUTPUT, leaf).dropped).toEqual([]);
   });
 });

@@ -109,6 +109,21 @@ describe("opening a channel", () => {
     expect(toNumber(peer.next("OpenStandardMiningChannelSuccess").target)).toBe(targetOfHashrate(Math.fround(1e18), 6));
   });
 
+  test("channels are told page by page, and the job that each of them mines", () => {
+    const pool = new TestPool();
+    pool.newBlock();
+    const peer = pool.connect();
+    const ids = [1, 2, 3].map(() => peer.openExtended().channelId);
+    const page = (first?: number, most?: number) => peer.downstream.channels(first, most).map((each) => each.channelId);
+    expect(page()).toEqual(ids);
+    expect(page(1, 1)).toEqual([ids[1]]);
+    expect(page(2, 5)).toEqual([ids[2]]);
+    expect(page(3, 5)).toEqual([]);
+    expect(page(0, 0)).toEqual([]);
+    expect(peer.downstream.newestJob(ids[0]!)?.prepared.job).toBe(pool.job);
+    expect(peer.downstream.newestJob(99)).toBeUndefined();
+  });
+
   test("the surroundings are told", () => {
     const pool = withJob();
     pool.connect().openStandard({ userIdentity: "bob" });

@@ -468,6 +468,28 @@ describe("worker names on shares (extension 0x0002)", () => {
     expect(pool.credits.at(-1)?.userIdentity).toBe("alice.c");
   });
 
+  test("of shares that are refused take no place, ask nobody, and still name who found a block", () => {
+    const pool = withJob(EASY_BITS);
+    const asked: string[] = [];
+    pool.authorise = (user) => {
+      asked.push(user);
+      return { allowed: true };
+    };
+    const peer = pool.connect({ workerCapacity: 2 });
+    peer.downstream.useExtensions(WORKER_TRACKING);
+    const channel = peer.openExtended();
+    const late = { ...channel.mine(), ntime: 1 };
+    for (const name of ["x", "y", "z"]) channel.submit(late, named(name));
+    expect(asked).toEqual(["alice"]);
+    expect(pool.judged.map(({ userIdentity }) => userIdentity)).toEqual(["alice.x", "alice.y", "alice.z"]);
+    for (const name of ["a", "b"]) channel.submit(channel.mine(), named(name));
+    // All places are taken by names with work of theirs, and a further one is the channel user's.
+    for (const name of ["b", "z"]) channel.submit(late, named(name));
+    expect(pool.credits.map(({ userIdentity }) => userIdentity)).toEqual(["alice.a", "alice.b"]);
+    expect(pool.judged.slice(5).map(({ userIdentity }) => userIdentity)).toEqual(["alice.b", "alice"]);
+    expect(asked).toEqual(["alice", "alice.a", "alice.b"]);
+  });
+
   test.each([
     ["longer than 32 bytes", encodeTlv(2, 1, new Uint8Array(33).fill(65)), "invalid-share"],
     ["cut off", Uint8Array.of(2, 0, 1, 9, 0, 65), "invalid-share"],
@@ -488,7 +510,8 @@ describe("what the surroundings are told", () => {
   test("of every share of an open channel: who, what came out, for which job", () => {
     const pool = withJob();
     const channel = pool.connect().openExtended();
-    channel.submit(channel.mine());
+    const good = channel.mine();
+    channel.submit(good);
     channel.submit({ ...channel.mine(), jobId: 9 });
     expect(pool.judged).toEqual([
       {
@@ -498,8 +521,17 @@ describe("what the surroundings are told", () => {
         difficulty: pool.credits[0]?.difficulty,
         block: false,
         job: pool.job,
+        hash: good.hash,
       },
-      { channelId: 2, userIdentity: "alice", errorCode: "invalid-job-id", difficulty: 0, block: false, job: undefined },
+      {
+        channelId: 2,
+        userIdentity: "alice",
+        errorCode: "invalid-job-id",
+        difficulty: 0,
+        block: false,
+        job: undefined,
+        hash: undefined,
+      },
     ]);
   });
 

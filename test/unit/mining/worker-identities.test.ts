@@ -28,6 +28,7 @@ describe("WorkerIdentities", () => {
     for (const user of ["a", "b", "c"]) identities.ask(user);
     expect(identities.ask("d")).toBeUndefined();
     expect([identities.ask("a"), identities.ask("b")]).toEqual([{ refusal: undefined }, { refusal: "unknown-user" }]);
+    expect([identities.takes("c"), identities.takes("d")]).toEqual([true, false]);
     expect(identities.size).toBe(3);
     expect(asked).toEqual(["a", "b", "c"]);
   });

@@ -58,12 +58,13 @@ export class Dialect {
     this.#isAccused = false;
   }
 
-  /** The next connection opened: the next candidate has its turn, after the last one the first again. */
+  /** The next connection opened: this version was the wrong one, and the next has its turn. After the last, all have one again. */
   convict(): void {
     if (!this.#isAccused) return;
     this.#isAccused = false;
-    const [first, ...others] = this.#candidates;
-    if (first !== undefined && others.length > 0) this.#choose([...others, first]);
+    const rest = this.#candidates.slice(1);
+    const { family, wire } = this.#options;
+    this.#choose(rest.length > 0 ? rest : schemaCandidates({ family, wire, nodeVersion: this.#nodeVersion }));
   }
 
   #choose(candidates: readonly Schema[]): void {

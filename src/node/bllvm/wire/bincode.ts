@@ -7,6 +7,7 @@
  * the type cannot carry is a mistake in this program, a `TypeError`. Byte strings that were read are views into the payload.
  */
 import { utf8 } from "../../../kernel/bytes.ts";
+import type { Columns, Schema } from "./schema.ts";
 import type { WireReader, WireWriter } from "./wire-bytes.ts";
 
 /** One type of the wire whose values have the TypeScript type `V`. */
@@ -15,10 +16,16 @@ export interface Field<V> {
   readonly kind: string;
   /** Bytes that a value takes at least, in any schema. */
   readonly least: number;
-  /** What it is made of, for tests that make values: elements, fields of a struct, or variants with theirs. */
+  /** What it is made of, for whoever compares or makes values: the type of elements, ... */
   readonly of?: Field<unknown>;
+  /** ... the fields of a struct, ... */
   readonly fields?: Fields;
-  readonly variants?: Readonly<Record<string, { readonly fields: Fields }>>;
+  /** ... the variants of an enum with their fields, ... */
+  readonly variants?: VariantTable;
+  /** ... the variants of an enum that has none with fields. */
+  readonly units?: Readonly<Record<string, Columns>>;
+  /** The schemas that have it at all, where that is not left to the row. */
+  readonly schemas?: readonly Schema[];
   /** The next value. Throws `Fault` (drop) when the bytes are not one. */
   read(reader: WireReader): V;
   /** Appends `value`. Throws `TypeError` when the type cannot carry it. */
@@ -28,6 +35,9 @@ export interface Field<V> {
 /** Fields by name, in wire order. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
+/** Rows of an enum with an index in each schema. */
+export type VariantTable = Readonly<Record<string, { readonly index: Columns; readonly fields: Fields }>>;
+
 /** TypeScript type of the values of a field. */
 export type FieldValue<F> = F extends Field<infer V> ? V : never;
 
@@ -36,7 +46,8 @@ export type RecordOf<F extends Fields> = { readonly [K in keyof F]: FieldValue<F
 
 /** Fails for a value that `kind` cannot carry. */
 export function refuse(kind: string, value: unknown): never {
-  throw new TypeError(`${kind} cannot carry ${typeof value === "object" ? JSON.stringify(value) : String(value)}`);
+  const what = typeof value === "object" && value !== null ? "this object" : String(value).slice(0, 80);
+  throw new TypeError(`${kind} cannot carry ${what}`);
 }
 
 /** A type of fixed size whose values `fits` accepts. */

@@ -1,7 +1,7 @@
 /** Encodes and decodes the frames of the module IPC in one schema. */
 import { Fault } from "../../../kernel/fault.ts";
-import type { RecordOf } from "./bincode.ts";
-import type { Variant, VariantTable } from "./compound.ts";
+import type { RecordOf, VariantTable } from "./bincode.ts";
+import type { Variant } from "./compound.ts";
 import { EVENTS } from "./events.ts";
 import { FRAME_HEADER_SIZE, maxPayload } from "./frames.ts";
 import { MESSAGES, moduleMessage } from "./messages.ts";

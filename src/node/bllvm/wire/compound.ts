@@ -2,7 +2,7 @@
  * What bincode makes of other types: options, lists, maps, structs, enums. No type here can contain itself, so a message is
  * never nested deeper than its table says; what a message can grow is lists, and `WireReader` bounds those.
  */
-import { type Field, type Fields, type RecordOf, refuse } from "./bincode.ts";
+import { type Field, type Fields, type RecordOf, refuse, type VariantTable } from "./bincode.ts";
 import { type Columns, everywhere, SCHEMAS, type Schema } from "./schema.ts";
 import type { WireReader, WireWriter } from "./wire-bytes.ts";
 
@@ -106,9 +106,6 @@ export function struct<const F extends Fields>(kind: string, fields: F): Field<R
   return { kind, least, fields, read: read as Field<RecordOf<F>>["read"], write: write as Field<RecordOf<F>>["write"] };
 }
 
-/** Rows of an enum with an index in each schema. */
-export type VariantTable = Readonly<Record<string, { readonly index: Columns; readonly fields: Fields }>>;
-
 /** TypeScript type of the values of a table enum: a union that `name` discriminates. */
 export type Variant<T extends VariantTable> = {
   readonly [N in keyof T & string]: { readonly name: N; readonly value: RecordOf<T[N]["fields"]> };
@@ -137,7 +134,7 @@ export function unitEnum<const T extends Readonly<Record<string, Columns>>>(
   return {
     kind,
     least: 4,
-    variants: Object.fromEntries(Object.keys(rows).map((name) => [name, { fields: {} }])),
+    units: rows,
     read(reader) {
       const index = reader.u32();
       return names.get(reader.schema)?.[index] ?? reader.invalid({ kind, index });
@@ -204,6 +201,7 @@ export function lateOption<V>(schemas: readonly Schema[], of: Field<V>): Field<V
   return {
     ...field,
     least: 0,
+    schemas,
     read: (reader) => (schemas.includes(reader.schema) && reader.remaining > 0 ? field.read(reader) : null),
     write(writer, value) {
       if (schemas.includes(writer.schema)) field.write(writer, value);
@@ -214,7 +212,7 @@ export function lateOption<V>(schemas: readonly Schema[], of: Field<V>): Field<V
 
 /** `serde_json::Value`, which bincode writes but nobody can read again: its bytes are passed over, and it cannot be written. */
 export const jsonValue: Field<null> = {
-  kind: "serde_json::Value",
+  kind: "Value",
   least: 1,
   read(reader) {
     reader.rest();

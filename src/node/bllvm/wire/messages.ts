@@ -21,7 +21,8 @@ const request: Field<RequestPayload> = {
     return requestPayload.read(reader);
   },
   write(writer, value) {
-    messageType.write(writer, MESSAGE_TYPES[value.name]?.[writer.schema] == null ? "GetBlock" : value.name);
+    const forgotten = MESSAGE_TYPES[value.name]?.[writer.schema] === null;
+    messageType.write(writer, forgotten ? "GetBlock" : value.name);
     requestPayload.write(writer, value);
   },
 };

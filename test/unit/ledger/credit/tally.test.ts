@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addShare, emptyTally, isCountable, workOf } from "../../../../src/ledger/credit/tally.ts";
-import { workOfDifficulty } from "../../../../src/ledger/work.ts";
+import { workOfDifficulty } from "../../../support/share-work.ts";
 
 /** Difficulties from regtest's smallest to beyond the whole network's. */
 const difficulty = fc.oneof(

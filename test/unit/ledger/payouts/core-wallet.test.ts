@@ -6,21 +6,21 @@ import { fromHex, toDisplayHex, toHex } from "../../../../src/kernel/bytes.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
 import { CoreWallet } from "../../../../src/ledger/payouts/core-wallet.ts";
 import { noWallet } from "../../../../src/ledger/payouts/no-wallet.ts";
-import { checkedTxid, paysSame } from "../../../../src/ledger/payouts/transaction-check.ts";
+import { checkedPayout, paysSame } from "../../../../src/ledger/payouts/transaction-check.ts";
 
 const SCRIPTS: Readonly<Record<string, string>> = { A: "51", B: "52", C: "53", change: "54" };
 
-/** A transaction that spends output 0 of `input` and pays `outputs`, as hex. */
-function rawTransaction(outputs: readonly (readonly [string, bigint])[], input = 1): string {
-  const spent = {
+/** A transaction that spends output 0 of each of `inputs` and pays `outputs`, as hex. */
+function rawTransaction(outputs: readonly (readonly [string, bigint])[], ...inputs: readonly number[]): string {
+  const spent = (inputs.length === 0 ? [1] : inputs).map((input) => ({
     prevHash: new Uint8Array(32).fill(input),
     prevIndex: 0,
     script: new Uint8Array(),
     sequence: 0xffffffff,
     witness: [],
-  };
+  }));
   const paid = outputs.map(([address, value]) => ({ value, script: fromHex(SCRIPTS[address] ?? "") }));
-  return toHex(serializeTransaction({ version: 2, inputs: [spent], outputs: paid, lockTime: 0 }, { witness: true }));
+  return toHex(serializeTransaction({ version: 2, inputs: spent, outputs: paid, lockTime: 0 }, { witness: true }));
 }
 
 type Answers = Readonly<Record<string, unknown>>;
@@ -86,7 +86,7 @@ describe("a wallet of Bitcoin Core's family", () => {
       "00",
       { changePosition: 2, subtractFeeFromOutputs: [], replaceable: false },
     ]);
-    expect(made).toMatchObject({ rawTransaction: GOOD, fee: 100n });
+    expect(made).toMatchObject({ rawTransaction: GOOD, fee: 100n, withheld: 0n });
     expect(made.txid).toMatch(/^[0-9a-f]{64}$/);
     // Nothing was sent, and nothing locked that nobody would know of after a crash.
     expect(calls.map(([method]) => method)).not.toContain("sendrawtransaction");
@@ -141,11 +141,13 @@ describe("a wallet of Bitcoin Core's family", () => {
       ["A", 949n],
       ["B", 450n],
     ]);
-    expect(checkedTxid(split, wanted, 101n, "workers")).toHaveLength(64);
-    expect(() => checkedTxid(split, wanted, 100n, "workers")).toThrow(/payees pay 101 of a fee of 100/);
-    expect(() => checkedTxid(split, wanted, 101n, "operator")).toThrow(/pays 949 instead of 1000/);
+    expect(checkedPayout(split, wanted, 101n, "workers")).toMatchObject({ withheld: 101n });
+    expect(() => checkedPayout(split, wanted, 100n, "workers")).toThrow(/payees pay 101 of a fee of 100/);
+    // Core gave a rest of 9 to the fee that was too small for change.
+    expect(checkedPayout(split, wanted, 110n, "workers")).toMatchObject({ withheld: 101n });
+    expect(() => checkedPayout(split, wanted, 101n, "operator")).toThrow(/pays 949 instead of 1000/);
     expect(() =>
-      checkedTxid(
+      checkedPayout(
         rawTransaction([
           ["A", 899n],
           ["B", 500n],
@@ -246,6 +248,17 @@ describe("a wallet of Bitcoin Core's family", () => {
       [false, true].map((unlock) => ["lockunspent", [unlock, [{ txid: "01".repeat(32), vout: 0 }]]]),
     );
   });
+
+  test("locks all coins past those that refuse, and none after a daemon that does not answer", async () => {
+    const raw = rawTransaction([["A", 1n]], 1, 2, 3);
+    const refusing = wallet({ lockunspent: error(-8, "Invalid parameter, output already locked") });
+    await refusing.wallet.hold(raw);
+    expect(refusing.calls).toHaveLength(3);
+    // Each would wait for as long as the first.
+    const silent = wallet({ lockunspent: new Fault("node-timeout", {}) });
+    await silent.wallet.hold(raw);
+    expect(silent.calls).toHaveLength(1);
+  });
 });
 
 describe("what spent the coins of a payout", () => {
@@ -305,7 +318,7 @@ describe("what spent the coins of a payout", () => {
     expect(calls.filter(([method]) => method === "listtransactions")).toHaveLength(10);
   });
 
-  test("pays as much of the payout as outputs are the same, each counted once", () => {
+  test("pays all of a payout when each output is there once, and some of it when anybody gets anything", () => {
     const twice = rawTransaction([
       ["A", 5n],
       ["A", 5n],
@@ -331,6 +344,16 @@ describe("what spent the coins of a payout", () => {
         ]),
         2,
       ),
+    ).toBe("some");
+    expect(
+      paysSame(
+        twice,
+        rawTransaction([
+          ["B", 5n],
+          ["change", 5n],
+        ]),
+        2,
+      ),
     ).toBe("none");
   });
 
@@ -344,6 +367,9 @@ describe("what spent the coins of a payout", () => {
       lockTime: 0,
     };
     const raw = toHex(serializeTransaction(tx, { witness: true }));
-    expect(checkedTxid(raw, [{ script: "51", amount: 7n }], 0n, "operator")).toBe(toDisplayHex(txid(tx)));
+    expect(checkedPayout(raw, [{ script: "51", amount: 7n }], 0n, "operator")).toEqual({
+      txid: toDisplayHex(txid(tx)),
+      withheld: 0n,
+    });
   });
 });

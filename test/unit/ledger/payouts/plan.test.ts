@@ -231,5 +231,9 @@ describe("where an account is paid", () => {
     expect(addressIn("sri/solo/bc1q/")).toBe("bc1q");
     expect(addressIn(".rig")).toBe("");
     expect(addressIn("sri/solo/addr")).toBe("addr");
+    // A worker that a share names on such a channel (extension 0x0002).
+    expect(addressIn("sri/solo/addr.rig")).toBe("addr");
+    expect(addressIn("sri/donate/5/addr.rig")).toBe("addr");
+    expect(addressIn("sri/donate/5/addr/farm.rig")).toBe("addr");
   });
 });

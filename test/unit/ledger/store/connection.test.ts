@@ -165,6 +165,26 @@ describe("a ledger's connection", () => {
     await connection.stop();
   });
 
+  test("whose process hangs speaks of the disk while that one keeps the file's lock", async () => {
+    const all = world();
+    const { connection, start, state, insert, lines } = all;
+    await start();
+    state.fails = coded("LEDGER_PROCESS_SILENT");
+    await expect(insert("a")).rejects.toMatchObject({ code: "ledger-disk-failed" });
+    state.fails = undefined;
+    state.openFails = coded("LEDGER_IN_USE");
+    await nextAttempt(all, 500);
+    // No other server is to be ended.
+    expect(connection.status()).toMatchObject({ open: false, fault: { code: "ledger-disk-failed" } });
+    state.openFails = undefined;
+    await nextAttempt(all, 1000);
+    expect(lines()).toEqual([
+      "error the ledger's disk failed to read or write, or does not answer",
+      "info the ledger is open again",
+    ]);
+    await connection.stop();
+  });
+
   test("that opens and fails again and again says each thing once, and waits longer each time", async () => {
     const all = world();
     const { connection, start, state, insert, lines } = all;

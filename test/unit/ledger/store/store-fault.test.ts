@@ -35,6 +35,7 @@ describe("the fault of what a database threw", () => {
     ["SQLITE_IOERR_FSYNC", "ledger-disk-failed"],
     ["EIO", "ledger-disk-failed"],
     ["58030", "ledger-disk-failed"],
+    ["LEDGER_PROCESS_SILENT", "ledger-disk-failed"],
     ["LEDGER_IN_USE", "ledger-in-use"],
     ["LEDGER_PROCESS_ENDED", "ledger-process-ended"],
     ["LEDGER_OVERLOADED", "ledger-overloaded"],

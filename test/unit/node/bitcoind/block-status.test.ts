@@ -13,29 +13,31 @@ import { MemoryFiles } from "./fakes.ts";
 const OPTIONS = BITCOIN_BLOCK_STATUS_DEFAULTS;
 
 describe("by Bitcoin Core's answers", () => {
-  function replaying(name: "getblockheader of tip" | "getblockheader unknown hash" | "getblockheader malformed hash") {
+  function alone(
+    name: "getblockheader of tip" | "getblockheader unknown hash" | "getblockheader malformed hash",
+    hash: string,
+  ) {
     const { status, bodyText } = core.answers[name];
     const post = async () => ({ status, text: bodyText, dateMs: undefined });
-    return new RpcClient(
+    const node = new RpcClient(
       { clock: new FakeClock(), files: new MemoryFiles(), http: () => ({ post, close() {} }) },
       { url: "http://core:8332", credentials: { kind: "none" }, timeoutMs: 1000 },
     );
+    return bitcoinBlockStatus({ nodes: [node], isTrusted: () => true }, OPTIONS, hash);
   }
 
   test("the tip has one confirmation, a hash that it does not know is unknown", async () => {
     const hash = "494fc76a2e38e2978e61a85405c67d3c30a8e738798a86479670d373f3aaee69";
-    expect(await bitcoinBlockStatus({ nodes: [replaying("getblockheader of tip")] }, OPTIONS, hash)).toEqual({
+    expect(await alone("getblockheader of tip", hash)).toEqual({
       state: "confirmed",
       confirmations: 1,
       reward: undefined,
     });
-    const unknown = { nodes: [replaying("getblockheader unknown hash")] };
-    expect(await bitcoinBlockStatus(unknown, OPTIONS, "11".repeat(32))).toMatchObject({ state: "unknown" });
+    expect(await alone("getblockheader unknown hash", "11".repeat(32))).toMatchObject({ state: "unknown" });
   });
 
   test("an error of another kind is no answer", async () => {
-    const nodes = [replaying("getblockheader malformed hash")];
-    await expect(bitcoinBlockStatus({ nodes }, OPTIONS, "xyz")).rejects.toMatchObject({ code: "node-rpc-error" });
+    await expect(alone("getblockheader malformed hash", "xyz")).rejects.toMatchObject({ code: "node-rpc-error" });
   });
 });
 
@@ -51,8 +53,8 @@ describe("by nodes", () => {
       return node;
     });
     const rpcs = all.map((node) => rpcOf(node));
-    const status = (hash: string, isTrusted?: (node: string) => boolean) =>
-      bitcoinBlockStatus({ nodes: rpcs, ...(isTrusted === undefined ? {} : { isTrusted }) }, OPTIONS, hash);
+    const status = (hash: string, isTrusted: (node: string) => boolean = () => true) =>
+      bitcoinBlockStatus({ nodes: rpcs, isTrusted }, OPTIONS, hash);
     const down = (rpc: EmbeddedRpc | undefined, isDown = true): void => {
       if (rpc !== undefined) rpc.isDown = isDown;
     };

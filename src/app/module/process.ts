@@ -1,0 +1,117 @@
+/** The process of a module, from how it was started to its end: launch, configuration, log, server. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, Fault } from "../../kernel/fault.ts";
+import type { Log } from "../../kernel/log.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { claimDataNetwork } from "../data-network.ts";
+import { EXIT } from "../exit-codes.ts";
+import { adviceOf, exitCodeOf } from "../failure.ts";
+import { aborted, interruptSignal, onHangup } from "../interrupt.ts";
+import { createLog, logTo } from "../log.ts";
+import { minerUrl } from "../miner-url.ts";
+import { authorityKeyOf, type RunningServer } from "../run.ts";
+import { settingsOf } from "../settings.ts";
+import { processTerminal } from "../terminal.ts";
+import { type ResolvedConfig, resolveConfig } from "./config/resolve.ts";
+import { detectLaunch, type Launch, withSocket } from "./launch.ts";
+import { LogFile, MODULE_LOG } from "./log-file.ts";
+import { startModule } from "./run-module.ts";
+
+/**
+ * Runs as the process that the node's launcher became; `argv` are its words. Returns the exit code and never rejects: whoever started it reads
+ * nothing, so that what went wrong stands in module.log.
+ */
+export async function moduleProcess(argv: readonly string[]): Promise<number> {
+  const terminal = processTerminal();
+  let log: Log | undefined;
+  try {
+    const launch = detectLaunch({ argv, env: process.env, cwd: process.cwd() });
+    log = earlyLog(launch);
+    return await runModule(launch, log, interruptSignal(terminal));
+  } catch (error) {
+    const advice = error instanceof Fault ? ` What to do: ${adviceOf(error)}` : "";
+    // The launcher has pointed standard error at module.log, too.
+    if (log === undefined) terminal.err(`error: ${describe(error)}.${advice}`);
+    else log.error(`${describe(error)}.${advice}`, { error });
+    return exitCodeOf(error);
+  }
+}
+
+/**
+ * Runs until `signal` aborts, and returns the exit code. `early` is the log until the configuration is known. Throws `Fault` `config-*`, `bllvm-*`,
+ * `plugin-*` or `start-failed`.
+ */
+export async function runModule(launch: Launch, early: Log, signal: AbortSignal): Promise<number> {
+  const resolve = (): ResolvedConfig =>
+    resolveConfig({ launch, env: process.env, cwd: process.cwd(), read: readIfThere });
+  const loaded = resolve();
+  const log = logOf(launch, loaded.config);
+  for (const warning of loaded.warnings) log.warn(warning);
+  early.info(loaded.sources.length === 0 ? "no configuration was found" : `configured by ${loaded.sources.join(", ")}`);
+  if (!loaded.config.stratum_v2.enabled) {
+    log.warn("stratum_v2.enabled is false: nothing to do");
+    return EXIT.ok.code;
+  }
+  const known = withSocket(launch, loaded.config.bllvm.socket, loaded.folder);
+  const settings = settingsOf(loaded, "module");
+  await claimDataNetwork(settings.dataDir, settings.network, log);
+  const authoritySecretKey = await authorityKeyOf(settings.dataDir, log);
+  // Also a file that only now appears counts.
+  const reload = (): LoadedConfig => {
+    const again = resolve();
+    settingsOf(again, "module");
+    return again;
+  };
+  let server: RunningServer;
+  try {
+    server = await startModule({ settings, authoritySecretKey, log, reload }, known, signal);
+  } catch (error) {
+    if (signal.aborted) return EXIT.ok.code;
+    throw error;
+  }
+  const [listening = ""] = server.listening;
+  const { authorityPublicKey } = server;
+  log.info(`miners connect to ${minerUrl(listening, authorityPublicKey)}`, { listening, authorityPublicKey });
+  const release = onHangup(() => {
+    if (!signal.aborted) void server.reload().catch(() => undefined);
+  });
+  await aborted(signal);
+  log.info("stopping: no new connections; shares on their way still count");
+  await server.stop();
+  release();
+  log.info("stopped");
+  return EXIT.ok.code;
+}
+
+/** The log until the configuration tells its level. */
+export function earlyLog(launch: Launch): Log {
+  const level = "info";
+  return fileOf(launch, level) ?? createLog({ level, format: process.stderr.isTTY === true ? "pretty" : "json" });
+}
+
+function logOf(launch: Launch, { log }: Config): Log {
+  const format = log.format === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : log.format;
+  return fileOf(launch, log.level) ?? createLog({ level: log.level, format });
+}
+
+/** module.log for a process whose output nobody reads. */
+function fileOf({ mode, dataDir }: Launch, level: Config["log"]["level"]): Log | undefined {
+  if (mode === "attached" || dataDir === undefined) return undefined;
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    return logTo(new LogFile({ path: join(dataDir, "module.log"), ...MODULE_LOG }), { level });
+  } catch {
+    return undefined;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
