@@ -116,8 +116,9 @@ describe.each(crates)("blvm-node $version", ({ version, schema, harness, node: b
         { name: "MiningPoolDisconnected", event: { poolUrl: "stratum2+tcp://p:3333", reason: "eof" } },
       ];
       for (const event of published) await module.client.publish(event);
-      const arrived = published.flatMap(({ name }) => node.events(name)).map(({ fields }) => fields);
-      expect(arrived).toEqual([
+      const arrived = () => published.flatMap(({ name }) => node.events(name)).map(({ fields }) => fields);
+      await until("all arrived", () => arrived().length === published.length);
+      expect(arrived()).toEqual([
         { job_id: "7", prev_hash: toHex(hash(1)), height: 17 },
         { job_id: "7", share_hash: toHex(hash(3)), miner_id: "alice.rig1" },
         { secondary_chain: "namecoin", reward_amount: 5, block_hash: toHex(hash(4)) },

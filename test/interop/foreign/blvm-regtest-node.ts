@@ -7,8 +7,9 @@ import { type Program, run } from "../../support/program.ts";
 import { until } from "../../support/until.ts";
 import { freePort } from "./translator.ts";
 
-const USER = "interop";
-const PASSWORD = "loopback-only";
+/** Who may ask by RPC. */
+export const RPC_USER = "interop";
+export const RPC_PASSWORD = "loopback-only";
 /** It waits 10 s for peers before it makes its socket, and starts modules behind that. */
 const START_MS = 40_000;
 
@@ -33,10 +34,14 @@ export class BlvmRegtestNode {
   }
 
   /** Starts a node that loads the modules which `install` puts into the folder it is given. */
-  static async start(binary: string, module: string, install: (modules: string) => void): Promise<BlvmRegtestNode> {
+  static async start(
+    binary: string,
+    module: string,
+    install: (modules: string) => void | Promise<void>,
+  ): Promise<BlvmRegtestNode> {
     const folder = mkdtempSync(join(tmpdir(), "blvm-"));
     for (const name of ["modules", "data", "sockets", "chain"]) mkdirSync(join(folder, name));
-    install(join(folder, "modules"));
+    await install(join(folder, "modules"));
     const [p2p, rpc] = [await freePort(), await freePort()];
     const config = join(folder, "blvm.toml");
     writeFileSync(config, configuration(folder, module, p2p));
@@ -61,7 +66,7 @@ export class BlvmRegtestNode {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`,
+        authorization: `Basic ${Buffer.from(`${RPC_USER}:${RPC_PASSWORD}`).toString("base64")}`,
       },
       body: JSON.stringify({ jsonrpc: "1.0", id: 1, method, params }),
     });
@@ -95,8 +100,8 @@ enable_self_advertisement = false
 
 [rpc_auth]
 required = true
-username = "${USER}"
-password = "${PASSWORD}"
+username = "${RPC_USER}"
+password = "${RPC_PASSWORD}"
 rate_limit_burst = 10000
 rate_limit_rate = 1000
 
