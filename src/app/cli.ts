@@ -4,6 +4,7 @@ import { describe, Fault } from "../kernel/fault.ts";
 import { EXIT, exitCodeText } from "./exit-codes.ts";
 import { adviceOf, exitCodeOf } from "./failure.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { addModuleCommands } from "./module-words.ts";
 import { addPayoutCommands } from "./payout-words.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -268,42 +269,6 @@ function addReportCommands(cli: Command, { terminal, set, config, json }: Tools)
     .action(async (options) => {
       const { checkLedger } = await import("./commands/ledger-check.ts");
       await set(checkLedger(options, terminal));
-    });
-}
-
-/** The life as a module of the bllvm node. */
-function addModuleCommands(cli: Command, { terminal, set, config, json }: Tools): void {
-  cli
-    .command("module")
-    .description("run as a module of a bllvm node that somebody else starts: a service of its own at the node's socket")
-    .option("--socket <path>", "the node's IPC socket; SOCKET_PATH or bllvm.socket when left out")
-    .option("--data-dir <dir>", "the node's folder for this module's data; DATA_DIR when left out")
-    .addOption(config())
-    .action(async (options) => {
-      const { module } = await import("./commands/module.ts");
-      await set(module(options, interruptSignal(terminal)));
-    });
-  cli
-    .command("install-module")
-    .description(
-      "lay the module out in the folder that a bllvm node loads modules from, or look at or remove what is there",
-    )
-    .requiredOption("--modules-dir <dir>", "modules.modules_dir of the node's blvm.toml")
-    .option("--name <name>", "the module's name, for a second one on the same node")
-    .option(
-      "--registered",
-      "install a stand-in that registers the capabilities; the module itself runs as a service (`module`)",
-      false,
-    )
-    .option("-c, --config <file>", "a configuration that the module reads beside the config.toml of its folder")
-    .addOption(
-      new Option("--check", "change nothing: say whether what is there works").default(false).conflicts("uninstall"),
-    )
-    .option("--uninstall", "remove what was laid out; config.toml and files of others stay", false)
-    .addOption(json("print one JSON line"))
-    .action(async (options) => {
-      const { installModule } = await import("./commands/install-module.ts");
-      await set(installModule(options, terminal));
     });
 }
 

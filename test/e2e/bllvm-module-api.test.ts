@@ -37,9 +37,9 @@ async function asModule(
 ): Promise<{ server: ComposedServer; node: ScriptedBllvmNode; stop: () => Promise<void> }> {
   const server = await composedServer(changes);
   const node = new ScriptedBllvmNode();
-  const { parts } = moduleParts(server.running.container, node);
+  const { events, parts } = moduleParts(server.running.container, node);
   const running: Part[] = [];
-  for (const part of parts) {
+  for (const part of [...events, ...parts]) {
     await part.start(new AbortController().signal);
     running.unshift(part);
   }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -174,6 +175,21 @@ describe("install-module", () => {
     expect(await linked.ended).toBe(1);
     expect(linked.err.join("\n")).toContain("nodes pass over it");
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "by an administrator it belongs to whom the modules' folder belongs to",
+    async () => {
+      const modulesDir = join(home, "owned");
+      mkdirSync(modulesDir);
+      chownSync(modulesDir, 65_534, 65_534);
+      const installing = program(["install-module", "--modules-dir", modulesDir]);
+      expect(await installing.ended).toBe(0);
+      const all = readdirSync(modulesDir, { recursive: true }).map(
+        (path) => statSync(join(modulesDir, String(path))).uid,
+      );
+      expect(new Set(all)).toEqual(new Set([65_534]));
+    },
+  );
 
   test("--uninstall leaves config.toml and what others put there, and needs an installation", async () => {
     const { modulesDir, folder } = await installed("away");
@@ -425,6 +441,42 @@ describe("started by a node", () => {
     expect(performance.now() - began).toBeGreaterThan(2000);
     expect(existsSync(hold)).toBe(false);
     expect(module.log()).toContain("the capabilities are registered");
+  });
+});
+
+describe("module: a service at a node's socket", () => {
+  test("mines with its data where the node keeps it, and logs to standard error", async () => {
+    const { cwd, folder } = await installed("attached");
+    const words = [
+      "--socket",
+      join(cwd, "node.sock"),
+      "--data-dir",
+      join(cwd, dataDir),
+      "-c",
+      join(folder, "config.toml"),
+    ];
+    const module = program(["module", ...words]);
+    const told = (text: string): string | undefined => module.err.find((line) => line.includes(text));
+    await expect.poll(() => told("miners connect to "), { timeout: 30_000 }).toBeDefined();
+    expect(told("module of the bllvm node, attached")).toContain(`"socket":"${join(cwd, "node.sock")}"`);
+    expect(readdirSync(join(cwd, dataDir))).toEqual(expect.arrayContaining(["authority.key", "control.sock"]));
+    expect(existsSync(join(cwd, dataDir, "module.log"))).toBe(false);
+    module.kill("SIGTERM");
+    expect(await module.ended).toBe(0);
+  });
+
+  test.each([
+    [["--data-dir", "data"], true, /nothing says where the bllvm node's socket is/, /what to do: Give --socket/],
+    [["--socket", "node.sock"], false, /nothing says where this module keeps its data/, /what to do: Give --data-dir/],
+  ])("%j alone is the operator's to mend", async (words, isConfigured, what, help) => {
+    const cwd = mkdtempSync(join(home, "words-"));
+    const file = join(cwd, "config.toml");
+    writeFileSync(file, config());
+    const more = isConfigured ? ["-c", file] : [];
+    const module = program(["module", ...words, ...more], { cwd });
+    expect(await module.ended).toBe(2);
+    expect(module.err.join("\n")).toMatch(what);
+    expect(module.err.join("\n")).toMatch(help);
   });
 });
 

@@ -1,5 +1,5 @@
 /** The client with a scripted node: fake clock, fake sockets, and a node's end that answers what it is told to. */
-import { fromHex } from "../../src/kernel/bytes.ts";
+import { equal, fromHex } from "../../src/kernel/bytes.ts";
 import type { BllvmState } from "../../src/node/bllvm/bllvm-node.ts";
 import { BllvmClient, type BllvmClientOptions } from "../../src/node/bllvm/client/client.ts";
 import type { ModuleMessage } from "../../src/node/bllvm/wire/codec.ts";
@@ -144,6 +144,11 @@ function answer(peer: FakeUnixPeer, { correlationId, request }: Request, script:
   queueMicrotask(() => peer.say({ type: "Response", correlationId, success: true, payload, error: null }));
 }
 
+function headerWith(bits: bigint) {
+  const [prevBlockHash, merkleRoot] = [hashOf(0), hashOf(9)];
+  return { version: 1n, prevBlockHash, merkleRoot, timestamp: 1_700_000_000n, bits, nonce: 5n };
+}
+
 /** What a healthy node answers. */
 export function payloadFor(request: Request["request"], { nodeVersion, tip }: Script): ResponsePayload {
   const height = BigInt(tip.height);
@@ -160,11 +165,12 @@ export function payloadFor(request: Request["request"], { nodeVersion, tip }: Sc
       return {
         name: "ChainInfo",
         value: {
-          chainInfo: { tipHash: tip.blockHash, height, difficulty: 0x1d00ffff, chainWork: 1n, isSynced: true },
+          chainInfo: { tipHash: tip.blockHash, height, difficulty: 1, chainWork: 1n, isSynced: true },
         },
       };
     case "GetBlockHeader":
-      return { name: "BlockHeader", value: { header: null } };
+      if (!equal(request.value.hash, tip.blockHash)) return { name: "BlockHeader", value: { header: null } };
+      return { name: "BlockHeader", value: { header: headerWith(0x1d00ffffn) } };
     case "GetBlock":
       return { name: "Block", value: { block: null } };
     case "GetBlockByHeight":

@@ -1,6 +1,6 @@
 /** `module`: the program as a module of a bllvm node that somebody else starts, e.g. as a service of systemd. */
 import { detectLaunch } from "../module/launch.ts";
-import { earlyLog, runModule } from "../module/process.ts";
+import { runModule } from "../module/process.ts";
 
 /** Words behind `module`. */
 export interface ModuleOptions {
@@ -17,6 +17,5 @@ export async function module(options: ModuleOptions, signal: AbortSignal): Promi
     ["--config", options.config],
   ];
   const argv = words.flatMap(([word, value]) => (value === undefined ? [] : [`${word}=${value}`]));
-  const launch = detectLaunch({ argv, env: process.env, cwd: process.cwd() });
-  return await runModule(launch, earlyLog(launch), signal);
+  return await runModule(detectLaunch({ argv, env: process.env, cwd: process.cwd() }), signal);
 }

@@ -109,7 +109,7 @@ export const SECTIONS = {
     ),
   }),
   bllvm: section(
-    "The bllvm node whose module this is (docs/bllvm.md). Only a server that runs as a module looks at it. Nodes of [[bitcoind]] beside it come first for templates: they know every transaction's witness.",
+    "The bllvm node whose module this is (docs/bllvm.md). Only a server that runs as a module looks at it. Bitcoin Core beside it ([[bitcoind]]) comes first for templates: it knows every transaction's witness.",
     {
       socket: key(
         z.string().min(1).optional(),

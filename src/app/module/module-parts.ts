@@ -18,7 +18,9 @@ import { PublishedEvents } from "./events/published-events.ts";
 
 /** What serves and is served. */
 export interface ModuleParts {
-  /** In the order in which they start. */
+  /** What listens, in the order in which it starts: before there are jobs, or the first would not be heard. */
+  readonly events: readonly Part[];
+  /** What needs the server. */
   readonly parts: readonly Part[];
   /** Answers the node, as `BllvmNode.serve` wants it; for tests without a node. */
   readonly handle: (invocation: BllvmInvocation) => Promise<BllvmInvocationAnswer>;
@@ -81,5 +83,5 @@ export function moduleParts(container: DependencyContainer, node: BllvmNode): Mo
     cli: { ...NODE_CLI, subcommands: NODE_CLI_SUBCOMMANDS },
     handler: handle,
   });
-  return { parts: [publisher, published, new NodeEventsToBus({ node, bus }), channels], handle };
+  return { events: [publisher, published, new NodeEventsToBus({ node, bus })], parts: [channels], handle };
 }

@@ -29,7 +29,7 @@ export async function moduleProcess(argv: readonly string[]): Promise<number> {
   try {
     const launch = detectLaunch({ argv, env: process.env, cwd: process.cwd() });
     log = earlyLog(launch);
-    return await runModule(launch, log, interruptSignal(terminal));
+    return await runModule(launch, interruptSignal(terminal));
   } catch (error) {
     const advice = error instanceof Fault ? ` What to do: ${adviceOf(error)}` : "";
     // The launcher has pointed standard error at module.log, too.
@@ -39,17 +39,14 @@ export async function moduleProcess(argv: readonly string[]): Promise<number> {
   }
 }
 
-/**
- * Runs until `signal` aborts, and returns the exit code. `early` is the log until the configuration is known. Throws `Fault` `config-*`, `bllvm-*`,
- * `plugin-*` or `start-failed`.
- */
-export async function runModule(launch: Launch, early: Log, signal: AbortSignal): Promise<number> {
+/** Runs until `signal` aborts, and returns the exit code. Throws `Fault` `config-*`, `bllvm-*`, `plugin-*` or `start-failed`. */
+export async function runModule(launch: Launch, signal: AbortSignal): Promise<number> {
   const resolve = (): ResolvedConfig =>
     resolveConfig({ launch, env: process.env, cwd: process.cwd(), read: readIfThere });
   const loaded = resolve();
   const log = logOf(launch, loaded.config);
   for (const warning of loaded.warnings) log.warn(warning);
-  early.info(loaded.sources.length === 0 ? "no configuration was found" : `configured by ${loaded.sources.join(", ")}`);
+  log.info(loaded.sources.length === 0 ? "no configuration was found" : `configured by ${loaded.sources.join(", ")}`);
   if (!loaded.config.stratum_v2.enabled) {
     log.warn("stratum_v2.enabled is false: nothing to do");
     return EXIT.ok.code;
@@ -86,7 +83,7 @@ export async function runModule(launch: Launch, early: Log, signal: AbortSignal)
 }
 
 /** The log until the configuration tells its level. */
-export function earlyLog(launch: Launch): Log {
+function earlyLog(launch: Launch): Log {
   const level = "info";
   return fileOf(launch, level) ?? createLog({ level, format: process.stderr.isTTY === true ? "pretty" : "json" });
 }

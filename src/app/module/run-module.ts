@@ -35,5 +35,6 @@ function beside(container: DependencyContainer, { log }: World, { listenPath }: 
     clock: container.resolve(TOKENS.clock),
     log,
   });
-  return { below: [...heartbeat, node], above: [...moduleParts(container, node).parts, goodbye] };
+  const { events, parts } = moduleParts(container, node);
+  return { below: [...heartbeat, node, ...events], above: [...parts, goodbye] };
 }

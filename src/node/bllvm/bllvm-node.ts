@@ -51,7 +51,7 @@ export interface BllvmBlock {
 export interface BllvmChainInfo {
   readonly tipHash: Uint8Array;
   readonly height: number;
-  /** The node calls it difficulty; it is the compact target of the tip, u32. */
+  /** Compact target of the tip, u32, from its header: the node's ChainInfo has a rounded difficulty instead. */
   readonly nBits: number;
   readonly isSynced: boolean;
 }

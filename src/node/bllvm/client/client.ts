@@ -4,7 +4,6 @@
  * and dialect learn from what the node closes the connection at. Source: blvm-node `src/module/ipc/server.rs`.
  */
 import type { Files } from "../../../daemon/files.ts";
-import { Polling } from "../../../daemon/polling.ts";
 import type { ConnectUnix } from "../../../daemon/socket.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { Bus, type Unsubscribe } from "../../../kernel/events.ts";
@@ -31,7 +30,8 @@ import { type Ask, Requests, type ServedApi } from "./requests.ts";
 import { Said } from "./said.ts";
 import { Session } from "./session.ts";
 import { Suspicion } from "./suspicion.ts";
-import { type Tip, TipWatch } from "./tip.ts";
+import type { Tip } from "./tip.ts";
+import { TipReader } from "./tip-reader.ts";
 
 /** Ms for an answer where the asker says nothing. */
 const TIMEOUT_MS = 10_000;
@@ -87,13 +87,10 @@ export class BllvmClient implements BllvmNode, Part {
   readonly #lines: LogLines;
   readonly #invocations: Invocations;
   readonly #dedupe: Dedupe;
-  readonly #tip: TipWatch;
-  readonly #tipPolling: Polling;
   readonly #requests: Requests;
+  readonly #tip: TipReader;
   readonly #link: Link;
   #session: Session | undefined;
-  /** The session in which the node proved to have a tip. */
-  #probed: Session | undefined;
   /** The session in which we registered what we serve. */
   #registered: Session | undefined;
   #api: ServedApi | undefined;
@@ -119,12 +116,18 @@ export class BllvmClient implements BllvmNode, Part {
     this.#lines = new LogLines(deps);
     this.#invocations = new Invocations(deps);
     this.#dedupe = new Dedupe(deps);
-    this.#tip = new TipWatch({ onTip: (tip) => this.#emit("ChainTipUpdated", tip) });
-    this.#tipPolling = new Polling(deps, {
-      everyMs: options.tipPollMs ?? TIP_POLL_MS,
-      run: () => this.#readTip(),
-    });
     this.#requests = new Requests({ ask: this.#ask });
+    this.#tip = new TipReader(
+      {
+        clock,
+        requests: this.#requests,
+        served: () => (this.#link.phase === "up" ? this.#session : undefined),
+        onTip: (tip) => this.#emit("ChainTipUpdated", tip),
+        // What is not needed comes behind the tip, as it may cost the connection.
+        onLooked: () => this.#register(),
+      },
+      { everyMs: options.tipPollMs ?? TIP_POLL_MS },
+    );
     const { path, moduleName, moduleVersion, family, holdFile, firstConnectDelayMs } = options;
     this.#link = new Link(
       deps,
@@ -159,7 +162,7 @@ export class BllvmClient implements BllvmNode, Part {
 
   async stop(): Promise<void> {
     await this.#link.stop();
-    await this.#tipPolling.stop();
+    await this.#tip.stop();
   }
 
   state(): BllvmState {
@@ -268,21 +271,7 @@ export class BllvmClient implements BllvmNode, Part {
     this.#link.up();
     const { nodeVersion, schema } = this.#dialect;
     this.#said.say("info", `the bllvm node ${nodeVersion ?? ""} serves this module (wire ${schema})`);
-    this.#tipPolling.poke();
-  }
-
-  /** Reads the tip. What is not needed comes behind it, as it may cost the connection. */
-  async #readTip(): Promise<void> {
-    const session = this.#session;
-    if (this.#link.phase !== "up") return;
-    try {
-      if (this.#probed !== session) await this.#requests.probeTip();
-      this.#probed = session;
-      const take = this.#tip.reading();
-      if (take(await this.#requests.tip())) this.#tipPolling.poke();
-    } finally {
-      this.#register();
-    }
+    this.#tip.look();
   }
 
   /** Registers what we serve, once in a session. */
@@ -306,11 +295,7 @@ export class BllvmClient implements BllvmNode, Part {
       this.#link.closing(told.event.timeoutS);
     }
     this.#emit(told.name, told.event);
-    if (told.name === "NewBlock") this.#tip.fromEvent(told.event);
-    if (told.name === "ChainReorg" || told.name === "BlockDisconnected") {
-      this.#tip.outdate();
-      this.#tipPolling.poke();
-    }
+    this.#tip.onEvent(told);
   }
 
   #emit<N extends keyof BllvmEvents>(name: N, event: BllvmEvents[N]): void {
@@ -334,7 +319,9 @@ export class BllvmClient implements BllvmNode, Part {
   #onPhase(): void {
     const state = this.state();
     this.#deps.meter.gauge("bllvm_up", state.phase === "up" ? 1 : 0);
-    if (state.trouble !== undefined && state.phase !== "connecting") this.#said.say("warn", state.trouble);
+    // Keeping away is as it should be.
+    const level = state.phase === "held" ? "info" : "warn";
+    if (state.trouble !== undefined && state.phase !== "connecting") this.#said.say(level, state.trouble);
     this.#states.emit("state", state);
   }
 }

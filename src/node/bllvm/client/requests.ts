@@ -1,4 +1,5 @@
 /** The port's verbs as requests of the wire, and their answers in the port's words. */
+import { equal } from "../../../kernel/bytes.ts";
 import { Fault } from "../../../kernel/fault.ts";
 import type {
   BllvmBlock,
@@ -28,36 +29,53 @@ type Block = NonNullable<AnswerTo<"GetBlock">["block"]>;
 /** All requests. */
 export class Requests {
   readonly #ask: Ask;
+  #target: { readonly hash: Uint8Array; readonly nBits: number } | undefined;
 
   constructor(deps: { readonly ask: Ask }) {
     this.#ask = deps.ask;
   }
 
-  /** N0 has no ChainInfo: there it is put together, and `isSynced` is assumed, since nothing tells. */
+  /**
+   * The compact target is the tip header's: the node's `difficulty` is a difficulty, cut to an integer (`src/module/api/node_api.rs`).
+   * N0 has no ChainInfo; there `isSynced` is assumed, since nothing tells.
+   */
   async chainInfo(options?: BllvmCallOptions): Promise<BllvmChainInfo> {
-    if (this.#ask.has("GetChainInfo")) {
-      const { chainInfo } = await this.#ask("GetChainInfo", {}, options);
-      const { tipHash, height, difficulty, isSynced } = chainInfo;
-      return { tipHash: Uint8Array.from(tipHash), height: Number(height), nBits: difficulty, isSynced };
-    }
-    const { blockHash, height } = await this.tip(options);
-    const header = await this.blockHeader(blockHash, options);
-    if (header === undefined) throw new Fault("bllvm-request-failed", { request: "GetBlockHeader", words: "no tip" });
-    return { tipHash: blockHash, height, nBits: header.nBits, isSynced: true };
+    const { blockHash, height, isSynced } = await this.#chain(options);
+    return { tipHash: blockHash, height, nBits: await this.#targetOf(blockHash, options), isSynced };
   }
 
   /** Hash and height of the tip. */
   async tip(options?: BllvmCallOptions): Promise<Tip> {
+    const { blockHash, height } = await this.#chain(options);
+    return { blockHash, height };
+  }
+
+  async #chain(options?: BllvmCallOptions): Promise<Tip & { readonly isSynced: boolean }> {
     if (this.#ask.has("GetChainInfo")) {
-      const { tipHash, height } = await this.chainInfo(options);
-      return { blockHash: tipHash, height };
+      const { chainInfo } = await this.#ask("GetChainInfo", {}, options);
+      const { tipHash, height, isSynced } = chainInfo;
+      return { blockHash: Uint8Array.from(tipHash), height: Number(height), isSynced };
     }
     // A block may come between the two; then the next reading finds it.
     const [{ hash }, { value }] = await Promise.all([
       this.#ask("GetChainTip", {}, options),
       this.#ask("GetBlockHeight", {}, options),
     ]);
-    return { blockHash: Uint8Array.from(hash), height: Number(value) };
+    return { blockHash: Uint8Array.from(hash), height: Number(value), isSynced: true };
+  }
+
+  /** Compact target of a block; that of the last one is kept, as tips are asked for more often than they change. */
+  async #targetOf(hash: Uint8Array, options?: BllvmCallOptions): Promise<number> {
+    if (this.#target !== undefined && equal(this.#target.hash, hash)) return this.#target.nBits;
+    const header = await this.blockHeader(hash, options);
+    if (header === undefined) {
+      throw new Fault("bllvm-request-failed", {
+        request: "GetBlockHeader",
+        words: "the node has no header of its tip",
+      });
+    }
+    this.#target = { hash, nBits: header.nBits };
+    return header.nBits;
   }
 
   /** Asks for the tip alone, which costs the connection while the node has none: alone, so that it is known for the reason. */

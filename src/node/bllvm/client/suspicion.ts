@@ -15,6 +15,9 @@ const MOST_FAILURES = 2;
 /** Connections that optional requests may cost altogether, until the node is another one. */
 const MOST_RISKS = 3;
 
+/** What a module may do that the node knows no capabilities of (`src/module/security/permissions.rs` 165-178), and what it asks nobody for. */
+const GIVEN_TO_ALL: ReadonlySet<string> = new Set(["read_blockchain", "read_utxo", "read_chain_state", "none"]);
+
 /** What suspicion needs. `onUnusable`: there is one more request that is not sent any more. */
 export interface SuspicionDeps {
   readonly clock: Clock;
@@ -46,6 +49,8 @@ export class Suspicion {
   readonly #reputes = new Map<Operation, Repute>();
   #accused: readonly Operation[] = [];
   #risks = 0;
+  /** The node knows us by no capabilities of our own: it refused a request that needs one, and answered none that does. */
+  #isStranger = false;
 
   /** `attempts`: ways to spell the request, by schema; each is tried once. */
   constructor(deps: SuspicionDeps, options: { readonly attempts: (operation: Operation) => number }) {
@@ -72,16 +77,17 @@ export class Suspicion {
     repute.isSuspect = false;
     repute.isProven = true;
     repute.closings = 0;
+    if (needsMore(operation)) this.#isStranger = false;
   }
 
   /** The node answered something else than was asked: in its version this spelling is another request. */
   misspelled(operation: Operation): void {
-    if (OPERATIONS[operation].kind !== "read") this.#strike(operation);
+    if (OPERATIONS[operation].kind !== "read") this.#strike(operation, "misspelled");
   }
 
   /** Its answer could not be read, which cost the connection. */
   garbled(operation: Operation): void {
-    this.#cost(operation);
+    this.#cost(operation, "misspelled");
   }
 
   /** The node closed the connection while these were unanswered. */
@@ -100,7 +106,7 @@ export class Suspicion {
   convict(): void {
     const [culprit] = this.#accused;
     this.#accused = [];
-    if (culprit !== undefined) this.#cost(culprit);
+    if (culprit !== undefined) this.#cost(culprit, "refused");
   }
 
   /** Names of what is not sent any more. */
@@ -115,19 +121,26 @@ export class Suspicion {
     this.#reputes.clear();
     this.#accused = [];
     this.#risks = 0;
+    this.#isStranger = false;
   }
 
   #isUnusable(operation: Operation): boolean {
     const { closings, isProven } = this.#repute(operation);
-    if (closings >= (isProven ? MOST_FAILURES : this.#attempts(operation))) return true;
-    return OPERATIONS[operation].kind === "optional" && this.#risks >= MOST_RISKS;
+    if (closings >= (isProven ? MOST_FAILURES : this.#rounds(operation) * this.#attempts(operation))) return true;
+    if (OPERATIONS[operation].kind !== "optional") return false;
+    return this.#risks >= MOST_RISKS || (this.#isStranger && needsMore(operation));
   }
 
-  #cost(operation: Operation): void {
+  /** How often each spelling is tried: a block is worth a second time, in case the node fell and rose again within a moment. */
+  #rounds(operation: Operation): number {
+    return OPERATIONS[operation].kind === "submission" ? 2 : 1;
+  }
+
+  #cost(operation: Operation, why: "refused" | "misspelled"): void {
     const { kind } = OPERATIONS[operation];
     if (kind === "optional") this.#risk();
     if (kind === "read") this.#rest(operation);
-    else this.#strike(operation);
+    else this.#strike(operation, why);
   }
 
   #rest(operation: Operation): void {
@@ -142,15 +155,25 @@ export class Suspicion {
     );
   }
 
-  #strike(operation: Operation): void {
+  #strike(operation: Operation, why: "refused" | "misspelled"): void {
     const repute = this.#repute(operation);
     repute.closings += 1;
-    if (!repute.isProven) repute.attempt = repute.closings;
+    if (!repute.isProven) repute.attempt = repute.closings % Math.max(1, this.#attempts(operation));
     const { capability } = OPERATIONS[operation];
     if (!this.#isUnusable(operation)) {
       this.#deps.log.info(
-        `the bllvm node does not take ${operation}: it is tried once more${repute.isProven ? "" : ", as another version spells it"}`,
+        `the bllvm node does not take ${operation}: it is tried again${repute.isProven || repute.attempt === 0 ? "" : ", as another version spells it"}`,
       );
+      return;
+    }
+    if (why === "refused" && needsMore(operation) && !this.#isAnyMoreProven()) {
+      this.#isStranger = true;
+      const others = this.unusable().filter((other) => other !== operation);
+      this.#deps.log.warn(
+        `the bllvm node closes the connection at ${operation}: it gives this module what it gives to every module, and none of the capabilities of module.toml. Not sent any more: ${[operation, ...others].join(", ")}. To have them, let the node load the module from its modules folder (\`install-module\`, docs/bllvm.md) and restart both`,
+        { request: operation },
+      );
+      this.#deps.onUnusable();
       return;
     }
     const help =
@@ -160,6 +183,10 @@ export class Suspicion {
       { request: operation },
     );
     this.#deps.onUnusable();
+  }
+
+  #isAnyMoreProven(): boolean {
+    return [...this.#reputes].some(([operation, { isProven }]) => isProven && needsMore(operation));
   }
 
   #risk(): void {
@@ -178,4 +205,9 @@ export class Suspicion {
     }
     return repute;
   }
+}
+
+/** Whether a module without capabilities of its own is refused it. A node knows all capabilities of a manifest, or none. */
+function needsMore(operation: Operation): boolean {
+  return !GIVEN_TO_ALL.has(OPERATIONS[operation].capability);
 }

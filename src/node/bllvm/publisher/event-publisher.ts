@@ -3,8 +3,8 @@
  * and never more than the node takes (it closes the connection of a module above 100 requests a second, reference 1.9, and we ask for more than
  * events). Whoever tells never waits and is never thrown at.
  *
- * Rewards go out at least once: one whose answer was lost with the connection is published again. Jobs and shares are news of a moment; what cannot
- * go out at once is dropped and counted.
+ * Rewards go out at least once: one whose answer was lost with the connection is published again. Of jobs the newest waits. Shares are news of a
+ * moment; those that cannot go out at once are dropped and counted.
  */
 import type { Clock, Timer } from "../../../kernel/clock.ts";
 import type { Unsubscribe } from "../../../kernel/events.ts";
@@ -148,13 +148,9 @@ export class EventPublisher implements Part {
     if (unpublished.length > 0) log.warn(`${unpublished.length} events were not published before the stop`);
   }
 
-  /** A job that miners get. Only the newest waits. */
+  /** A job that miners get. Only the newest waits, also while the node is away: it is what they work on when the node is back. */
   job(event: BllvmPublishedEvents["MiningJobCreated"]): void {
     if (!this.#takes("MiningJobCreated")) return;
-    if (!this.#isUp) {
-      this.#leftOut("MiningJobCreated", "away");
-      return;
-    }
     if (this.#job !== undefined) this.#leftOut("MiningJobCreated", "replaced");
     this.#job = event;
     this.#pump();
@@ -228,7 +224,7 @@ export class EventPublisher implements Part {
     else this.#giveUp();
     const wasUp = this.#isUp;
     this.#isUp = phase === "up";
-    if (!this.#isUp) this.#dropNews("away");
+    if (!this.#isUp) this.#dropShares("away");
     if (wasUp && !this.#isUp) {
       this.#timer?.cancel();
       this.#timer = undefined;
@@ -258,6 +254,10 @@ export class EventPublisher implements Part {
   #dropNews(reason: Reason): void {
     if (this.#job !== undefined) this.#leftOut("MiningJobCreated", reason);
     this.#job = undefined;
+    this.#dropShares(reason);
+  }
+
+  #dropShares(reason: Reason): void {
     this.#interval?.cancel();
     this.#interval = undefined;
     this.#leftOut("ShareSubmitted", reason, this.#shares.clear());

@@ -5,6 +5,9 @@ import { clientWorld, hashOf, payloadFor } from "../../../../support/bllvm-clien
 const code = (code: string) => expect.objectContaining({ code });
 const SHARE = { name: "ShareSubmitted", event: { jobId: "7", shareHash: hashOf(3), minerId: "rig" } } as const;
 
+/** What is not tried any more once the node refused one of them and answered none: it knows no capabilities of this module. */
+const MORE = ["GetNetworkStats", "RegisterModuleApi", "PublishEvent"];
+
 describe("requests", () => {
   test("are answered by their ids, in whatever order answers come, and a stranger's answer is passed over", async () => {
     const { client, up, script, settle, meter } = clientWorld();
@@ -32,6 +35,19 @@ describe("requests", () => {
     expect(meter.sums.get("bllvm_ignored_total{kind=answer}")).toBe(1);
   });
 
+  test("give the tip's compact target, which is its header's, asked for once a tip", async () => {
+    const { client, up, script, settle } = clientWorld();
+    const peer = await up();
+    await settle();
+    const info = { tipHash: hashOf(1), height: 100, nBits: 0x1d00ffff, isSynced: true };
+    expect(await client.chainInfo()).toEqual(info);
+    expect(await client.chainInfo()).toEqual(info);
+    expect(peer.requests.filter((name) => name === "GetBlockHeader")).toHaveLength(1);
+    script.tip = { blockHash: hashOf(2), height: 101 };
+    expect(await client.chainInfo()).toMatchObject({ height: 101 });
+    expect(peer.requests.filter((name) => name === "GetBlockHeader")).toHaveLength(2);
+  });
+
   test("give up after their time, with their signal, and with the node's words", async () => {
     const { client, up, script, pass, settle } = clientWorld();
     const peer = await up();
@@ -39,7 +55,9 @@ describe("requests", () => {
     const timed = expect(client.block(hashOf(1), { timeoutMs: 700 })).rejects.toThrow(code("node-timeout"));
     const controller = new AbortController();
     const aborted = expect(client.block(hashOf(1), { signal: controller.signal })).rejects.toThrow("enough");
-    const refused = expect(client.block(hashOf(2))).rejects.toThrow("no such thing");
+    const refused = expect(client.block(hashOf(2))).rejects.toThrow(
+      expect.objectContaining({ code: "bllvm-request-failed", message: expect.stringContaining("no such thing") }),
+    );
     await settle();
     controller.abort(new Error("enough"));
     const { correlationId } = peer.request("GetBlock");
@@ -49,6 +67,23 @@ describe("requests", () => {
     await Promise.all([timed, aborted, refused]);
     expect(client.state().phase).toBe("up");
     await expect(client.block(hashOf(1), { signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before");
+  });
+
+  test("that are answered with something else fail, and what cannot be written goes back to who asked", async () => {
+    const { client, up, script, settle } = clientWorld();
+    const peer = await up();
+    await settle();
+    script.silentAt.add("PublishEvent");
+    const published = expect(client.publish(SHARE)).rejects.toThrow(code("bllvm-request-failed"));
+    await settle();
+    const { correlationId } = peer.request("PublishEvent");
+    const payload = { name: "Bool", value: { value: true } } as const;
+    peer.say({ type: "Response", correlationId, success: true, payload, error: null });
+    await published;
+    // S3 is the only spelling here, and in it this was another request.
+    expect(client.state()).toMatchObject({ phase: "up", unusable: ["PublishEvent"] });
+    await expect(client.blockHeader(new Uint8Array(31))).rejects.toThrow(TypeError);
+    await expect(client.blockHeader(hashOf(4))).resolves.toBeUndefined();
   });
 
   test("wait their turn: 1,000 at once are at most 50 in any second, and what is too many is refused", async () => {
@@ -140,7 +175,7 @@ describe("requests", () => {
     await passServed(2_000);
     await expect(client.block(hashOf(1))).rejects.toThrow(code("bllvm-request-closed"));
     expect(peers.at(-1)?.requests).not.toContain("GetBlock");
-    await expect(client.blockHeader(hashOf(1))).resolves.toBeUndefined();
+    await expect(client.blockHeader(hashOf(4))).resolves.toBeUndefined();
   });
 
   test("give up a node that has not said a byte while three of them waited in vain", async () => {
@@ -166,7 +201,7 @@ describe("a request at which the node closes", () => {
     script.closesAt.add("PublishEvent");
     await expect(client.publish(SHARE)).rejects.toThrow(code("bllvm-request-closed"));
     await passServed(1_000);
-    expect(client.state()).toMatchObject({ phase: "up", unusable: ["PublishEvent"] });
+    expect(client.state()).toMatchObject({ phase: "up", unusable: MORE });
     expect(states.some(({ unusable }) => unusable.includes("PublishEvent"))).toBe(true);
     for (let i = 0; i < 10; i++) await expect(client.publish(SHARE)).rejects.toThrow(code("bllvm-request-unusable"));
     await passServed(60_000);
@@ -265,7 +300,7 @@ describe("a request at which the node closes", () => {
     script.closesAt.add("PublishEvent");
     await expect(client.publish(SHARE)).rejects.toThrow(code("bllvm-request-closed"));
     await passServed(1_000);
-    expect(client.state().unusable).toEqual(["PublishEvent"]);
+    expect(client.state().unusable).toEqual(MORE);
     script.closesAt.clear();
     script.nodeVersion = "0.1.53";
     peers.at(-1)?.close();

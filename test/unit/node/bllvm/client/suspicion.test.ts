@@ -27,8 +27,34 @@ describe("Suspicion", () => {
     expect(suspicion.admit("PublishEvent")).toEqual({ may: true, attempt: 0, alone: true });
     costs("PublishEvent");
     expect(suspicion.admit("PublishEvent")).toMatchObject({ may: false, why: "unusable" });
-    expect(told).toEqual([["PublishEvent"]]);
-    expect(log.lines.map(({ message }) => message)).toEqual([expect.stringContaining("capability publish_events")]);
+    expect(told).toEqual([["GetNetworkStats", "RegisterModuleApi", "PublishEvent"]]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      expect.stringContaining("Not sent any more: PublishEvent, GetNetworkStats, RegisterModuleApi."),
+    ]);
+  });
+
+  test("of the one that needs a capability concludes that none is known, unless one was answered; a block is handed over all the same", () => {
+    const { suspicion, costs } = setUp();
+    costs("GetNetworkStats");
+    for (const other of ["PublishEvent", "RegisterModuleApi"] as const) {
+      expect(suspicion.admit(other)).toMatchObject({ may: false, why: "unusable" });
+    }
+    expect(suspicion.admit("RegisterCliSpec")).toMatchObject({ may: true });
+    expect(suspicion.admit("GetSyncStatus")).toMatchObject({ may: true });
+    expect(suspicion.admit("QueueReceivedBlock")).toMatchObject({ may: true });
+    // The node loaded the module meanwhile: it took a block.
+    suspicion.answered("QueueReceivedBlock");
+    expect(suspicion.admit("PublishEvent")).toMatchObject({ may: true });
+    costs("PublishEvent");
+    expect(suspicion.admit("PublishEvent")).toMatchObject({ may: false, why: "unusable" });
+    expect(suspicion.admit("RegisterModuleApi")).toMatchObject({ may: true });
+  });
+
+  test("of an answer to something else learns the spelling alone", () => {
+    const { suspicion } = setUp();
+    suspicion.misspelled("PublishEvent");
+    expect(suspicion.admit("PublishEvent")).toMatchObject({ may: false });
+    expect(suspicion.admit("RegisterModuleApi")).toMatchObject({ may: true });
   });
 
   test("blames nobody when the node itself was going away", () => {
@@ -75,6 +101,18 @@ describe("Suspicion", () => {
     expect(suspicion.admit("PublishEvent")).toEqual({ may: true, attempt: 1, alone: true });
     suspicion.misspelled("PublishEvent");
     expect(suspicion.admit("PublishEvent")).toMatchObject({ may: false });
+  });
+
+  test("tries each spelling of a block twice, since the node may have fallen and risen again within a moment", () => {
+    const { suspicion, costs } = setUp(2);
+    const tried: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      const admission = suspicion.admit("QueueReceivedBlock");
+      if (!admission.may) break;
+      tried.push(admission.attempt);
+      costs("QueueReceivedBlock");
+    }
+    expect(tried).toEqual([0, 1, 0, 1]);
   });
 
   test("gives a request that was answered once a second chance in the same spelling, again and again", () => {

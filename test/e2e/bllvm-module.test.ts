@@ -1,0 +1,198 @@
+/** The whole program as a module of a bllvm node: every way of being started, with real miners, blocks and kills. */
+import { describe, expect, test } from "vitest";
+import { equal, utf8 } from "../../src/kernel/bytes.ts";
+import type { FakeBllvmNode } from "../support/bllvm/node.ts";
+import { BllvmWorld, NAME } from "../support/bllvm-world.ts";
+import { type Program, program } from "../support/program.ts";
+import { until } from "../support/until.ts";
+
+/** As in module.toml. */
+const CAPABILITIES = [
+  "read_blockchain",
+  "read_chain_state",
+  "subscribe_events",
+  "publish_events",
+  "submit_block",
+  "queue_inbound_block",
+  "register_module_api",
+];
+const PERMITTED = { permissions: { [NAME]: CAPABILITIES } };
+
+const ALL = {
+  name: "ModuleApi",
+  value: { method: "get_pool_stats", params: utf8("{}"), callerModuleId: "other" },
+} as const;
+
+/** Resolves when the node has heard of a job on the block `hash`. */
+async function toldJobOn(node: FakeBllvmNode, hash: Uint8Array | undefined): Promise<void> {
+  await until("a job on that block is told", () =>
+    node.published.some(
+      ({ event }) => event.name === "MiningJobCreated" && hash !== undefined && equal(event.value.prevHash, hash),
+    ),
+  );
+}
+
+/** Resolves when the CPU miner got a job on another block than before. */
+async function newBlocks(miner: Program, count: number): Promise<void> {
+  const seen = (): number => miner.out.filter((line) => line.includes('"newBlock"')).length;
+  await until(`${count} blocks came to the miner`, () => seen() >= count, 30_000);
+}
+
+describe("attached to a node that serves side by side, with all capabilities", () => {
+  test("mines on its chain, hears its blocks, hands over ours, and tells its other modules", async () => {
+    const world = await BllvmWorld.start({ concurrent: true, ...PERMITTED });
+    const { node } = world;
+    const module = world.attach();
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    await module.says("was accepted by node bllvm");
+    expect(node.requestsOf("QueueReceivedBlock").length).toBeGreaterThan(0);
+    expect(node.requestsOf("SubscribeEvents")).toHaveLength(1);
+    // Somebody else's block becomes a job.
+    await toldJobOn(node, node.mine(1)[0]);
+    await until("shares are told", () => node.published.some(({ event }) => event.name === "ShareSubmitted"));
+    expect(node.logs.some(({ message }) => message.includes("found at height"))).toBe(true);
+    const stats = await node.invoke(NAME, ALL);
+    expect(stats, JSON.stringify(stats.error)).toMatchObject({ success: true });
+    const cli = await node.invoke(NAME, { name: "Cli", value: { subcommand: "status", args: [] } });
+    expect(cli.payload).toMatchObject({ name: "Cli", value: { exitCode: 0 } });
+    module.program.kill("SIGTERM");
+    expect(await module.program.ended, module.said()).toBe(0);
+    expect(module.lines().filter(({ level }) => level >= 50)).toEqual([]);
+  }, 60_000);
+
+  test("a node killed and started anew: miners stay, work goes on, nobody is asked twice", async () => {
+    const world = await BllvmWorld.start({ concurrent: true, ...PERMITTED });
+    const { node } = world;
+    const module = world.attach();
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    await node.kill();
+    node.chain.generate(1);
+    await module.says("closed the connection");
+    await node.listen();
+    const [hash] = node.mine(1);
+    await toldJobOn(node, hash);
+    expect(miner.out.filter((line) => line.includes('"disconnected"'))).toEqual([]);
+    const before = node.chain.height;
+    await until("blocks of ours come in again", () => node.chain.height > before + 1, 30_000);
+  }, 90_000);
+
+  test("a reorganisation gives work on the other branch", async () => {
+    const world = await BllvmWorld.start({ concurrent: true, ...PERMITTED });
+    const { node } = world;
+    world.attach();
+    await toldJobOn(node, node.chain.tipHash);
+    await toldJobOn(node, node.reorg(2));
+  }, 60_000);
+});
+
+describe("attached to a node as it is, with the permissions that everybody has", () => {
+  test("mines by JSON-RPC, publishes nothing, and says once what it cannot do", async () => {
+    const world = await BllvmWorld.start();
+    const { node } = world;
+    const module = world.attach();
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    await module.says("was accepted by node bllvm");
+    await newBlocks(miner, 3);
+    expect(node.published).toEqual([]);
+    const denied = module.lines().filter(({ msg }) => msg.includes("is not sent any more"));
+    expect(new Set(denied.map(({ msg }) => msg)).size).toBe(denied.length);
+    expect(denied.length).toBeLessThanOrEqual(3);
+    // Once each, whatever the module does afterwards.
+    for (const name of ["PublishEvent", "RegisterModuleApi", "QueueReceivedBlock"] as const) {
+      expect(node.requestsOf(name).length, name).toBeLessThanOrEqual(1);
+    }
+    expect(node.requestsOf("GetNetworkStats")).toEqual([]);
+  }, 60_000);
+
+  test("without JSON-RPC there is work, its blocks hold their coinbase alone, and it is said that none can be handed over", async () => {
+    const world = await BllvmWorld.start({ rpc: false });
+    const module = world.attach(world.config({ rpc: false }));
+    await module.says("hold their coinbase alone");
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+  }, 60_000);
+});
+
+describe("spawned by the node", () => {
+  test("a node as it is starts, serves its heartbeat alone, and blocks are mined by JSON-RPC meanwhile", async () => {
+    const world = await BllvmWorld.start();
+    const { node } = world;
+    const module = await world.install();
+    // The node's start does not hang.
+    await module.spawner.load(NAME);
+    await module.says("work is taken from node bllvm");
+    await module.says("serves one connection at a time");
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    await module.says("was accepted by node bllvm");
+    await newBlocks(miner, 2);
+    expect(node.serverFailure).toBeUndefined();
+  }, 90_000);
+
+  test("a node that serves side by side gives it everything, and its kill loses nothing", async () => {
+    const world = await BllvmWorld.start({ concurrent: true });
+    const { node } = world;
+    const module = await world.install(world.config({ more: "" }).replace("ack_s = 0", "ack_s = 0\nack_shares = 1"));
+    await module.spawner.load(NAME);
+    const miner = await module.mine();
+    await until("shares are told", () => node.published.some(({ event }) => event.name === "ShareSubmitted"), 30_000);
+    const accepted = (): number =>
+      miner.out
+        .filter((line) => line.includes('"shareAccepted"'))
+        .reduce((sum, line) => sum + JSON.parse(line).count, 0);
+    await until("some shares were accepted", () => accepted() >= 3, 30_000);
+    miner.kill("SIGTERM");
+    await miner.ended;
+    const shares = accepted();
+    await module.spawner.stop();
+    expect(module.said()).toContain("the bllvm node stops (graceful): credit for shares is written now");
+    // flush_s is a minute: what is in the ledger was written at the node's word.
+    const told = /credit for (\d+) shares was written in (\d+) ms/.exec(module.said());
+    expect(Number(told?.[1])).toBeGreaterThanOrEqual(shares);
+    expect(Number(told?.[2])).toBeLessThan(100);
+    const file = world.configFile(
+      `${world.config()}\n[chains]\n`.replace("[stratum_v2]", `[stratum_v2]\ndata_dir = "${world.dataDir}"`),
+    );
+    const workers = program(["workers", "--json", "-c", file]);
+    expect(await workers.ended, workers.err.join("\n")).toBe(0);
+    expect(workers.out.join("\n")).toContain("bllvm-stratum-v2.cpu");
+  }, 90_000);
+});
+
+describe("legacy", () => {
+  test("a node of December 2025 is answered its heartbeats and gives chain and events", async () => {
+    const world = await BllvmWorld.start({ schema: "n2" });
+    const { node } = world;
+    const module = await world.install(undefined, { legacy: true });
+    const spawned = await module.spawner.load(NAME);
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    await newBlocks(miner, 1);
+    const seen = miner.out.filter((line) => line.includes('"newBlock"')).length;
+    node.mine(1);
+    await newBlocks(miner, seen + 1);
+    await until("heartbeats are answered", () => (spawned.heartbeat?.beats ?? []).length >= 2, 20_000);
+    expect(new Set(spawned.heartbeat?.beats)).toEqual(new Set(["ok"]));
+  }, 90_000);
+});
+
+describe("registered", () => {
+  test("the service steps aside for the stand-in and is served with all capabilities behind it", async () => {
+    const world = await BllvmWorld.start();
+    const { node } = world;
+    const installed = await world.install(undefined, { words: ["--registered"] });
+    const service = world.attach();
+    await service.says("serves this module");
+    const loading = installed.spawner.load(NAME);
+    await loading;
+    await until(
+      "events are published under the capabilities of the manifest",
+      () => node.published.some(({ event }) => event.name === "MiningJobCreated"),
+      60_000,
+    );
+    expect(node.serverFailure).toBeUndefined();
+  }, 120_000);
+});
