@@ -143,8 +143,8 @@ describe.skipIf(binary === undefined)(`the module of a whole blvm-node ${version
     const jobs = jobsOnNewBlocks(miner);
     await node.call("generatetoaddress", [1, ADDRESS]);
     await until("a job on it", () => jobsOnNewBlocks(miner) > jobs);
-    let count = height;
-    while (count < height + 4) count = Number(await node.call("getblockcount"));
+    const count = async (): Promise<number> => Number(await node?.call("getblockcount"));
+    await expect.poll(count, { timeout: WAIT_MS, interval: 250 }).toBeGreaterThanOrEqual(height + 4);
     module.program.kill("SIGTERM");
     expect(await module.program.ended).toBe(0);
     // While the stand-in was registered there was no work.
