@@ -2,7 +2,6 @@
  * Golden frames against the IPC server that is published: the node answers the bytes of `test/vectors/bllvm-ipc.json` with
  * those that stand beside them, and behaves as our client was built to bear. Nothing of our codec takes part.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { headerHash } from "../../src/bitcoin/header.ts";
@@ -12,13 +11,9 @@ import { blvm } from "./foreign/blvm-crates.ts";
 import { BlvmHarness } from "./foreign/blvm-harness.ts";
 import { BareConnection, counting, golden, le } from "./foreign/golden-frames.ts";
 import { regtestDraft, solved } from "./foreign/regtest-block.ts";
+import { CAPABILITIES, installStub, MODULE_NAME } from "./foreign/stub-module.ts";
 
 const { harness, version } = await blvm();
-const NAME = "bllvm-stratum-v2";
-const CAPABILITIES = [
-  ...["read_blockchain", "read_chain_state", "subscribe_events", "publish_events"],
-  ...["queue_inbound_block", "register_module_api"],
-];
 /** From height 17 on the node and Bitcoin Core want a coinbase's height written alike. */
 const BLOCKS = 16;
 const OP_TRUE = Uint8Array.of(0x51);
@@ -47,7 +42,7 @@ describe.skipIf(harness === undefined)(`the IPC server of blvm-node ${version}`,
 
   /** A connection that is served, with the manifest's capabilities. */
   async function served(): Promise<BareConnection> {
-    await node.command("permit", { module: NAME, capabilities: CAPABILITIES });
+    await node.command("permit", { module: MODULE_NAME, capabilities: CAPABILITIES });
     const connection = await connected();
     const ack = golden("head.resp.handshake_ack", [utf8Hex("0.1.54"), utf8Hex(version)]);
     expect(await connection.ask(golden("head.req.handshake"))).toBe(ack);
@@ -128,7 +123,7 @@ describe.skipIf(harness === undefined)(`the IPC server of blvm-node ${version}`,
     const module = await served();
     module.send(golden("head.log.info"));
     expect(await module.ask(golden("head.req.register_cli_spec"))).toBe(golden("head.resp.bool_true"));
-    await until("the line", () => node.log.some((line) => line.includes(`hi module_id=${NAME}`)));
+    await until("the line", () => node.log.some((line) => line.includes(`hi module_id=${MODULE_NAME}`)));
     // ModuleApiRegistered is the 40th response, EventPublished the 38th: both are bare.
     const registered = golden("head.resp.event_published", [le(11, 8), le(20, 8)], [le(38, 4), le(40, 4)]);
     expect(await module.ask(golden("head.req.register_module_api"))).toBe(registered);
@@ -199,19 +194,11 @@ describe.skipIf(harness === undefined)(`the IPC server of blvm-node ${version}`,
   });
 
   describe("as a module's parent", () => {
-    /** Installs a module whose entry is a shell script. */
-    function install(script: string): void {
-      const folder = join(node.folder, "modules", NAME);
-      mkdirSync(folder);
-      const capabilities = CAPABILITIES.map((name) => `"${name}"`).join(", ");
-      const manifest = [`name = "${NAME}"`, 'version = "0.1.0"', 'entry_point = "entry"'];
-      writeFileSync(join(folder, "module.toml"), [...manifest, `capabilities = [${capabilities}]`, ""].join("\n"));
-      writeFileSync(join(folder, "entry"), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
-    }
+    const install = (script: string): void => installStub(join(node.folder, "modules"), script);
 
     test("serves a module that was started elsewhere once a stub with its name has failed, and grants its capabilities", async () => {
       install("sleep 1; exit 3");
-      expect(await node.command("load")).toEqual({ modules: [NAME] });
+      expect(await node.command("load")).toEqual({ modules: [MODULE_NAME] });
       const module = await connected();
       // The node's own connection for heartbeats is served until it notices, within 5 s, that the stub is gone.
       expect(await module.ask(golden("head.req.handshake"))).toContain(utf8Hex(version));
@@ -236,7 +223,7 @@ describe.skipIf(harness === undefined)(`the IPC server of blvm-node ${version}`,
       await pause(1_500);
       expect(node.events("ModuleInstalled")).toEqual([]);
       module.close();
-      expect(await loaded).toEqual({ modules: [NAME] });
+      expect(await loaded).toEqual({ modules: [MODULE_NAME] });
     });
   });
 });

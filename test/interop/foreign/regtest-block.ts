@@ -35,7 +35,7 @@ export function regtestDraft(tip: {
   };
 }
 
-/** Its bytes with proof of work, and its hash. */
+/** Its bytes with proof of work and witness commitment, and its hash. */
 export function solved(draft: Draft): { readonly wire: Uint8Array; readonly hash: Uint8Array } {
   const wire = finish(draft);
   return { wire, hash: headerHash(wire.subarray(0, 80)) };
