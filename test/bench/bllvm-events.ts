@@ -24,6 +24,7 @@ export const publisherBenches: readonly Bench[] = CASES.map(({ what, miners, pha
     schema: "s3",
     trouble: undefined,
     unusable: [],
+    isKnown: true,
   };
   const node = { state: () => state, onState: () => () => undefined, publish: async () => undefined };
   const publisher = new EventPublisher(

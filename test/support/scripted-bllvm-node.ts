@@ -41,6 +41,7 @@ export class ScriptedBllvmNode implements BllvmNode {
     schema: "s3",
     trouble: undefined,
     unusable: [],
+    isKnown: true,
   };
 
   state(): BllvmState {

@@ -33,7 +33,8 @@ export const networkInfo = z.object({
   version: count,
   /** E.g. `/Satoshi:31.1.0/`. */
   subversion: z.string(),
-  connections: count,
+  /** Left out where a node does not tell. */
+  connections: count.optional(),
 });
 
 /** `getblockheader`, verbose. */

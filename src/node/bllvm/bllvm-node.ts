@@ -25,6 +25,8 @@ export interface BllvmState {
   readonly trouble: string | undefined;
   /** Requests that closed the connection and are not sent any more, e.g. `PublishEvent`. */
   readonly unusable: readonly string[];
+  /** Whether the node answered a request that takes a capability of our manifest: then it knows them. */
+  readonly isKnown: boolean;
 }
 
 /** A block header as the node stores it. */

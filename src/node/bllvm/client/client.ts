@@ -172,7 +172,7 @@ export class BllvmClient implements BllvmNode, Part {
     const { nodeVersion } = this.#dialect;
     const schema = nodeVersion === undefined ? undefined : this.#dialect.schema;
     const unusable = nodeVersion === undefined ? [] : this.#suspicion.unusable();
-    return { phase, sinceMs, nodeVersion, schema, trouble, unusable };
+    return { phase, sinceMs, nodeVersion, schema, trouble, unusable, isKnown: this.#suspicion.isKnown };
   }
 
   onState(listener: (state: BllvmState) => void): Unsubscribe {

@@ -166,7 +166,7 @@ export class Suspicion {
       );
       return;
     }
-    if (why === "refused" && needsMore(operation) && !this.#isAnyMoreProven()) {
+    if (why === "refused" && needsMore(operation) && !this.isKnown) {
       this.#isStranger = true;
       const others = this.unusable().filter((other) => other !== operation);
       this.#deps.log.warn(
@@ -185,7 +185,8 @@ export class Suspicion {
     this.#deps.onUnusable();
   }
 
-  #isAnyMoreProven(): boolean {
+  /** Whether the node answered a request that takes a capability of ours. */
+  get isKnown(): boolean {
     return [...this.#reputes].some(([operation, { isProven }]) => isProven && needsMore(operation));
   }
 

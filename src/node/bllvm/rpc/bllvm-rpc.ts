@@ -3,7 +3,7 @@
  * there is one, for transactions and as a second way for blocks. So job source, block submission and block status of `bitcoind/`
  * work on it as on any other node, in one order of preference with Bitcoin Core.
  */
-import type { z } from "zod";
+import { z } from "zod";
 import type { CallOptions, Rpc, RpcParams } from "../../../daemon/rpc.ts";
 import { fromDisplayHex, toDisplayHex } from "../../../kernel/bytes.ts";
 import type { Clock } from "../../../kernel/clock.ts";
@@ -163,15 +163,24 @@ export class BllvmRpc implements Rpc {
   }
 
   async #networkInfo(): Promise<unknown> {
-    const { node } = this.#deps;
+    const { nodeVersion = "0" } = this.#deps.node.state();
+    const connections = await this.#connections();
+    return { version: versionNumber(nodeVersion), subversion: `/bllvm:${nodeVersion}/`, connections };
+  }
+
+  /**
+   * Peers by JSON-RPC; by IPC only where it is sure to be allowed, for a request that is not costs the connection. `undefined` where nobody tells: callers
+   * do without it.
+   */
+  async #connections(): Promise<number | undefined> {
+    const { node, rpc } = this.#deps;
+    const limits = { timeoutMs: this.#options.requestTimeoutMs };
+    if (rpc === undefined && !node.state().isKnown) return undefined;
     try {
-      const connections = await node.peerCount({ timeoutMs: this.#options.requestTimeoutMs });
-      const { nodeVersion = "0" } = node.state();
-      return { version: versionNumber(nodeVersion), subversion: `/bllvm:${nodeVersion}/`, connections };
+      return rpc === undefined ? await node.peerCount(limits) : await rpc.call("getconnectioncount", [], z.int(), limits);
     } catch (error) {
-      // Callers do without it: the capability read_network is not needed to mine.
-      if (!(error instanceof Fault) || !NOT_OFFERED.has(error.code)) throw error;
-      throw new Fault("node-method-unknown", { node: node.name, method: "getnetworkinfo" }, { cause: error });
+      if (rpc !== undefined || (error instanceof Fault && NOT_OFFERED.has(error.code))) return undefined;
+      throw error;
     }
   }
 

@@ -53,29 +53,27 @@ describe("getblockchaininfo", () => {
 });
 
 describe("getnetworkinfo", () => {
-  test("has peers and version", async () => {
-    const { ask, node } = world();
-    node.peers = 3;
-    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual({
-      version: 154,
-      subversion: "/bllvm:0.1.54/",
-      connections: 3,
-    });
+  const about = { version: 154, subversion: "/bllvm:0.1.54/" };
+
+  test("has the version, and peers by JSON-RPC where there is one", async () => {
+    const { ask, node, jsonRpc } = world();
+    jsonRpc.results.set("getconnectioncount", () => 5);
+    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual({ ...about, connections: 5 });
+    jsonRpc.failing.set("getconnectioncount", new Fault("node-timeout"));
+    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual(about);
+    expect(node.requests.get("peerCount")).toBeUndefined();
   });
 
-  test.each(["bllvm-request-unusable", "bllvm-request-closed", "bllvm-request-failed"] as const)(
-    "is done without where the module may not ask: %s",
-    async (code) => {
-      const { ask, node } = world();
-      node.failing.set("peerCount", new Fault(code, {}));
-      await expect(ask("getnetworkinfo", [], networkInfo)).rejects.toMatchObject({ code: "node-method-unknown" });
-    },
-  );
-
-  test("of a node that is away is no matter of permission", async () => {
-    const { ask, node } = world();
-    node.turn("starving");
-    await expect(ask("getnetworkinfo", [], networkInfo)).rejects.toMatchObject({ code: "bllvm-away" });
+  test("asks over IPC a node that knows our capabilities, and no other, which would close the connection", async () => {
+    const { ask, node } = world({ hasJsonRpc: false });
+    node.peers = 3;
+    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual({ ...about, connections: 3 });
+    node.failing.set("peerCount", new Fault("bllvm-request-unusable", {}));
+    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual(about);
+    node.isKnown = false;
+    const asked = node.requests.get("peerCount");
+    expect(await ask("getnetworkinfo", [], networkInfo)).toEqual(about);
+    expect(node.requests.get("peerCount")).toBe(asked);
   });
 });
 

@@ -58,6 +58,8 @@ export class FakeBllvm implements BllvmNode {
   isSynced = true;
   peers = 8;
   phase: BllvmPhase = "up";
+  /** Whether it knows the capabilities of the module. */
+  isKnown = true;
   /** Blocks handed over, and whether they are connected at once. */
   readonly queued: Uint8Array[] = [];
   connects = true;
@@ -101,7 +103,15 @@ export class FakeBllvm implements BllvmNode {
   }
 
   state(): BllvmState {
-    return { phase: this.phase, sinceMs: 0, nodeVersion: "0.1.54", schema: "s3", trouble: undefined, unusable: [] };
+    return {
+      phase: this.phase,
+      sinceMs: 0,
+      nodeVersion: "0.1.54",
+      schema: "s3",
+      trouble: undefined,
+      unusable: [],
+      isKnown: this.isKnown,
+    };
   }
 
   onState(listener: (state: BllvmState) => void): Unsubscribe {

@@ -90,7 +90,15 @@ export class HeaderNode implements BllvmNode {
   }
 
   state(): BllvmState {
-    return { phase: "up", sinceMs: 0, nodeVersion: "0.1.54", schema: "s3", trouble: undefined, unusable: [] };
+    return {
+      phase: "up",
+      sinceMs: 0,
+      nodeVersion: "0.1.54",
+      schema: "s3",
+      trouble: undefined,
+      unusable: [],
+      isKnown: true,
+    };
   }
 
   onState() {
