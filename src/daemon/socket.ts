@@ -2,8 +2,9 @@
  * Raw sockets as small ports: outgoing TCP for the ZMQ notices, Unix sockets for the IPC of the bllvm node. The only file
  * here that opens any.
  */
-import { chmod, lstat, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
 
 /** What a connection tells. `onClose` is called exactly once, with the error if there was one. */
 export interface SocketEvents {
@@ -53,7 +54,7 @@ export interface UnixServer {
   close(): Promise<void>;
 }
 
-/** Listens at `path`, for this user only; a socket that an earlier process left there is replaced. `accept` gives what is told of a connection. */
+/** Listens at `path`, for this user only; its folder is made if need be, and a socket that an earlier process left there is replaced. `accept` gives what is told of a connection. */
 export type ListenUnix = (
   path: string,
   accept: (socket: UnixSocket) => Omit<SocketEvents, "onOpen">,
@@ -68,6 +69,7 @@ export const connectUnix: ConnectUnix = (path, events) => {
 
 /** Listens with `node:net`. */
 export const listenUnix: ListenUnix = async (path, accept) => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const left = await lstat(path).catch(() => undefined);
   if (left?.isSocket()) await rm(path);
   const sockets = new Set<Socket>();

@@ -48,9 +48,11 @@ describe("attached to a node that serves side by side, with all capabilities", (
     await module.says("was accepted by node bllvm");
     expect(node.requestsOf("QueueReceivedBlock").length).toBeGreaterThan(0);
     expect(node.requestsOf("SubscribeEvents")).toHaveLength(1);
-    // Somebody else's block becomes a job.
-    await toldJobOn(node, node.mine(1)[0]);
     await until("shares are told", () => node.published.some(({ event }) => event.name === "ShareSubmitted"));
+    // Somebody else's block becomes a job.
+    miner.kill("SIGTERM");
+    await miner.ended;
+    await toldJobOn(node, node.mine(1)[0]);
     expect(node.logs.some(({ message }) => message.includes("found at height"))).toBe(true);
     const stats = await node.invoke(NAME, ALL);
     expect(stats, JSON.stringify(stats.error)).toMatchObject({ success: true });
@@ -100,10 +102,9 @@ describe("attached to a node as it is, with the permissions that everybody has",
     const denied = module.lines().filter(({ msg }) => msg.includes("is not sent any more"));
     expect(new Set(denied.map(({ msg }) => msg)).size).toBe(denied.length);
     expect(denied.length).toBeLessThanOrEqual(3);
-    // Once each, whatever the module does afterwards.
-    for (const name of ["PublishEvent", "RegisterModuleApi", "QueueReceivedBlock"] as const) {
-      expect(node.requestsOf(name).length, name).toBeLessThanOrEqual(1);
-    }
+    // One of them tells that the node knows no capabilities; a block is worth two attempts.
+    expect(node.requestsOf("PublishEvent").length + node.requestsOf("RegisterModuleApi").length).toBe(1);
+    expect(node.requestsOf("QueueReceivedBlock").length).toBeLessThanOrEqual(2);
     expect(node.requestsOf("GetNetworkStats")).toEqual([]);
   }, 60_000);
 

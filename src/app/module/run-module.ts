@@ -15,7 +15,7 @@ export type SocketLaunch = Launch & { readonly socketPath: string };
 /** Resolves once miners can connect, whether or not the node serves us by then. Throws as `startServer`. */
 export async function startModule(world: World, launch: SocketLaunch, signal: AbortSignal): Promise<RunningServer> {
   const { mode, socketPath, moduleName, moduleId, holdFile, connectDelayMs: firstConnectDelayMs } = launch;
-  world.log.info(`module of the bllvm node at ${socketPath}, ${mode}`, { moduleId, dataDir: launch.dataDir });
+  world.log.info(`module of the bllvm node, ${mode}`, { socket: socketPath, moduleId, dataDir: launch.dataDir });
   const family = mode === "legacy" ? "legacy" : "socket";
   const bllvm = { socketPath, family, moduleName, holdFile, firstConnectDelayMs } as const;
   return await startServer({ ...world, bllvm }, signal, [], (container) => beside(container, world, launch));

@@ -177,7 +177,9 @@ export class BllvmRpc implements Rpc {
     const limits = { timeoutMs: this.#options.requestTimeoutMs };
     if (rpc === undefined && !node.state().isKnown) return undefined;
     try {
-      return rpc === undefined ? await node.peerCount(limits) : await rpc.call("getconnectioncount", [], z.int(), limits);
+      return rpc === undefined
+        ? await node.peerCount(limits)
+        : await rpc.call("getconnectioncount", [], z.int(), limits);
     } catch (error) {
       if (rpc !== undefined || (error instanceof Fault && NOT_OFFERED.has(error.code))) return undefined;
       throw error;
