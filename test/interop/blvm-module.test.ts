@@ -51,11 +51,11 @@ async function says(lines: () => Line[], text: string): Promise<Line> {
   return find() as Line;
 }
 
-/** A miner of ours at the server of the module. */
-async function mine(lines: () => Line[]): Promise<Program> {
+/** A miner of ours at the server of the module, at `hashrate` H/s: a block takes it some 43,000 hashes. */
+async function mine(lines: () => Line[], hashrate: number): Promise<Program> {
   const { listening, authorityPublicKey } = await says(lines, "miners connect to");
   const url = `stratum2+tcp://${listening}/${authorityPublicKey}`;
-  return program(["mine", url, "--json", "--max-hashrate", "50000"]);
+  return program(["mine", url, "--json", "--max-hashrate", String(hashrate)]);
 }
 
 const jobsOnNewBlocks = (miner: Program): number => miner.out.filter((line) => line.includes('"newBlock"')).length;
@@ -86,7 +86,7 @@ describe.skipIf(harness === undefined)(`the module of blvm-node ${version}'s mod
     await node.mine(BLOCKS);
     await node.command("permit", { module: MODULE_NAME, capabilities: CAPABILITIES });
     const module = service(node.folder, node.socket, config());
-    const miner = await mine(module.lines);
+    const miner = await mine(module.lines, 50_000);
     await until("a block of ours is in the chain", () => node.verdicts().length > 0);
     expect(node.verdicts()[0]).toMatchObject({ verdict: "accepted", height: BLOCKS + 1 });
     await until("it is told", () => node.events("ShareSubmitted").length > 0);
@@ -130,21 +130,33 @@ describe.skipIf(binary === undefined)(`the module of a whole blvm-node ${version
     node = await BlvmRegtestNode.start(binary ?? "", MODULE_NAME, (modules) =>
       install(modules, config(), "--registered"),
     );
+    const { log } = node;
+    onTestFailed(() =>
+      console.info(
+        log
+          .filter((line) => !/No peers|No blocks|audit/.test(line))
+          .slice(-60)
+          .join("\n"),
+      ),
+    );
     await node.call("generatetoaddress", [BLOCKS, ADDRESS]);
     writeFileSync(join(node.folder, "password"), `${RPC_PASSWORD}\n`);
     const credentials = `user = "${RPC_USER}"\npassword_file = "${join(node.folder, "password")}"`;
     const module = service(node.folder, node.socket, config(`rpc_url = "${node.rpcUrl}"\n${credentials}`));
-    const miner = await mine(module.lines);
+    // Slow: two blocks of one height within a few ms make this node lose count of its heights.
+    const miner = await mine(module.lines, 8_000);
     await says(module.lines, "serves this module");
     await says(module.lines, "was accepted by node bllvm");
     const height = Number(await node.call("getblockcount"));
     expect(height).toBeGreaterThan(BLOCKS);
 
     const jobs = jobsOnNewBlocks(miner);
-    await node.call("generatetoaddress", [1, ADDRESS]);
+    // The node refuses its own block when one of ours comes in meanwhile.
+    const generated = (): Promise<unknown> | undefined => node?.call("generatetoaddress", [1, ADDRESS]);
+    await expect.poll(generated, { timeout: WAIT_MS }).toHaveLength(1);
     await until("a job on it", () => jobsOnNewBlocks(miner) > jobs);
     const count = async (): Promise<number> => Number(await node?.call("getblockcount"));
-    await expect.poll(count, { timeout: WAIT_MS, interval: 250 }).toBeGreaterThanOrEqual(height + 4);
+    await expect.poll(count, { timeout: WAIT_MS, interval: 250 }).toBeGreaterThanOrEqual(height + 2);
     module.program.kill("SIGTERM");
     expect(await module.program.ended).toBe(0);
     // While the stand-in was registered there was no work.

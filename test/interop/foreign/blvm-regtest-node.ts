@@ -14,7 +14,7 @@ export const RPC_PASSWORD = "loopback-only";
 const START_MS = 40_000;
 
 const answerSchema = z.object({
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: z.object({ code: z.number(), message: z.string() }).optional(),
 });
 
@@ -70,9 +70,10 @@ export class BlvmRegtestNode {
       },
       body: JSON.stringify({ jsonrpc: "1.0", id: 1, method, params }),
     });
-    const { result, error } = answerSchema.parse(await response.json());
-    if (error !== undefined) throw new Error(error.message);
-    return result;
+    const text = await response.text();
+    const { data } = answerSchema.safeParse(JSON.parse(text));
+    if (data === undefined || data.error !== undefined) throw new Error(`${method}: ${response.status} ${text}`);
+    return data.result;
   }
 
   /** Asks it to end, as an operator does. Resolves when it is gone, by force after `withinMs`. */
