@@ -22,6 +22,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   "npm run build": ".ci/run",
   "node dist/src/main.js doctor -c config.toml": "test/e2e/cli.test.ts",
   "node dist/src/main.js start -c config.toml": "test/e2e/start.test.ts",
+  "node dist/src/main.js install-module --modules-dir /var/lib/blvm/modules": "test/e2e/install-module.test.ts",
 };
 
 describe("README", () => {
