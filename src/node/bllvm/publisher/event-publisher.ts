@@ -86,6 +86,9 @@ export class EventPublisher implements Part {
   readonly #shares: BestShares;
   readonly #kept: KeptEvents;
   #job: BllvmPublishedEvents["MiningJobCreated"] | undefined;
+  /** The newest job, and the newest that was told: a node that comes back, or that takes events now, hears of it. */
+  #newestJob: BllvmPublishedEvents["MiningJobCreated"] | undefined;
+  #toldJob: BllvmPublishedEvents["MiningJobCreated"] | undefined;
   #isOpen = false;
   #isUp = false;
   #isUsable = true;
@@ -150,6 +153,7 @@ export class EventPublisher implements Part {
 
   /** A job that miners get. Only the newest waits, also while the node is away: it is what they work on when the node is back. */
   job(event: BllvmPublishedEvents["MiningJobCreated"]): void {
+    this.#newestJob = event;
     if (!this.#takes("MiningJobCreated")) return;
     if (this.#job !== undefined) this.#leftOut("MiningJobCreated", "replaced");
     this.#job = event;
@@ -235,6 +239,7 @@ export class EventPublisher implements Part {
       this.#retryMs = FIRST_RETRY_MS;
       this.#keptReadyMs = 0;
     }
+    if (this.#isUp && this.#isUsable && this.#newestJob !== this.#toldJob) this.#job ??= this.#newestJob;
     this.#pump();
   }
 
@@ -340,6 +345,7 @@ export class EventPublisher implements Part {
     publish().then(
       () => {
         this.#retryMs = FIRST_RETRY_MS;
+        if (event.name === "MiningJobCreated") this.#toldJob = event.event;
         meter.count("bllvm_events_published_total", 1, { event: event.name });
         ended();
       },

@@ -3,7 +3,7 @@
  * there is one, for transactions and as a second way for blocks. So job source, block submission and block status of `bitcoind/`
  * work on it as on any other node, in one order of preference with Bitcoin Core.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import type { CallOptions, Rpc, RpcParams } from "../../../daemon/rpc.ts";
 import { fromDisplayHex, toDisplayHex } from "../../../kernel/bytes.ts";
 import type { Clock } from "../../../kernel/clock.ts";
@@ -12,13 +12,16 @@ import type { Log } from "../../../kernel/log.ts";
 import type { BllvmNode } from "../bllvm-node.ts";
 import { headerAnswer } from "./block-place.ts";
 import { BllvmChain, type ChainView } from "./chain.ts";
+import type { ChainNode } from "./chain-node.ts";
 import { withDeadline } from "./deadline.ts";
+import { JsonReads } from "./json-reads.ts";
 import { NextTarget } from "./next-target.ts";
 import { NodeTemplates } from "./node-templates.ts";
 import { coreError } from "./rpc-error.ts";
 import { submitBlock } from "./submission.ts";
 import { Templates } from "./templates.ts";
 import { TipBell } from "./tip-bell.ts";
+import { TwoWays } from "./two-ways.ts";
 
 /** What `BllvmRpc` needs. */
 export interface BllvmRpcDeps {
@@ -41,6 +44,8 @@ export interface BllvmRpcOptions {
   readonly confirmMs: number;
   /** Time between looks at the chain while a block is waited for and no event comes. */
   readonly lookMs: number;
+  /** Time between looks at the tip while IPC is not served and no event can come. */
+  readonly pollMs: number;
 }
 
 /** Values for every network. */
@@ -50,6 +55,7 @@ export const BLLVM_RPC_DEFAULTS: BllvmRpcOptions = {
   templateWaitMs: 5_000,
   confirmMs: 30_000,
   lookMs: 2_000,
+  pollMs: 1_000,
 };
 
 /**
@@ -75,7 +81,7 @@ export class BllvmRpc implements Rpc {
   readonly address: string;
   /** Header times are by our clock: IPC tells none, and the node is on this machine. */
   readonly clockOffsetMs = undefined;
-  readonly #deps: BllvmRpcDeps;
+  readonly #deps: Omit<BllvmRpcDeps, "node"> & { readonly node: ChainNode };
   readonly #options: BllvmRpcOptions;
   readonly #chain: BllvmChain;
   readonly #nextTarget: NextTarget;
@@ -83,12 +89,14 @@ export class BllvmRpc implements Rpc {
   readonly #methods: Readonly<Record<string, Method>>;
 
   constructor(deps: BllvmRpcDeps, options: BllvmRpcOptions) {
-    const { node, rpc, clock } = deps;
+    const { rpc, clock, log } = deps;
+    const node: ChainNode =
+      rpc === undefined ? deps.node : new TwoWays({ node: deps.node, json: new JsonReads({ rpc }), log });
     this.name = node.name;
     this.address = node.address;
-    this.#deps = deps;
+    this.#deps = { ...deps, node };
     this.#options = options;
-    this.#chain = new BllvmChain(deps, { timeoutMs: options.requestTimeoutMs });
+    this.#chain = new BllvmChain({ node }, { timeoutMs: options.requestTimeoutMs });
     const chain = this.#chain;
     this.#nextTarget = new NextTarget({ chain }, { name: node.name });
     node.on("MiningDifficultyChanged", (event) => this.#nextTarget.note(event));
@@ -96,7 +104,7 @@ export class BllvmRpc implements Rpc {
     const nodeTemplates =
       rpc === undefined ? undefined : new NodeTemplates({ rpc, clock }, { waitMs: options.templateWaitMs });
     this.#templates = new Templates(
-      { ...deps, chain, nextTarget: this.#nextTarget, nodeTemplates },
+      { ...this.#deps, chain, nextTarget: this.#nextTarget, nodeTemplates },
       { name: node.name },
     );
     this.#methods = {
@@ -174,12 +182,9 @@ export class BllvmRpc implements Rpc {
    */
   async #connections(): Promise<number | undefined> {
     const { node, rpc } = this.#deps;
-    const limits = { timeoutMs: this.#options.requestTimeoutMs };
     if (rpc === undefined && !node.state().isKnown) return undefined;
     try {
-      return rpc === undefined
-        ? await node.peerCount(limits)
-        : await rpc.call("getconnectioncount", [], z.int(), limits);
+      return await node.peerCount({ timeoutMs: this.#options.requestTimeoutMs });
     } catch (error) {
       if (rpc !== undefined || (error instanceof Fault && NOT_OFFERED.has(error.code))) return undefined;
       throw error;
@@ -218,7 +223,9 @@ export class BllvmRpc implements Rpc {
       while (tip.key === before) {
         const leftMs = timeoutMs - (clock.monotonicMs() - startedMs);
         if (leftMs <= 0) break;
-        await bell.rings(clock, Math.min(leftMs, LONGEST_SLEEP_MS), signal);
+        // Nothing rings while there are no events.
+        const longestMs = node.state().phase === "up" ? LONGEST_SLEEP_MS : this.#options.pollMs;
+        await bell.rings(clock, Math.min(leftMs, longestMs), signal);
         signal.throwIfAborted();
         tip = await this.#chain.tip();
       }

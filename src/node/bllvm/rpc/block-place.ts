@@ -5,8 +5,9 @@
 import { readHeightPush } from "../../../bitcoin/coinbase.ts";
 import { equal, toDisplayHex } from "../../../kernel/bytes.ts";
 import { Fault } from "../../../kernel/fault.ts";
-import type { BllvmHeader, BllvmNode } from "../bllvm-node.ts";
+import type { BllvmHeader } from "../bllvm-node.ts";
 import type { BllvmChain, ChainTip } from "./chain.ts";
+import type { ChainNode } from "./chain-node.ts";
 import { isFirst } from "./headers.ts";
 import { coreError } from "./rpc-error.ts";
 
@@ -15,7 +16,7 @@ const MAX_HEIGHT = 0x7fff_ffff;
 
 /** What `headerAnswer` needs. */
 export interface BlockPlaceDeps {
-  readonly node: BllvmNode;
+  readonly node: ChainNode;
   readonly chain: BllvmChain;
 }
 
@@ -41,7 +42,7 @@ export async function headerAnswer(
 }
 
 /** The height in the coinbase of a block that the node has. */
-async function heightIn(node: BllvmNode, hash: Uint8Array, timeoutMs: number): Promise<number> {
+async function heightIn(node: ChainNode, hash: Uint8Array, timeoutMs: number): Promise<number> {
   const block = await node.block(hash, { timeoutMs });
   const script = block?.coinbaseScriptSig;
   const said = script === undefined ? undefined : readHeightPush(script);

@@ -7,7 +7,8 @@ import { readHeightPush } from "../../../bitcoin/coinbase.ts";
 import type { Network } from "../../../bitcoin/network.ts";
 import { equal, toDisplayHex } from "../../../kernel/bytes.ts";
 import { Fault, type FaultCode } from "../../../kernel/fault.ts";
-import type { BllvmBlock, BllvmChainInfo, BllvmHeader, BllvmNode } from "../bllvm-node.ts";
+import type { BllvmBlock, BllvmChainInfo, BllvmHeader } from "../bllvm-node.ts";
+import type { ChainNode } from "./chain-node.ts";
 import { Headers, hashOfHeader } from "./headers.ts";
 import { fitsHeight, heightOf, type IndexOffset } from "./height.ts";
 import { identify } from "./identity.ts";
@@ -51,13 +52,13 @@ const MAX_READS = 4;
 /** Reads the best chain. */
 export class BllvmChain {
   readonly headers: Headers;
-  readonly #node: BllvmNode;
+  readonly #node: ChainNode;
   readonly #timeoutMs: number;
   readonly #tips = new Map<string, Promise<ChainTip>>();
   #network: Promise<Network> | undefined;
 
   /** `timeoutMs`: deadline of one request. */
-  constructor(deps: { readonly node: BllvmNode }, options: { readonly timeoutMs: number }) {
+  constructor(deps: { readonly node: ChainNode }, options: { readonly timeoutMs: number }) {
     this.#node = deps.node;
     this.#timeoutMs = options.timeoutMs;
     this.headers = new Headers(deps, options);

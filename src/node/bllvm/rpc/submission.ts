@@ -14,14 +14,14 @@ import { Fault } from "../../../kernel/fault.ts";
 import { blockHash, submitAnswer } from "../../bitcoind/answers.ts";
 import { bytesOfHex } from "../../bitcoind/block-template.ts";
 import { readSubmitError } from "../../bitcoind/submit-answer.ts";
-import type { BllvmNode } from "../bllvm-node.ts";
 import type { BllvmChain } from "./chain.ts";
+import type { ChainNode } from "./chain-node.ts";
 import { coreError } from "./rpc-error.ts";
 import { TipBell } from "./tip-bell.ts";
 
 /** What a submission works with. */
 export interface SubmissionDeps {
-  readonly node: BllvmNode;
+  readonly node: ChainNode;
   /** The node's JSON-RPC. */
   readonly rpc: Rpc | undefined;
   readonly chain: BllvmChain;

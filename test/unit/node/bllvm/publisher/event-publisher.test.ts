@@ -222,6 +222,28 @@ describe("a node that is away", () => {
     expect(stage.leftOut()).toEqual({ "MiningJobCreated,replaced": 1, "ShareSubmitted,away": 1 });
   });
 
+  test("that takes events at last hears of the job that miners have", async () => {
+    const stage = await Stage.started();
+    stage.answer = async () => {
+      stage.node.become({ phase: "down" });
+      throw new Fault("bllvm-request-unusable", { request: "PublishEvent" });
+    };
+    stage.publisher.job(jobEvent(1));
+    await stage.pass(1000);
+    stage.publisher.job(jobEvent(2));
+    expect(stage.publisher.held).toBe(0);
+    stage.answer = async () => undefined;
+    const before = stage.asked.length;
+    stage.node.become({ phase: "up", unusable: [] });
+    await stage.pass(1000);
+    expect(stage.node.published.map(({ event }) => event)).toEqual([jobEvent(2)]);
+    // Once.
+    stage.node.become({ phase: "down" });
+    stage.node.become({ phase: "up" });
+    await stage.pass(60_000);
+    expect(stage.asked).toHaveLength(before + 1);
+  });
+
   test("a job made before there is a node is told once there is one", async () => {
     const stage = await Stage.started();
     stage.node.become({ phase: "down" });

@@ -191,7 +191,7 @@ describe("waitfornewblock", () => {
   });
 
   test("fails when the connection goes, so that the watch learns of it", async () => {
-    const { ask, node, devnet } = world();
+    const { ask, node, devnet } = world({ hasJsonRpc: false });
     const before = node.listening;
     const waiting = ask("waitfornewblock", [10_000, devnet.chain.tip.key], newBlock);
     await settle();

@@ -268,6 +268,19 @@ export class FakeBllvmRpc implements Rpc {
         return chain.tip.height + offset;
       case "getbestblockhash":
         return chain.tip.key;
+      case "getblockchaininfo":
+        return { blocks: chain.tip.height + offset, bestblockhash: chain.tip.key, initialblockdownload: false };
+      case "getblockhash": {
+        const at = chain.at(Number(params[0]) - offset);
+        if (at === undefined)
+          throw new Fault("node-rpc-error", { node: this.name, rpcCode: -5, says: "Block not found" });
+        return at.key;
+      }
+      case "getblockheader": {
+        const found = chain.find(String(params[0]));
+        if (found === undefined) throw new Fault("node-rpc-error", { node: this.name, rpcCode: -5, says: "not found" });
+        return params[1] === false ? toHex(found.headerBytes) : { height: found.height + offset };
+      }
       case "getblocktemplate":
         return this.twist(nodeTemplateOf(devnet, this.#clock));
       case "submitblock": {

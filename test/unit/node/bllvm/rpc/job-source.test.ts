@@ -1,6 +1,7 @@
 /** The job source and the block sink of `bitcoind/` with a Bitcoin Core node in front and the bllvm node behind it. */
 import { describe, expect, test } from "vitest";
 import { toDisplayHex } from "../../../../../src/kernel/bytes.ts";
+import { Fault } from "../../../../../src/kernel/fault.ts";
 import { silentMeter } from "../../../../../src/kernel/meter.ts";
 import type { BlockAnswer, TemplateCause } from "../../../../../src/mining/ports.ts";
 import type { Template } from "../../../../../src/mining/template.ts";
@@ -84,8 +85,8 @@ describe("the bllvm node alone", () => {
     expect(toDisplayHex(source.current()?.prevHash ?? new Uint8Array(0))).toBe(devnet.chain.tip.key);
     await stop();
     expect(clock.pending).toBe(0);
-    // The chain's look at the connection and the target's at two events stay as long as the RPC.
-    expect(node.listening).toBe(3);
+    // The looks of the chain and of the two ways at the connection, and the target's at two events stay as long as the RPC.
+    expect(node.listening).toBe(4);
   });
 
   test("costs few requests a block", async () => {
@@ -112,7 +113,7 @@ describe("the bllvm node alone", () => {
   });
 
   test("that goes away is left, and comes back by itself", async () => {
-    const { node, source, devnet, clock, shown, stop } = await setting(false);
+    const { node, source, devnet, clock, shown, stop } = await setting(false, { hasJsonRpc: false });
     node.turn("down");
     await pass(clock, 3_000);
     expect(source.status()).toMatchObject({ active: undefined, nodes: [{ up: false, fault: { code: "bllvm-away" } }] });
@@ -121,6 +122,45 @@ describe("the bllvm node alone", () => {
     await pass(clock, 5_000);
     expect(source.status().active).toBe("bllvm");
     expect(shown().at(-1)).toBe("bllvm 112 newBlock 1");
+    await stop();
+  });
+
+  test("whose IPC goes away is read by JSON-RPC: work goes on, blocks are told and taken", async () => {
+    const { node, source, sink, answers, devnet, clock, shown, log, stop } = await setting(false);
+    node.turn("starving");
+    await devnet.generate(1);
+    await pass(clock, 2_500);
+    expect(source.status()).toMatchObject({ active: "bllvm", nodes: [{ trust: "trusted", height: 111 }] });
+    expect(shown().at(-1)).toBe("bllvm 112 newBlock 1");
+    const template = source.current();
+    if (template === undefined) throw new Error("no work");
+    sink.submit(solveTemplate(template));
+    await pass(clock, 2_500);
+    expect(answers).toEqual([{ node: "bllvm", verdict: "accepted", reason: "" }]);
+    expect(devnet.chain.tip.height).toBe(112);
+    const reads = node.total;
+    await pass(clock, 5_000);
+    expect(node.total).toBe(reads);
+    node.turn("up");
+    await devnet.generate(1);
+    await pass(clock, 1_000);
+    expect(shown().at(-1)).toBe("bllvm 114 newBlock 1");
+    expect(node.total).toBeGreaterThan(reads);
+    const said = log.lines.map(({ message }) => message).filter((message) => message.includes("is read by"));
+    expect(said).toEqual([
+      "the chain of the bllvm node is read by its JSON-RPC while IPC is not served",
+      "the chain of the bllvm node is read by IPC again",
+    ]);
+    await stop();
+  });
+
+  test("that closes the connection at one read is asked by JSON-RPC, and nobody notices", async () => {
+    const { node, source, devnet, clock, log, stop } = await setting(false);
+    node.failing.set("chainInfo", new Fault("bllvm-request-closed"));
+    await devnet.generate(1);
+    await pass(clock, 12_000);
+    expect(source.status()).toMatchObject({ active: "bllvm", nodes: [{ trust: "trusted", height: 111 }] });
+    expect(log.lines.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
     await stop();
   });
 

@@ -182,7 +182,8 @@ describe("a node that is away", () => {
     const { reading, node, jsonRpc } = await setting();
     node.turn("down");
     jsonRpc.failing.set("submitblock", words("no"));
-    jsonRpc.failing.set("getbestblockhash", new Fault("node-busy", {}));
+    for (const method of ["getbestblockhash", "getblockchaininfo"])
+      jsonRpc.failing.set(method, new Fault("node-busy", {}));
     expect(await reading(undefined, 1_000)).toEqual({ kind: "wait", otherwise: "rejected", reason: "no" });
   });
 
