@@ -117,6 +117,65 @@ describe("attached to a node as it is, with the permissions that everybody has",
   }, 60_000);
 });
 
+describe("killed with -9", () => {
+  test("in each state, the module starts again on the same folder, and no share's block is lost", async () => {
+    const world = await BllvmWorld.start({ concurrent: true, ...PERMITTED });
+    const { node } = world;
+    const states = ["the ledger is", "serves this module", "miners connect to", "was accepted by node bllvm"];
+    const accepted = new Set<string>();
+    for (const state of states) {
+      const module = world.attach();
+      if (state.startsWith("was")) {
+        const miner = await module.mine();
+        await module.says(state, 30_000);
+        miner.kill("SIGKILL");
+      } else {
+        await module.says(state);
+      }
+      module.program.kill("SIGKILL");
+      expect(await module.program.ended).toBe(-1);
+      for (const [, hash = ""] of module.said().matchAll(/block ([0-9a-f]{64}) at height \d+ was accepted/g))
+        accepted.add(hash);
+      // A mended node goes on serving whoever comes.
+      expect(node.serverFailure, state).toBeUndefined();
+    }
+    const module = world.attach();
+    await module.says("work is taken from node bllvm");
+    const miner = await module.mine();
+    await miner.line((line) => line.includes('"shareAccepted"'));
+    module.program.kill("SIGTERM");
+    expect(await module.program.ended, module.said()).toBe(0);
+    expect(module.lines().filter(({ level }) => level >= 50)).toEqual([]);
+    const file = world.configFile(
+      world.config().replace("[stratum_v2]", `[stratum_v2]\ndata_dir = "${world.dataDir}"`),
+    );
+    const blocks = program(["blocks", "--json", "-c", file]);
+    expect(await blocks.ended, blocks.err.join("\n")).toBe(0);
+    const found = JSON.parse(blocks.out.join("")) as { readonly blocks: readonly { readonly blockHash: string }[] };
+    // The ledger has what was accepted in the run that was killed, from the journal if not before.
+    expect(accepted.size).toBeGreaterThan(0);
+    expect(found.blocks.map(({ blockHash }) => blockHash)).toEqual(expect.arrayContaining([...accepted]));
+  }, 120_000);
+
+  test("while it waits for its turn it ends the node's IPC, as the page on the node says; the node's next start is a new one", async () => {
+    const world = await BllvmWorld.start();
+    const { node } = world;
+    const spawned = await world.install();
+    await spawned.spawner.load(NAME);
+    await spawned.says("serves one connection at a time");
+    spawned.spawner.modules.get(NAME)?.process.kill();
+    await until(
+      "the heartbeat is gone and the queue's next is looked at",
+      () => node.serverFailure !== undefined,
+      20_000,
+    );
+    await node.restart();
+    expect(node.serverFailure).toBeUndefined();
+    const service = world.attach();
+    await service.says("serves this module");
+  }, 90_000);
+});
+
 describe("spawned by the node", () => {
   test("a node as it is starts, serves its heartbeat alone, and blocks are mined by JSON-RPC meanwhile", async () => {
     const world = await BllvmWorld.start();
