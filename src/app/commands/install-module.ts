@@ -79,13 +79,20 @@ function nextSteps({ name, folder }: Layout, { modulesDir, registered }: Install
     "What to do next:",
     `1. Fill in bitcoin.payout in ${folder}/config.toml, and look whether all is well:`,
     `   ${again} --check`,
-    "2. The node's defaults leave Node.js little room. Put into the blvm.toml of the node:",
+    "2. The newest nodes load what is named alone, and the node's defaults leave Node.js little room. Put into the blvm.toml of the node:",
+    "   [modules]",
+    `   enabled_modules = ["${name}"]`,
     ...limits,
     "3. A node asks its registry before it loads a module, and waits up to a minute for it when it is offline:",
     '   registry_url = "" under [modules] turns that off.',
     ...(registered
       ? service
-      : [`4. Restart the node. The module's log is module.log in its data folder, <modules.data_dir>/${name}`]),
+      : [
+          `4. Restart the node. The module's log is module.log in its data folder, <modules.data_dir>/${name}`,
+          "   A node that serves one connection at a time, as all published ones do, mostly does not serve a module that it starts: with",
+          "   --registered the module runs as a service beside it and is served (docs/bllvm.md).",
+        ]),
+    "5. `bllvm-stratum-v2 doctor --module --node-config <blvm.toml>` looks at everything.",
   ].join("\n");
 }
 

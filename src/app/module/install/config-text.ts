@@ -21,6 +21,12 @@ network = "mainnet"
 # NEEDED: who is paid for blocks, an address or an output descriptor
 # payout = "addr(bc1q...)"
 
+# The bllvm node's JSON-RPC ([rpc_auth] of its blvm.toml): transactions with their fees, and work while its IPC does not serve this module.
+# [bllvm]
+# rpc_url = "http://127.0.0.1:8332"
+# user = "miner"
+# password_file = "rpc-password"
+
 # Bitcoin Core beside the bllvm node, if there is one: it knows every transaction's witness, so its blocks are full.
 # [[bitcoind]]
 # url = "http://127.0.0.1:8332"
