@@ -118,7 +118,8 @@ export function compose(world: World): DependencyContainer {
     const { network, nodes } = world.settings;
     const sources = get(TOKENS.nodes).map((rpc, index) => {
       const zmqAddress = nodes[index]?.zmqAddress;
-      return zmqAddress === undefined ? { rpc } : { rpc, zmqAddress };
+      const isLastResort = index >= nodes.length;
+      return zmqAddress === undefined ? { rpc, isLastResort } : { rpc, zmqAddress, isLastResort };
     });
     const { templates } = config;
     return new BitcoindJobSource(

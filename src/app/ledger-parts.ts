@@ -142,7 +142,10 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           bitcoinStatus: (hash) => {
             const { nodes } = get(TOKENS.jobSource).status();
             const trusted = new Set(nodes.flatMap(({ name, trust }) => (trust === "trusted" ? [name] : [])));
-            const deps = { nodes: get(TOKENS.nodes), isTrusted: (node: string) => trusted.has(node) };
+            // The bllvm node, behind the others, has a say where there are no others: it takes blocks that the network refuses.
+            const all = get(TOKENS.nodes);
+            const asked = settings.nodes.length === 0 ? all : all.slice(0, settings.nodes.length);
+            const deps = { nodes: asked, isTrusted: (node: string) => trusted.has(node) };
             return bitcoinBlockStatus(deps, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
           },
         },

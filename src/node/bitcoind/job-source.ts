@@ -22,6 +22,11 @@ export interface SourceNode {
   readonly rpc: Rpc;
   /** `tcp://host:port` of bitcoind's `-zmqpubhashblock`. */
   readonly zmqAddress?: string;
+  /**
+   * Work is taken from it where there is no better node, and its word counts against none: it tells no work of its chain, or is known to take blocks that the
+   * network refuses.
+   */
+  readonly isLastResort?: boolean;
 }
 
 /** What `BitcoindJobSource` needs. */
@@ -177,7 +182,10 @@ export class BitcoindJobSource implements JobSource {
         patience.signal.addEventListener("abort", () => resolve(), { once: true });
       });
       await Promise.race([Promise.all(checks), waited.then(() => Promise.race([...checks, givenUp]))]);
-      const wrong = this.#watches.map(({ facts }) => facts.fault).find((fault) => fault?.code === "node-wrong-network");
+      const wrong = this.#watches
+        .filter((_, index) => !this.#isLastResort(index))
+        .map(({ facts }) => facts.fault)
+        .find((fault) => fault?.code === "node-wrong-network");
       if (wrong !== undefined) throw wrong;
       signal.throwIfAborted();
       // Only now: the first node to answer need not be the preferred one.
@@ -247,10 +255,19 @@ export class BitcoindJobSource implements JobSource {
     if (changed) for (const listener of this.#statusListeners) listener(this.status());
   }
 
+  /** Where there are no others, a last resort is a node like any. */
+  #isLastResort(index: number): boolean {
+    const { nodes } = this.#deps;
+    return nodes[index]?.isLastResort === true && nodes.some(({ isLastResort }) => isLastResort !== true);
+  }
+
   /** Notes for each node since when another usable one has a better chain. */
   #markBehind(monotonicMs: number): void {
     const tips = this.#watches.flatMap(({ facts }, index) =>
-      facts.tip !== undefined && facts.fault === undefined && this.#judgements[index]?.trust !== "unusable"
+      !this.#isLastResort(index) &&
+      facts.tip !== undefined &&
+      facts.fault === undefined &&
+      this.#judgements[index]?.trust !== "unusable"
         ? [facts.tip]
         : [],
     );

@@ -61,6 +61,7 @@ export const RPC_METHODS: Readonly<Record<string, (world: RpcWorld, params: Para
     },
     getblockheader: getBlockHeader,
     getblock: getBlock,
+    getrawtransaction: getRawTransaction,
     getblockchaininfo: getBlockchainInfo,
     getmininginfo: ({ chain }) => ({
       blocks: chain.height,
@@ -151,6 +152,16 @@ function getBlock(world: RpcWorld, [hash]: Params): unknown {
     bits: node.header.nBits.toString(16).padStart(8, "0"),
     nextblockhash: world.chain.chain.at(node.height + 1)?.key ?? "0".repeat(64),
   };
+}
+
+/** As seen on 0.1.54: by the id as getblock writes it, in internal order, coinbases too. */
+function getRawTransaction({ chain }: RpcWorld, [id]: Params): unknown {
+  for (let height = chain.height; height > 0; height--) {
+    for (const { txid, tx } of chain.chain.at(height)?.data?.txs ?? []) {
+      if (toHex(txid) === id) return toHex(serializeTransaction(tx, { witness: true }));
+    }
+  }
+  throw new FakeRpcError(-5, "Transaction not found");
 }
 
 function getBlockchainInfo(world: RpcWorld): unknown {

@@ -36,6 +36,10 @@ export async function headerAnswer(
     throw coreError(node.name, "getblockheader", "RPC_INVALID_ADDRESS_OR_KEY", "Block not found");
   const height = isFirst(header) ? 0 : await heightIn(node, hash, options.timeoutMs);
   const there = await chain.at(height, tip);
+  // What cannot be read is no word on the block: "beside the best chain" takes its reward back.
+  if (there === undefined && height <= tip.height) {
+    throw new Fault("bllvm-chain-incomplete", { node: node.name, blockAtHeight: height });
+  }
   const isBest = there !== undefined && equal(there.hash, hash);
   const medianTime = await chain.headers.medianTime(header);
   return answer({ key: toDisplayHex(hash), header, height, medianTime }, isBest ? tip.height - height + 1 : -1);

@@ -14,6 +14,7 @@ const NOT_SERVED: ReadonlySet<FaultCode> = new Set([
   "bllvm-request-closed",
   "bllvm-request-unusable",
   "bllvm-queue-full",
+  "node-timeout",
 ]);
 
 /** What the reads work with. */

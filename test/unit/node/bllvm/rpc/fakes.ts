@@ -279,7 +279,22 @@ export class FakeBllvmRpc implements Rpc {
       case "getblockheader": {
         const found = chain.find(String(params[0]));
         if (found === undefined) throw new Fault("node-rpc-error", { node: this.name, rpcCode: -5, says: "not found" });
-        return params[1] === false ? toHex(found.headerBytes) : { height: found.height + offset };
+        return toHex(found.headerBytes);
+      }
+      case "getblock": {
+        const data = chain.find(String(params[0]))?.data;
+        if (data === undefined) throw new Fault("node-rpc-error", { node: this.name, rpcCode: -5, says: "not found" });
+        // As 0.1.54: no bytes, and ids in internal order.
+        return { tx: data.txs.map(({ txid }) => toHex(txid)) };
+      }
+      case "getrawtransaction": {
+        for (let height = chain.tip.height; height > 0; height--) {
+          const coinbase = chain.at(height)?.data?.txs[0];
+          if (coinbase !== undefined && toHex(coinbase.txid) === params[0]) {
+            return toHex(serializeTransaction(coinbase.tx, { witness: true }));
+          }
+        }
+        throw new Fault("node-rpc-error", { node: this.name, rpcCode: -5, says: "Transaction not found" });
       }
       case "getblocktemplate":
         return this.twist(nodeTemplateOf(devnet, this.#clock));
