@@ -10,7 +10,7 @@ import { headerHash } from "../../../bitcoin/header.ts";
 import type { Rpc } from "../../../daemon/rpc.ts";
 import { equal, toDisplayHex } from "../../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../../kernel/clock.ts";
-import { Fault } from "../../../kernel/fault.ts";
+import { Fault, type FaultCode } from "../../../kernel/fault.ts";
 import { blockHash, submitAnswer } from "../../bitcoind/answers.ts";
 import { bytesOfHex } from "../../bitcoind/block-template.ts";
 import { readSubmitError } from "../../bitcoind/submit-answer.ts";
@@ -44,6 +44,14 @@ const LOOK_TIMEOUT_MS = 5_000;
 
 /** Ms for which the look before the submission may hold it up. */
 const LOOK_BEFORE_MS = 500;
+
+/** What a way ends with that may be open the next moment. */
+const AWAY: ReadonlySet<FaultCode> = new Set([
+  "bllvm-away",
+  "bllvm-request-closed",
+  "bllvm-queue-full",
+  "node-timeout",
+]);
 
 /** A block as it is watched. */
 interface Submitted {
@@ -98,7 +106,9 @@ export async function submitBlock(
     for (;;) {
       signal.throwIfAborted();
       const isLate = clock.monotonicMs() - startedMs >= options.confirmMs;
-      const verdict = judge(await standingOf(deps, block), ways, isLate, node.name);
+      // A refusal is judged by a look that began when all was said: the block may have become the tip in between, and that be what was refused.
+      const isSettled = ways.open === 0;
+      const verdict = judge(await standingOf(deps, block), ways, { isSettled, isLate }, node.name);
       if (verdict !== undefined) return verdict.answer;
       await bell.rings(clock, options.lookMs, signal);
     }
@@ -163,7 +173,7 @@ function send({ node, rpc }: SubmissionDeps, hex: string, bytes: Uint8Array, onE
 function judge(
   standing: Standing,
   ways: Ways,
-  isLate: boolean,
+  { isSettled, isLate }: { readonly isSettled: boolean; readonly isLate: boolean },
   node: string,
 ): { readonly answer: string | null } | undefined {
   if (standing === "best") return { answer: null };
@@ -171,12 +181,14 @@ function judge(
   if (ways.word !== undefined) return { answer: ways.word };
   // Waited for by the caller: the node will have it soon, or is on another branch.
   if (standing === "parentless") return { answer: "prev-blk-not-found" };
-  const isRefused = ways.open === 0 && !ways.isQueued;
+  const isRefused = isSettled && !ways.isQueued;
   if (!isRefused && !isLate) return undefined;
   const { refusal } = ways;
   if (isRefused && refusal === undefined) throw ways.failures[0];
   if (standing === "beside") return { answer: "prev-blk-not-found" };
-  if (refusal !== undefined && standing !== "unknown") return { answer: refusal };
+  // What one way refuses the other may take (0.1.54 refuses segwit blocks by JSON-RPC alone), so it is tried again while that one is only away.
+  const isHalfAsked = ways.failures.some((error) => error instanceof Fault && AWAY.has(error.code));
+  if (refusal !== undefined && standing !== "unknown" && !isHalfAsked) return { answer: refusal };
   const says = refusal ?? "the node took the block and has not connected it; its log says why";
   throw coreError(node, "submitblock", "RPC_MISC_ERROR", says);
 }

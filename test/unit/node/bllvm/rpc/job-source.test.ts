@@ -1,5 +1,6 @@
 /** The job source and the block sink of `bitcoind/` with a Bitcoin Core node in front and the bllvm node behind it. */
 import { describe, expect, test } from "vitest";
+import type { DevnetNode } from "../../../../../src/devnet/node/node.ts";
 import { toDisplayHex } from "../../../../../src/kernel/bytes.ts";
 import { Fault } from "../../../../../src/kernel/fault.ts";
 import { silentMeter } from "../../../../../src/kernel/meter.ts";
@@ -9,22 +10,25 @@ import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../../../../../src/node/
 import { BlockJournal } from "../../../../../src/node/bitcoind/journal.ts";
 import { BitcoindBlockSink, BLOCK_SINK_DEFAULTS } from "../../../../../src/node/bitcoind/submit.ts";
 import { rpcOf } from "../../../../support/daemon-rpc.ts";
+import type { FakeClock } from "../../../../support/fake-clock.ts";
 import { solveTemplate } from "../../../../support/solve-template.ts";
 import { MemoryFiles, pass, settle } from "../../bitcoind/fakes.ts";
+import { regtest } from "./fakes.ts";
 import { type WorldOptions, world } from "./world.ts";
 
 const never = new AbortController().signal;
 
-async function setting(withCore: boolean, choice: WorldOptions = {}) {
+async function setting(withCore: boolean, choice: WorldOptions = {}, coresOwn?: (clock: FakeClock) => DevnetNode) {
   const all = world(choice);
   const { clock, log, devnet, rpc } = all;
   const stopping = new AbortController();
+  const coreChain = coresOwn?.(clock) ?? devnet;
   // A call that waits at the embedded node ends with the test, as with the connection.
-  const core = rpcOf({ name: "core", call: (method, params) => devnet.call(method, params, stopping.signal) });
+  const core = rpcOf({ name: "core", call: (method, params) => coreChain.call(method, params, stopping.signal) });
   const nodes = withCore ? [core, rpc] : [rpc];
   const source = new BitcoindJobSource(
     {
-      nodes: nodes.map((node) => ({ rpc: node })),
+      nodes: nodes.map((node) => ({ rpc: node, isLastResort: node === rpc })),
       clock,
       log,
       meter: silentMeter,
@@ -200,6 +204,22 @@ describe("behind Bitcoin Core", () => {
     expect(answers.map(({ node }) => node).sort()).toEqual(["bllvm", "core"]);
     expect(answers.every(({ verdict }) => verdict === "accepted" || verdict === "duplicate")).toBe(true);
     expect(core.isDown).toBe(false);
+    await stop();
+  });
+});
+
+describe("a bllvm node with a longer chain of its own", () => {
+  test("does not take the work away from Core: it may be one that the network refuses", async () => {
+    const { source, devnet, clock, stop } = await setting(true, {}, (time) => regtest(time));
+    await devnet.generate(5);
+    await pass(clock, 30_000, 500);
+    expect(source.status()).toMatchObject({
+      active: "core",
+      nodes: [
+        { trust: "trusted", height: 110 },
+        { trust: "trusted", height: 115 },
+      ],
+    });
     await stop();
   });
 });

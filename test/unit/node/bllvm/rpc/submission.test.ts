@@ -187,6 +187,16 @@ describe("a node that is away", () => {
     expect(await reading(undefined, 1_000)).toEqual({ kind: "wait", otherwise: "rejected", reason: "no" });
   });
 
+  test("and refuses what IPC may take, while that is away for a moment, is asked again", async () => {
+    const { reading, node, jsonRpc } = await setting();
+    jsonRpc.failing.set("submitblock", words("Block size mismatch"));
+    node.failing.set("queueReceivedBlock", away);
+    const waits = { kind: "wait", otherwise: "rejected", reason: "Block size mismatch" };
+    expect(await reading(undefined, 1_000)).toEqual(waits);
+    node.failing.set("queueReceivedBlock", denied);
+    expect(await reading(undefined, 1_000)).toMatchObject({ kind: "verdict", verdict: "rejected" });
+  });
+
   test("without JSON-RPC answers with its own fault", async () => {
     const { reading, node } = await setting({ hasJsonRpc: false });
     node.failing.set("queueReceivedBlock", denied);
