@@ -1,9 +1,10 @@
 /** What `doctor --module` says of the node's own configuration: what in it keeps modules from being loaded, or from running. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parse } from "smol-toml";
+import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
 import { Fault } from "../../kernel/fault.ts";
+import { tomlFault } from "../config/toml-fault.ts";
 import { MODULE_NAME } from "../module/module-name.ts";
 import type { Finding } from "./doctor-chains.ts";
 
@@ -50,8 +51,7 @@ export function readNodeConfig(path: string): NodeConfig {
   try {
     raw = parse(readFileSync(file, "utf8"));
   } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause;
-    throw new Fault(isMissing ? "config-unreadable" : "config-not-toml", { file }, { cause });
+    throw cause instanceof TomlError ? tomlFault(file, cause) : new Fault("config-unreadable", { file }, { cause });
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new Fault("config-invalid", { file }, { cause: new Error(z.prettifyError(result.error)) });

@@ -5,6 +5,7 @@ import { parse, TomlError } from "smol-toml";
 import { Fault } from "../../kernel/fault.ts";
 import { configMistakes } from "../../merge/config-mistakes.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { tomlFault } from "./toml-fault.ts";
 
 /** A configuration and where it came from. */
 export interface LoadedConfig {
@@ -38,7 +39,7 @@ export function parseConfig(text: string, name: string): Config {
     raw = parse(text);
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
-    throw new Fault("config-not-toml", { file: name, line: cause.line, column: cause.column }, { cause });
+    throw tomlFault(name, cause);
   }
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;

@@ -10,6 +10,7 @@ import { Fault } from "../../../kernel/fault.ts";
 import { configMistakes } from "../../../merge/config-mistakes.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import { configSchema } from "../../config/schema.ts";
+import { tomlFault } from "../../config/toml-fault.ts";
 import type { Launch } from "../launch.ts";
 import { withAbsolutePaths } from "./file-paths.ts";
 import { withoutFlatKeys } from "./flat-keys.ts";
@@ -92,7 +93,7 @@ function tableOf(text: string, file: string): Table {
     return parse(text);
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
-    throw new Fault("config-not-toml", { file, line: cause.line, column: cause.column }, { cause });
+    throw tomlFault(file, cause);
   }
 }
 

@@ -288,14 +288,14 @@ export class BllvmClient implements BllvmNode, Part {
   }
 
   #onEvent(told: NodeEvent): void {
+    if (told.name === "NodeShutdown") {
+      // Nothing may be written to a node that stops, so before anybody hears of it, and at each new connection.
+      this.#session?.mute();
+      this.#link.closing(told.event.timeoutS);
+    }
     if (!this.#dedupe.isNew(told.name, told.event)) {
       this.#deps.meter.count("bllvm_ignored_total", 1, { kind: "repeated" });
       return;
-    }
-    if (told.name === "NodeShutdown") {
-      // Nothing may be written to a node that stops, so before anybody hears of it.
-      this.#session?.mute();
-      this.#link.closing(told.event.timeoutS);
     }
     this.#emit(told.name, told.event);
     this.#tip.onEvent(told);

@@ -4,6 +4,7 @@
  * gone when the node wants to write the answer. So the handshake goes out as soon as the socket opens, and as long as it is not
  * answered we do not close. Source: blvm-node `src/module/ipc/server.rs` 512-613.
  */
+import { printable } from "../../../daemon/rpc-failure.ts";
 import type { ConnectUnix, UnixSocket } from "../../../daemon/socket.ts";
 import { Fault } from "../../../kernel/fault.ts";
 import { wireCodec } from "../wire/codec.ts";
@@ -126,9 +127,11 @@ export class Connection {
       throw new Fault("bllvm-message-invalid", { reason: `the handshake was answered with a ${message.type}` });
     }
     if (message.payload?.name !== "HandshakeAck") {
-      throw new Fault("bllvm-message-invalid", { reason: `the handshake was refused: ${message.error ?? "no words"}` });
+      throw new Fault("bllvm-message-invalid", {
+        reason: `the handshake was refused: ${printable(message.error ?? "no words")}`,
+      });
     }
     this.#state = "served";
-    this.#events.onServed(message.payload.value.nodeVersion);
+    this.#events.onServed(printable(message.payload.value.nodeVersion));
   }
 }

@@ -1,4 +1,5 @@
 /** The node's events in the words of the port: what we subscribe to, and what a message of the wire says. */
+import { printable } from "../../../daemon/rpc-failure.ts";
 import type { BllvmEvents } from "../bllvm-node.ts";
 import type { EventPayload, EventTypeName } from "../wire/events.ts";
 
@@ -20,7 +21,10 @@ export const SUBSCRIBED = [
 /** One event with its name. */
 export type NodeEvent = { [N in NodeEventName]: { readonly name: N; readonly event: BllvmEvents[N] } }[NodeEventName];
 
-/** What the message says; `undefined` for an event that we did not subscribe to. Byte strings are copies. */
+/**
+ * What the message says; `undefined` for an event that we did not subscribe to. Byte strings are copies, texts are one line of 200
+ * characters at most: any module may have written them.
+ */
 export function nodeEvent(payload: EventPayload): NodeEvent | undefined {
   switch (payload.name) {
     case "NewBlock": {
@@ -37,7 +41,11 @@ export function nodeEvent(payload: EventPayload): NodeEvent | undefined {
     }
     case "BlockMined": {
       const { blockHash, height, minerId } = payload.value;
-      const event = { blockHash: Uint8Array.from(blockHash), height: Number(height), minerId: minerId ?? undefined };
+      const event = {
+        blockHash: Uint8Array.from(blockHash),
+        height: Number(height),
+        minerId: minerId === null ? undefined : printable(minerId),
+      };
       return { name: "BlockMined", event };
     }
     case "BlockTemplateUpdated": {
@@ -52,11 +60,14 @@ export function nodeEvent(payload: EventPayload): NodeEvent | undefined {
     }
     case "NodeShutdown": {
       const { reason, timeoutSeconds } = payload.value;
-      return { name: "NodeShutdown", event: { reason, timeoutS: Number(timeoutSeconds) } };
+      return { name: "NodeShutdown", event: { reason: printable(reason), timeoutS: Number(timeoutSeconds) } };
     }
     case "DataMaintenance": {
       const { operation, urgency, reason } = payload.value;
-      return { name: "DataMaintenance", event: { operation, urgency, reason } };
+      return {
+        name: "DataMaintenance",
+        event: { operation: printable(operation), urgency: printable(urgency), reason: printable(reason) },
+      };
     }
     default:
       return undefined;

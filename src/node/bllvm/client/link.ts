@@ -6,11 +6,12 @@ import type { Files } from "../../../daemon/files.ts";
 import type { ConnectUnix } from "../../../daemon/socket.ts";
 import type { Clock, Timer } from "../../../kernel/clock.ts";
 import { Fault } from "../../../kernel/fault.ts";
+import type { Log } from "../../../kernel/log.ts";
 import type { Random } from "../../../kernel/random.ts";
 import type { BllvmPhase } from "../bllvm-node.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, type ConnectionOptions, type EndReason } from "./connection.ts";
-import { HOLD_POLL_MS, isHeld } from "./hold.ts";
+import { HOLD_POLL_MS, Hold } from "./hold.ts";
 import { CLOSING, FIRST_DELAY, held, STARVING, trouble } from "./trouble.ts";
 
 /** Pauses before connecting again, ms. */
@@ -24,7 +25,7 @@ const CLOSING_MS = 30_000;
 /** Ms that a stop waits for the answer to a handshake. */
 const STOP_MS = 2_000;
 /** Longest time that it may name, s. */
-const MOST_CLOSING_S = 600;
+const MOST_CLOSING_S = 60;
 
 /** What a link needs. */
 export interface LinkDeps {
@@ -32,6 +33,7 @@ export interface LinkDeps {
   readonly random: Random;
   readonly connect: ConnectUnix;
   readonly files: Pick<Files, "read">;
+  readonly log: Log;
 }
 
 /** Where to, as whom, and when not. */
@@ -63,6 +65,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #events: LinkEvents;
   readonly #backoff: Backoff;
+  readonly #hold: Hold | undefined;
   #connection: Connection | undefined;
   /** The one timer of the phase that we are in: the next attempt, or how long to wait for the node. */
   #timer: Timer | undefined;
@@ -81,6 +84,7 @@ export class Link {
     this.#options = options;
     this.#events = events;
     this.#backoff = new Backoff(deps, PAUSE);
+    this.#hold = options.holdFile === undefined ? undefined : new Hold(deps, { path: options.holdFile });
     this.#sinceMs = deps.clock.monotonicMs();
   }
 
@@ -132,7 +136,7 @@ export class Link {
 
   /** The session stands. */
   up(): void {
-    if (this.#connection === undefined) return;
+    if (this.#connection === undefined || this.#phase === "closing") return;
     this.#timer?.cancel();
     this.#enter("up", undefined);
   }
@@ -149,7 +153,7 @@ export class Link {
 
   async #attempt(): Promise<void> {
     const { holdFile } = this.#options;
-    if (holdFile !== undefined && (await isHeld(this.#deps.files, holdFile))) {
+    if (holdFile !== undefined && (await this.#hold?.isOn())) {
       if (this.#isStopped) return;
       this.#enter("held", held(holdFile));
       this.#in(HOLD_POLL_MS, () => void this.#attempt());
@@ -213,7 +217,7 @@ export class Link {
   }
 
   async #watchHold(holdFile: string): Promise<void> {
-    if (this.#connection === undefined || !(await isHeld(this.#deps.files, holdFile))) return;
+    if (this.#connection === undefined || !(await this.#hold?.isOn())) return;
     if (this.#leaving !== undefined || this.#isStopped) return;
     this.#leave("held");
     if (this.#connection === undefined) return;

@@ -2,6 +2,7 @@
  * One served connection: the subscription, and the way of every message between the wire and those whom it concerns. Events are
  * subscribed to once, with the whole list: the node keeps every subscription that it ever got and sends an event for each.
  */
+import { printable } from "../../../daemon/rpc-failure.ts";
 import type { Clock, Timer } from "../../../kernel/clock.ts";
 import { Fault } from "../../../kernel/fault.ts";
 import type { Meter } from "../../../kernel/meter.ts";
@@ -123,10 +124,14 @@ export class Session {
 
   #onSubscribed({ payload, error }: Extract<ModuleMessage, { type: "Response" }>): void {
     if (payload?.name !== "SubscribeAck") {
-      throw new Fault("bllvm-message-invalid", { reason: `the subscription was refused: ${error ?? "no words"}` });
+      throw new Fault("bllvm-message-invalid", {
+        reason: `the subscription was refused: ${printable(error ?? "no words")}`,
+      });
     }
     this.#subscribing?.timer.cancel();
     this.#subscribing = undefined;
+    // The node has the subscription before it answers: NodeShutdown may have come first.
+    if (this.#isMute) return;
     const { connection, spelling, schema, moduleName } = this.#options;
     this.#deps.calls.open({
       send: (correlationId, request, attempt) => {
@@ -186,6 +191,7 @@ export class Session {
   }
 
   #write(schema: Schema, message: ModuleMessage): void {
+    if (this.#isMute) return;
     this.#options.connection.write(this.#codec(schema).encode(message));
   }
 

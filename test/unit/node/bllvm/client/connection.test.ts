@@ -107,6 +107,54 @@ describe("the connection", () => {
     expect(peers).toHaveLength(1);
   });
 
+  test("is made all the same when the stand-in was killed and left its file", async () => {
+    const { client, files, start, passServed, log } = clientWorld({ holdFile: "/data/ipc.hold" });
+    files.held = true;
+    await start();
+    await passServed(29_000);
+    expect(client.state().phase).toBe("held");
+    await passServed(5_000);
+    expect(client.state().phase).toBe("up");
+    await passServed(60_000);
+    expect(client.state().phase).toBe("up");
+    expect(log.lines.filter(({ message }) => message.includes("is passed over"))).toHaveLength(1);
+    // The next stand-in is heeded.
+    files.held = false;
+    await passServed(2_000);
+    files.held = true;
+    await passServed(2_000);
+    expect(client.state().phase).toBe("held");
+  });
+
+  test("gets nothing after a NodeShutdown that overtook the answer to its subscription", async () => {
+    const { client, start, serve, settle, pass } = clientWorld();
+    await start();
+    const peer = serve();
+    const { onMessage } = peer;
+    peer.onMessage = (message) => {
+      if (message.type === "Request" && message.request.name === "SubscribeEvents") {
+        peer.send(golden("head.event.node_shutdown"));
+      }
+      onMessage?.(message);
+    };
+    await settle();
+    await pass(5_000);
+    expect(client.state().phase).toBe("closing");
+    expect(peer.requests).toEqual(["Handshake", "SubscribeEvents"]);
+  });
+
+  test("brings texts of other modules as one short line", async () => {
+    const { client, up } = clientWorld();
+    const heard: (string | undefined)[] = [];
+    client.on("BlockMined", ({ minerId }) => heard.push(minerId));
+    const peer = await up();
+    const value = { blockHash: new Uint8Array(32), height: 1n, minerId: `\u001b[2J${"x".repeat(1 << 20)}` };
+    peer.say({ type: "Event", eventType: "BlockMined", event: { name: "BlockMined", value } });
+    expect(heard).toHaveLength(1);
+    expect(heard[0]).toMatch(/^\[2Jx+$/);
+    expect(heard[0]?.length).toBe(200);
+  });
+
   test("gets nothing more after NodeShutdown, whose listeners hear it at once, and is made again when the node is back", async () => {
     const { client, up, pass, passServed, peers, settle } = clientWorld();
     const heard: string[] = [];
