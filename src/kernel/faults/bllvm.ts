@@ -101,7 +101,7 @@ export const BLLVM_FAULTS = faults({
   "bllvm-api-busy": {
     act: "reply",
     what: "the call cannot be answered just now",
-    help: "Too many calls are under way, the caller opens channels too fast, or the ledger takes long: ask again after a while.",
+    help: "Too many calls are under way, the caller opens channels too fast, the ledger takes long, or the server stops: ask again after a while.",
   },
   "bllvm-cli": {
     act: "reply",

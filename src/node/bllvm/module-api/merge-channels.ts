@@ -44,6 +44,7 @@ export class MergeChannels implements Part {
   readonly #channels = new Map<number, MergeChannel>();
   readonly #openings: OpeningPaces;
   #lastId = 0;
+  #isStopped = false;
   #ticker: Timer | undefined;
   #unsubscribe: Unsubscribe | undefined;
 
@@ -58,23 +59,30 @@ export class MergeChannels implements Part {
     return this.#channels.size;
   }
 
+  /** Whether they were stopped: nothing is opened or found any more. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#unsubscribe = this.#deps.jobs.onJob((job) => this.#each((channel) => channel.newJob(job)));
   }
 
-  /** Closes all. */
+  /** Closes all for ever: a share that came later would be credited to a ledger that is stopped. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#unsubscribe?.();
     for (const channel of [...this.#channels.values()]) this.#close(channel);
   }
 
   /**
    * Opens a channel, or gives the caller's own that it asked for before in the same words; one for the same chain and identity in other words is
-   * closed. Throws `Fault` `bllvm-api-channels` at a bound, `bllvm-api-busy` for a caller that opens them too fast, and
+   * closed. Throws `Fault` `bllvm-api-channels` at a bound, `bllvm-api-busy` for a caller that opens them too fast and after the stop, and
    * `bllvm-api-refused` when a miner of that name would be refused too.
    */
   register(caller: string, registration: Registration): MergeChannel {
+    this.#refuseIfStopped();
     const { clock, log } = this.#deps;
     const { chain, userIdentity, minDifficulty, hashrate } = registration;
     const own = [...this.#channels.values()].filter((channel) => channel.caller === caller);
@@ -102,12 +110,17 @@ export class MergeChannels implements Part {
     return channel;
   }
 
-  /** A channel of a caller's own. Throws `Fault("bllvm-api-channel")`. */
+  /** A channel of a caller's own. Throws `Fault` `bllvm-api-channel`, and `bllvm-api-busy` after the stop. */
   find(caller: string, id: number): MergeChannel {
+    this.#refuseIfStopped();
     const channel = this.#channels.get(id);
     if (channel === undefined || channel.caller !== caller) throw new Fault("bllvm-api-channel", { id });
     channel.usedMs = this.#deps.clock.monotonicMs();
     return channel;
+  }
+
+  #refuseIfStopped(): void {
+    if (this.#isStopped) throw new Fault("bllvm-api-busy", { why: "the server stops" });
   }
 
   /** `before` is the one whose place the new one takes. */

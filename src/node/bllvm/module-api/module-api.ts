@@ -101,6 +101,8 @@ export class ModuleApi {
   /** A call that takes too long goes on, and counts as under way until it ends. */
   async #bounded<T>(run: () => T | Promise<T>): Promise<T> {
     const { maxCalls, timeoutMs } = this.#options;
+    // What answers calls is stopped too, or soon will be: nothing is asked of it any more.
+    if (this.#deps.ports.channels.isStopped) throw new Fault("bllvm-api-busy", { why: "the server stops" });
     if (this.#calls >= maxCalls) throw new Fault("bllvm-api-busy", { underWay: this.#calls });
     this.#calls += 1;
     const patience = new AbortController();

@@ -270,3 +270,21 @@ describe("jobs", () => {
     expect(stage.log.lines.some(({ level, message }) => level === "error" && message.includes("a mistake"))).toBe(true);
   });
 });
+
+describe("after the stop", () => {
+  test("nothing is opened, found or credited, and no timer is left", async () => {
+    const stage = await ModuleApiStage.started();
+    stage.newJob();
+    const share = findShare(await stage.channel());
+    await stage.channels.stop();
+    const registration = { chain: "namecoin", userIdentity: "a", minDifficulty: undefined, hashrate: 0 };
+    const busy = expect.objectContaining({ code: "bllvm-api-busy" });
+    expect(() => stage.channels.register("other_0a", registration)).toThrow(busy);
+    expect(() => stage.channels.find("other_0a", 1)).toThrow(busy);
+    await expect(stage.call(SUBMIT, share.params)).rejects.toThrow(/cannot be answered just now .*server stops/);
+    expect(stage.credits).toEqual([]);
+    expect(stage.channels.size).toBe(0);
+    expect(stage.extranonces.inUse).toBe(0);
+    expect(stage.clock.pending).toBe(0);
+  });
+});

@@ -252,6 +252,14 @@ describe("what cannot be answered", () => {
     ]);
   });
 
+  test.each(METHODS)("%s once the server stops", async (method) => {
+    const stage = await ModuleApiStage.started();
+    stage.newJob();
+    await stage.channels.stop();
+    await expect(stage.call(method)).rejects.toThrow(/cannot be answered just now \(why the server stops\)\. /);
+    expect(stage.asked).toEqual([]);
+  });
+
   test("more calls than may be under way, until one ends", async () => {
     const stage = await ModuleApiStage.started({ api: { maxCalls: 2 } });
     const release: (() => void)[] = [];
