@@ -18,6 +18,7 @@ import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/au
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
 import { authorityKeyPath, rpcClient } from "../parts.ts";
+import { plainText } from "../reports/plain-text.ts";
 import {
   absolute,
   controlOf,
@@ -56,8 +57,10 @@ export async function doctor(options: DoctorOptions, terminal: Terminal, signal:
     for (const finding of await check()) {
       findings.push(finding);
       if (options.json) continue;
-      terminal.out(`${mark[finding.result]} ${paint.bold(finding.check)}: ${finding.detail}`);
-      if (finding.fix !== undefined) terminal.out(`        fix: ${finding.fix}`);
+      // Logs, nodes and daemons put their words into these; none of them paints this terminal.
+      const [name, detail] = [plainText(finding.check), plainText(finding.detail)];
+      terminal.out(`${mark[finding.result]} ${paint.bold(name)}: ${detail}`);
+      if (finding.fix !== undefined) terminal.out(`        fix: ${plainText(finding.fix)}`);
     }
   }
   const failed = findings.filter(({ result }) => result === "failed").length;

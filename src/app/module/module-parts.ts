@@ -72,7 +72,7 @@ export function moduleParts(container: DependencyContainer, node: BllvmNode): Mo
   );
   const ports = apiPorts({ status, reports, jobs, server, channels });
   const api = new ModuleApi({ ports, clock, log, meter }, MODULE_API_DEFAULTS);
-  const cli = new NodeCli({ status, reports, meter, miners: ports.miners });
+  const cli = new NodeCli({ status, reports, log, meter, miners: ports.miners });
   const handle = (invocation: BllvmInvocation): Promise<BllvmInvocationAnswer> =>
     invocation.type === "Cli"
       ? cli.run(invocation.subcommand, invocation.args)

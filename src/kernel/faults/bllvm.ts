@@ -91,7 +91,7 @@ export const BLLVM_FAULTS = faults({
   "bllvm-api-channels": {
     act: "reply",
     what: "too many merge-mining channels are open",
-    help: "Use the channels that were registered; those that nobody uses are closed after ten minutes.",
+    help: "There is a bound for each caller and one for all (docs/bllvm-api.md). Use the channels that were registered; those that nobody uses are closed after ten minutes.",
   },
   "bllvm-api-refused": {
     act: "reply",
@@ -101,7 +101,7 @@ export const BLLVM_FAULTS = faults({
   "bllvm-api-busy": {
     act: "reply",
     what: "the call cannot be answered just now",
-    help: "Too many calls are under way, or the ledger takes long: ask again after a while.",
+    help: "Too many calls are under way, the caller opens channels too fast, the ledger takes long, or the server stops: ask again after a while.",
   },
   "bllvm-cli": {
     act: "reply",

@@ -3,9 +3,11 @@
  * version (reference 1.8, defect 3): up to v0.1.54 its `runmodulecli` waits for a lock that is never released.
  */
 import { z } from "zod";
-import { describe, Fault } from "../../../kernel/fault.ts";
+import { Fault } from "../../../kernel/fault.ts";
+import type { Log } from "../../../kernel/log.ts";
 import type { Meter } from "../../../kernel/meter.ts";
 import type { BllvmCliSubcommand, BllvmInvocationAnswer } from "../../../node/bllvm/bllvm-node.ts";
+import { errorText } from "../../../node/bllvm/module-api/error-text.ts";
 import type { ConnectedMiner } from "../../../node/bllvm/module-api/ports.ts";
 import { BLOCKS_FORM } from "../../commands/blocks.ts";
 import { chainLines, NO_CHAIN } from "../../commands/chains.ts";
@@ -25,6 +27,7 @@ export interface NodeCliDeps {
   /** Channels from number `first` on. */
   readonly miners: (first: number, most: number) => readonly ConnectedMiner[];
   readonly reports: Pick<LedgerReports, "rewards" | "blocks">;
+  readonly log: Log;
   readonly meter: Meter;
 }
 
@@ -122,7 +125,7 @@ export class NodeCli {
 
   /** Runs a subcommand with the words behind it: `--limit 10`, `--limit=10`, `limit=10`. Never rejects; the exit code is our own command line's. */
   async run(subcommand: string, words: readonly string[]): Promise<BllvmInvocationAnswer> {
-    const { meter } = this.#deps;
+    const { log, meter } = this.#deps;
     const found = Object.hasOwn(SUBCOMMANDS, subcommand) ? SUBCOMMANDS[subcommand] : undefined;
     const [out, err]: [string[], string[]] = [[], []];
     let exitCode: number = EXIT.ok.code;
@@ -132,7 +135,7 @@ export class NodeCli {
         throw usage(`there is no ${JSON.stringify(subcommand.slice(0, 60))}`, Object.keys(SUBCOMMANDS));
       await found.run(this.#deps, given(words, found.takes), paper);
     } catch (error) {
-      err.push(error instanceof Fault ? `${describe(error)}. ${error.help}` : describe(error));
+      err.push(errorText(error, `the node's command line: ${subcommand.slice(0, 60)}`, log));
       exitCode = error instanceof Fault && error.code === "bllvm-cli" ? EXIT.usage.code : EXIT.failed.code;
     }
     const method = found === undefined ? "unknown" : `cli ${subcommand}`;

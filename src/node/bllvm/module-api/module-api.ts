@@ -4,7 +4,7 @@
  */
 import { fromHex, utf8 } from "../../../kernel/bytes.ts";
 import { type Clock, sleep } from "../../../kernel/clock.ts";
-import { describe, Fault } from "../../../kernel/fault.ts";
+import { Fault } from "../../../kernel/fault.ts";
 import type { Log } from "../../../kernel/log.ts";
 import type { Meter } from "../../../kernel/meter.ts";
 import type { BllvmInvocationAnswer } from "../bllvm-node.ts";
@@ -17,6 +17,7 @@ import {
   shareAnswer,
   templateAnswer,
 } from "./answers.ts";
+import { errorText } from "./error-text.ts";
 import { MERGE_CHANNELS_DEFAULTS } from "./merge-channels.ts";
 import { type MethodName, PARAMS, type ParamsOf, paramsOf } from "./params.ts";
 import type { ModuleApiPorts } from "./ports.ts";
@@ -89,9 +90,7 @@ export class ModuleApi {
       return { type: "ModuleApi", result: utf8(JSON.stringify(answer, plain)) };
     } catch (error) {
       meter.count("bllvm_api_calls_total", 1, { method: name ?? "unknown", answer: "error" });
-      if (!(error instanceof Fault)) log.error(`${method.slice(0, 60)} failed: ${describe(error)}`, { error });
-      const help = error instanceof Fault ? `. ${error.help}` : "";
-      return { type: "error", error: `${describe(error)}${help}` };
+      return { type: "error", error: errorText(error, method.slice(0, 60), log) };
     }
   }
 
@@ -102,6 +101,8 @@ export class ModuleApi {
   /** A call that takes too long goes on, and counts as under way until it ends. */
   async #bounded<T>(run: () => T | Promise<T>): Promise<T> {
     const { maxCalls, timeoutMs } = this.#options;
+    // What answers calls is stopped too, or soon will be: nothing is asked of it any more.
+    if (this.#deps.ports.channels.isStopped) throw new Fault("bllvm-api-busy", { why: "the server stops" });
     if (this.#calls >= maxCalls) throw new Fault("bllvm-api-busy", { underWay: this.#calls });
     this.#calls += 1;
     const patience = new AbortController();

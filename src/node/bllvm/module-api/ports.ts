@@ -76,5 +76,5 @@ export interface ModuleApiPorts {
   readonly chains: () => readonly ApiChain[];
   /** Rejects with `Fault` `report-*` or `ledger-*`. */
   readonly rewards: (query: RewardsQuery) => Promise<RewardsPage>;
-  readonly channels: Pick<MergeChannels, "register" | "find">;
+  readonly channels: Pick<MergeChannels, "register" | "find" | "isStopped">;
 }

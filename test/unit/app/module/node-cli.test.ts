@@ -6,6 +6,7 @@ import type { ServerStatus } from "../../../../src/app/status.ts";
 import { Fault } from "../../../../src/kernel/fault.ts";
 import type { ConnectedMiner } from "../../../../src/node/bllvm/module-api/ports.ts";
 import { MemoryMeter } from "../../../../src/ops/memory-meter.ts";
+import { recordingLog } from "../../../support/recording-log.ts";
 
 const STATUS: ServerStatus = {
   version: "1.2.3",
@@ -41,10 +42,11 @@ function miner(n: number): ConnectedMiner {
 
 function stage(change: Partial<NodeCliDeps> = {}) {
   const asked: ReportRequest[] = [];
-  const meter = new MemoryMeter();
+  const [meter, log] = [new MemoryMeter(), recordingLog()];
   const pages: [number, number][] = [];
   const cli = new NodeCli({
     meter,
+    log,
     status: () => STATUS,
     miners: (first, most) => {
       pages.push([first, most]);
@@ -67,7 +69,7 @@ function stage(change: Partial<NodeCliDeps> = {}) {
     if (answer.type !== "Cli") throw new Error(`answered as ${answer.type}`);
     return answer;
   };
-  return { run, asked, pages, meter };
+  return { run, asked, pages, meter, log };
 }
 
 describe("subcommands", () => {
@@ -162,5 +164,21 @@ describe("what is not understood", () => {
       stderr: expect.stringMatching(/^there is no ledger yet \(file x\)\. The server makes it/),
     });
     expect(await run("miners", "--limit", "0")).toMatchObject({ exitCode: 1 });
+  });
+
+  test("a mistake of ours: nothing of it for the caller, all of it in our log", async () => {
+    const fail = () => Promise.reject(new TypeError("no such table in /home/pool/ledger.sqlite"));
+    const { run, log } = stage({ reports: { rewards: fail, blocks: fail } });
+    expect(await run("blocks")).toEqual({
+      type: "Cli",
+      exitCode: 1,
+      stdout: "",
+      stderr: "an internal error; this module's log has it\n",
+    });
+    expect(log.lines).toMatchObject([
+      { level: "error", message: expect.stringMatching(/blocks failed: no such table/), fields: { error: {} } },
+    ]);
+    await run("money");
+    expect(log.lines).toHaveLength(1);
   });
 });

@@ -93,6 +93,47 @@ describe("a channel", () => {
     expect(stage.clock.pending).toBe(0);
   });
 
+  test("one caller cannot take them all, and those that it has stay its own", async () => {
+    const stage = await ModuleApiStage.started();
+    const open = (n: number, caller: string) =>
+      stage.call<{ channel_id: number }>(REGISTER, { chain: "namecoin", user_identity: `u${n}` }, caller);
+    for (let n = 0; n < 8; n++) await open(n, "greedy");
+    stage.clock.advance(60_000);
+    await expect(open(8, "greedy")).rejects.toThrow(/too many .*\(yours 8\)/);
+    expect((await open(7, "greedy")).channel_id).toBe(8);
+    // In other words it takes the place of one, which the bound allows.
+    await stage.call(REGISTER, { chain: "namecoin", user_identity: "u7", hashrate: 5 }, "greedy");
+    expect((await open(0, "other")).channel_id).toBe(10);
+    expect(stage.channels.size).toBe(9);
+  });
+
+  test("a caller opens eight at once and then one in five seconds; the same again costs nothing", async () => {
+    const stage = await ModuleApiStage.started();
+    const open = (hashrate: number, caller = "a") => stage.call(REGISTER, { chain: "namecoin", hashrate }, caller);
+    for (let n = 0; n < 8; n++) await open(n);
+    await expect(open(8)).rejects.toThrow(/cannot be answered just now .*opened too fast, waitMs 5000/);
+    // What is refused takes nobody's place.
+    for (let n = 0; n < 20; n++) expect(await open(7)).toMatchObject({ channel_id: 8 });
+    expect(await open(0, "b")).toMatchObject({ channel_id: 9 });
+    stage.clock.advance(5000);
+    expect(await open(8)).toMatchObject({ channel_id: 10 });
+    await expect(open(9)).rejects.toThrow(/too fast/);
+    // No module fills the log of people.
+    expect(stage.log.lines.filter(({ level }) => level !== "debug" && level !== "trace")).toEqual([]);
+  });
+
+  test("refused ones count too, and callers beyond the bound are forgotten, the quietest first", async () => {
+    const openings = { burst: 1, perSecond: 0.2, maxCallers: 2 };
+    const stage = await ModuleApiStage.started({ channels: { openings } });
+    const refused = (caller: string) => stage.call(REGISTER, { chain: "namecoin", min_difficulty: 1e20 }, caller);
+    await expect(refused("a")).rejects.toThrow(/max-target/);
+    await expect(refused("b")).rejects.toThrow(/max-target/);
+    await expect(refused("a")).rejects.toThrow(/too fast/);
+    await expect(refused("c")).rejects.toThrow(/max-target/);
+    await expect(refused("a")).rejects.toThrow(/too fast/);
+    await expect(refused("b")).rejects.toThrow(/max-target/);
+  });
+
   test("an identity is made of a caller's name, whatever that holds", async () => {
     const stage = await ModuleApiStage.started();
     const names = [];
@@ -227,5 +268,23 @@ describe("jobs", () => {
     expect(stage.channels.size).toBe(1);
     expect((await stage.template(2, "b")).mining.job_id).toBe(stage.job?.jobId);
     expect(stage.log.lines.some(({ level, message }) => level === "error" && message.includes("a mistake"))).toBe(true);
+  });
+});
+
+describe("after the stop", () => {
+  test("nothing is opened, found or credited, and no timer is left", async () => {
+    const stage = await ModuleApiStage.started();
+    stage.newJob();
+    const share = findShare(await stage.channel());
+    await stage.channels.stop();
+    const registration = { chain: "namecoin", userIdentity: "a", minDifficulty: undefined, hashrate: 0 };
+    const busy = expect.objectContaining({ code: "bllvm-api-busy" });
+    expect(() => stage.channels.register("other_0a", registration)).toThrow(busy);
+    expect(() => stage.channels.find("other_0a", 1)).toThrow(busy);
+    await expect(stage.call(SUBMIT, share.params)).rejects.toThrow(/cannot be answered just now .*server stops/);
+    expect(stage.credits).toEqual([]);
+    expect(stage.channels.size).toBe(0);
+    expect(stage.extranonces.inUse).toBe(0);
+    expect(stage.clock.pending).toBe(0);
   });
 });

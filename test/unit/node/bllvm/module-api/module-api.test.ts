@@ -241,11 +241,23 @@ describe("what cannot be answered", () => {
     await expect(stage.call("get_block_merge_mining_rewards")).rejects.toThrow(/no ledger yet .*first start/);
   });
 
-  test("a mistake of ours is told, and logged", async () => {
+  test("a mistake of ours: nothing of it for the caller, all of it in our log", async () => {
     const stage = await ModuleApiStage.started();
     stage.rewards = () => Promise.reject(new TypeError("cannot read properties"));
-    await expect(stage.call("get_block_merge_mining_rewards")).rejects.toThrow("cannot read properties");
-    expect(stage.log.lines.filter(({ level }) => level === "error")).toHaveLength(1);
+    await expect(stage.call("get_block_merge_mining_rewards")).rejects.toThrow(
+      /^an internal error; this module's log has it$/,
+    );
+    expect(stage.log.lines.filter(({ level }) => level === "error")).toMatchObject([
+      { message: "get_block_merge_mining_rewards failed: cannot read properties", fields: { error: {} } },
+    ]);
+  });
+
+  test.each(METHODS)("%s once the server stops", async (method) => {
+    const stage = await ModuleApiStage.started();
+    stage.newJob();
+    await stage.channels.stop();
+    await expect(stage.call(method)).rejects.toThrow(/cannot be answered just now \(why the server stops\)\. /);
+    expect(stage.asked).toEqual([]);
   });
 
   test("more calls than may be under way, until one ends", async () => {
