@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -174,6 +175,38 @@ describe("install-module", () => {
     const linked = program(["install-module", "--modules-dir", join(home, "linked")]);
     expect(await linked.ended).toBe(1);
     expect(linked.err.join("\n")).toContain("nodes pass over it");
+  });
+
+  test.each(["target", "target/release", "launch.env"])(
+    "does nothing through a link at %s: an administrator's hand would be led out of the folder",
+    async (place) => {
+      const { modulesDir, folder } = await installed(`planted-${place.replace("/", "-")}`);
+      const victim = join(home, `victim-${place.replace("/", "-")}`);
+      renameSync(join(folder, place), victim);
+      symlinkSync(victim, join(folder, place));
+      const launcher = place === "target" ? "release/bllvm-stratum-v2" : "bllvm-stratum-v2";
+      const inside = place === "launch.env" ? victim : join(victim, launcher);
+      chmodSync(inside, 0o600);
+      const before = readdirSync(folder).map((name) => lstatSync(join(folder, name)).ino);
+      for (const words of [[], ["--uninstall"]]) {
+        const refused = program(["install-module", "--modules-dir", modulesDir, ...words]);
+        expect(await refused.ended).toBe(1);
+        expect(refused.err.join("\n")).toContain(`${join(folder, place)}`);
+        expect(refused.err.join("\n")).toContain("it is a link, and nothing is done through links");
+      }
+      expect(readdirSync(folder).map((name) => lstatSync(join(folder, name)).ino)).toEqual(before);
+      expect(statSync(inside).mode & 0o777).toBe(0o600);
+    },
+  );
+
+  test("keeps a config.toml that the operator linked", async () => {
+    const { modulesDir, folder } = await installed("linked-config");
+    renameSync(join(folder, "config.toml"), join(home, "linked.toml"));
+    symlinkSync(join(home, "linked.toml"), join(folder, "config.toml"));
+    const again = program(["install-module", "--modules-dir", modulesDir]);
+    expect(await again.ended, again.err.join("\n")).toBe(0);
+    expect(again.out.join("\n")).toContain(`kept       ${join(folder, "config.toml")}`);
+    expect(lstatSync(join(folder, "config.toml")).isSymbolicLink()).toBe(true);
   });
 
   test.skipIf(process.getuid?.() !== 0)(
