@@ -354,6 +354,40 @@ describe("install-module --check", () => {
     );
   });
 
+  const others: readonly (readonly [string, boolean, (place: Place, node: string) => void])[] = [
+    ["a launch.env that others can write", false, ({ folder }) => chmodSync(join(folder, "launch.env"), 0o666)],
+    ["a folder that others can write", false, ({ folder }) => chmodSync(folder, 0o777)],
+    ["a Node.js that others can write", false, (_place, node) => chmodSync(node, 0o775)],
+    ["a Node.js of another user", true, (_place, node) => chownSync(node, 65_534, 65_534)],
+    ["a launch.env of another user", true, ({ folder }) => chownSync(join(folder, "launch.env"), 65_534, 65_534)],
+  ];
+
+  test.each(others.filter(([, asRoot]) => !asRoot || process.getuid?.() === 0).map((row) => [row[0], row[2]] as const))(
+    "executes nothing that another user may have made: %s",
+    async (what, loosen) => {
+      const place = await installed(what.replaceAll(/\W/g, "-"));
+      const trace = join(place.cwd, "executed");
+      const node = join(place.cwd, "their-node");
+      writeFileSync(node, `#!/bin/sh\necho yes >${trace}\necho v22.0.0\n`, { mode: 0o755 });
+      writeFileSync(join(place.folder, "launch.env"), `node=${node}\nentry=/etc/passwd\nmode=spawned\n`);
+      const words = ["install-module", "--modules-dir", place.modulesDir, "--check", "--json"];
+      expect(await program(words).ended).toBe(0);
+      expect(existsSync(trace)).toBe(true);
+      rmSync(trace);
+      loosen(place, node);
+      const check = program(words);
+      expect(await check.ended).toBe(0);
+      expect(existsSync(trace)).toBe(false);
+      const warned = JSON.parse(check.out[0] ?? "").findings.filter(
+        ({ result }: { result: string }) => result === "warning",
+      );
+      expect(warned).toEqual([
+        expect.objectContaining({ check: "launch.env", detail: expect.stringContaining("was not looked at") }),
+      ]);
+      expect(warned[0].fix).toContain(`${node} --version`);
+    },
+  );
+
   test.each(damages.map((row, index) => [row[0], index] as const))("names %s", async (_what, index) => {
     const [, damage, where, said] = damages[index]!;
     const place = await installed(`damage-${index}`);
