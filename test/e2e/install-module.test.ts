@@ -437,6 +437,45 @@ describe("started by a node", () => {
     await stops(module);
   });
 
+  test("with a module.log that cannot be opened it runs, and what it prints stops nothing", async () => {
+    const place = await installed("no-log");
+    await withForeignPlugin(
+      place,
+      'process.stdout.write("x".repeat(1 << 18));process.stderr.write("x".repeat(1 << 18));',
+    );
+    mkdirSync(join(place.cwd, dataDir, "module.log"), { recursive: true });
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    await expect
+      .poll(() => existsSync(join(place.cwd, dataDir, "control.sock")), { timeout: 30_000, interval: 50 })
+      .toBe(true);
+    module.kill("SIGTERM");
+    expect(await module.ended).toBe(0);
+  });
+
+  test("module.log is for the node's user alone, also what the launcher writes", async () => {
+    const place = await installed("modes");
+    writeFileSync(join(place.folder, "launch.env"), "mode=spawned\n");
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    expect(await module.ended).toBe(69);
+    expect(statSync(join(place.cwd, dataDir, "module.log")).mode & 0o777).toBe(0o600);
+  });
+
+  test("a path that ends with = is found", async () => {
+    const place = await installed("equals");
+    const entry = join(place.cwd, "program=");
+    writeFileSync(entry, "process.exit(42)");
+    writeFileSync(join(place.folder, "launch.env"), `node=${process.execPath}\nentry=${entry}\nmode=spawned\n`);
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    expect(await module.ended, module.log()).toBe(42);
+  });
+
+  test("a stand-in that is given no folder for data ends at once, and writes none", async () => {
+    const place = await installed("no-data", config(), ["--registered"]);
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir, env: { DATA_DIR: "" } });
+    expect(await module.ended).toBe(69);
+    expect(existsSync("/ipc.hold")).toBe(false);
+  });
+
   test("killed without a warning it starts again at once, on the same socket, ledger and key", async () => {
     const place = await installed("killed");
     const first = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
