@@ -452,6 +452,23 @@ describe("started by a node", () => {
     expect(await module.ended).toBe(0);
   });
 
+  test.each([
+    ["a module.log that cannot be opened", dataDir],
+    ["no folder for data", ""],
+  ])("with %s what Node.js itself prints goes nowhere", async (what, given) => {
+    const place = await installed(what.replaceAll(" ", "-"));
+    const entry = join(place.cwd, "talks.js");
+    // Node.js waits here as long as the pipe is full.
+    writeFileSync(
+      entry,
+      'for (const fd of [1, 2]) require("node:fs").writeSync(fd, "x".repeat(1 << 18));process.exit(43);',
+    );
+    writeFileSync(join(place.folder, "launch.env"), `node=${process.execPath}\nentry=${entry}\nmode=spawned\n`);
+    mkdirSync(join(place.cwd, dataDir, "module.log"), { recursive: true });
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir, env: { DATA_DIR: given } });
+    expect(await module.ended).toBe(43);
+  });
+
   test("module.log is for the node's user alone, also what the launcher writes", async () => {
     const place = await installed("modes");
     writeFileSync(join(place.folder, "launch.env"), "mode=spawned\n");
