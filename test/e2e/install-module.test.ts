@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -176,6 +177,38 @@ describe("install-module", () => {
     expect(linked.err.join("\n")).toContain("nodes pass over it");
   });
 
+  test.each(["target", "target/release", "launch.env"])(
+    "does nothing through a link at %s: an administrator's hand would be led out of the folder",
+    async (place) => {
+      const { modulesDir, folder } = await installed(`planted-${place.replace("/", "-")}`);
+      const victim = join(home, `victim-${place.replace("/", "-")}`);
+      renameSync(join(folder, place), victim);
+      symlinkSync(victim, join(folder, place));
+      const launcher = place === "target" ? "release/bllvm-stratum-v2" : "bllvm-stratum-v2";
+      const inside = place === "launch.env" ? victim : join(victim, launcher);
+      chmodSync(inside, 0o600);
+      const before = readdirSync(folder).map((name) => lstatSync(join(folder, name)).ino);
+      for (const words of [[], ["--uninstall"]]) {
+        const refused = program(["install-module", "--modules-dir", modulesDir, ...words]);
+        expect(await refused.ended).toBe(1);
+        expect(refused.err.join("\n")).toContain(`${join(folder, place)}`);
+        expect(refused.err.join("\n")).toContain("it is a link, and nothing is done through links");
+      }
+      expect(readdirSync(folder).map((name) => lstatSync(join(folder, name)).ino)).toEqual(before);
+      expect(statSync(inside).mode & 0o777).toBe(0o600);
+    },
+  );
+
+  test("keeps a config.toml that the operator linked", async () => {
+    const { modulesDir, folder } = await installed("linked-config");
+    renameSync(join(folder, "config.toml"), join(home, "linked.toml"));
+    symlinkSync(join(home, "linked.toml"), join(folder, "config.toml"));
+    const again = program(["install-module", "--modules-dir", modulesDir]);
+    expect(await again.ended, again.err.join("\n")).toBe(0);
+    expect(again.out.join("\n")).toContain(`kept       ${join(folder, "config.toml")}`);
+    expect(lstatSync(join(folder, "config.toml")).isSymbolicLink()).toBe(true);
+  });
+
   test.skipIf(process.getuid?.() !== 0)(
     "by an administrator it belongs to whom the modules' folder belongs to",
     async () => {
@@ -321,6 +354,40 @@ describe("install-module --check", () => {
     );
   });
 
+  const others: readonly (readonly [string, boolean, (place: Place, node: string) => void])[] = [
+    ["a launch.env that others can write", false, ({ folder }) => chmodSync(join(folder, "launch.env"), 0o666)],
+    ["a folder that others can write", false, ({ folder }) => chmodSync(folder, 0o777)],
+    ["a Node.js that others can write", false, (_place, node) => chmodSync(node, 0o775)],
+    ["a Node.js of another user", true, (_place, node) => chownSync(node, 65_534, 65_534)],
+    ["a launch.env of another user", true, ({ folder }) => chownSync(join(folder, "launch.env"), 65_534, 65_534)],
+  ];
+
+  test.each(others.filter(([, asRoot]) => !asRoot || process.getuid?.() === 0).map((row) => [row[0], row[2]] as const))(
+    "executes nothing that another user may have made: %s",
+    async (what, loosen) => {
+      const place = await installed(what.replaceAll(/\W/g, "-"));
+      const trace = join(place.cwd, "executed");
+      const node = join(place.cwd, "their-node");
+      writeFileSync(node, `#!/bin/sh\necho yes >${trace}\necho v22.0.0\n`, { mode: 0o755 });
+      writeFileSync(join(place.folder, "launch.env"), `node=${node}\nentry=/etc/passwd\nmode=spawned\n`);
+      const words = ["install-module", "--modules-dir", place.modulesDir, "--check", "--json"];
+      expect(await program(words).ended).toBe(0);
+      expect(existsSync(trace)).toBe(true);
+      rmSync(trace);
+      loosen(place, node);
+      const check = program(words);
+      expect(await check.ended).toBe(0);
+      expect(existsSync(trace)).toBe(false);
+      const warned = JSON.parse(check.out[0] ?? "").findings.filter(
+        ({ result }: { result: string }) => result === "warning",
+      );
+      expect(warned).toEqual([
+        expect.objectContaining({ check: "launch.env", detail: expect.stringContaining("was not looked at") }),
+      ]);
+      expect(warned[0].fix).toContain(`${node} --version`);
+    },
+  );
+
   test.each(damages.map((row, index) => [row[0], index] as const))("names %s", async (_what, index) => {
     const [, damage, where, said] = damages[index]!;
     const place = await installed(`damage-${index}`);
@@ -368,6 +435,62 @@ describe("started by a node", () => {
     await mines(module);
     expect(module.log().length).toBeGreaterThan(1 << 18);
     await stops(module);
+  });
+
+  test("with a module.log that cannot be opened it runs, and what it prints stops nothing", async () => {
+    const place = await installed("no-log");
+    await withForeignPlugin(
+      place,
+      'process.stdout.write("x".repeat(1 << 18));process.stderr.write("x".repeat(1 << 18));',
+    );
+    mkdirSync(join(place.cwd, dataDir, "module.log"), { recursive: true });
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    await expect
+      .poll(() => existsSync(join(place.cwd, dataDir, "control.sock")), { timeout: 30_000, interval: 50 })
+      .toBe(true);
+    module.kill("SIGTERM");
+    expect(await module.ended).toBe(0);
+  });
+
+  test.each([
+    ["a module.log that cannot be opened", dataDir],
+    ["no folder for data", ""],
+  ])("with %s what Node.js itself prints goes nowhere", async (what, given) => {
+    const place = await installed(what.replaceAll(" ", "-"));
+    const entry = join(place.cwd, "talks.js");
+    // Node.js waits here as long as the pipe is full.
+    writeFileSync(
+      entry,
+      'for (const fd of [1, 2]) require("node:fs").writeSync(fd, "x".repeat(1 << 18));process.exit(43);',
+    );
+    writeFileSync(join(place.folder, "launch.env"), `node=${process.execPath}\nentry=${entry}\nmode=spawned\n`);
+    mkdirSync(join(place.cwd, dataDir, "module.log"), { recursive: true });
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir, env: { DATA_DIR: given } });
+    expect(await module.ended).toBe(43);
+  });
+
+  test("module.log is for the node's user alone, also what the launcher writes", async () => {
+    const place = await installed("modes");
+    writeFileSync(join(place.folder, "launch.env"), "mode=spawned\n");
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    expect(await module.ended).toBe(69);
+    expect(statSync(join(place.cwd, dataDir, "module.log")).mode & 0o777).toBe(0o600);
+  });
+
+  test("a path that ends with = is found", async () => {
+    const place = await installed("equals");
+    const entry = join(place.cwd, "program=");
+    writeFileSync(entry, "process.exit(42)");
+    writeFileSync(join(place.folder, "launch.env"), `node=${process.execPath}\nentry=${entry}\nmode=spawned\n`);
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir });
+    expect(await module.ended, module.log()).toBe(42);
+  });
+
+  test("a stand-in that is given no folder for data ends at once, and writes none", async () => {
+    const place = await installed("no-data", config(), ["--registered"]);
+    const module = startModule({ launcher: place.launcher, cwd: place.cwd, dataDir, env: { DATA_DIR: "" } });
+    expect(await module.ended).toBe(69);
+    expect(existsSync("/ipc.hold")).toBe(false);
   });
 
   test("killed without a warning it starts again at once, on the same socket, ledger and key", async () => {

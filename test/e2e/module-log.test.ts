@@ -1,5 +1,5 @@
 /** module.log on a real disk: bounded, whole lines, and shared with what Node.js itself writes. */
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -46,5 +46,34 @@ test("a file that cannot be written any more throws nothing", () => {
   const file = new LogFile({ path, maxBytes: 1000, keep: 1 });
   file.close();
   expect(() => file.write("lost\n")).not.toThrow();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("a line that is longer than the file may be is cut between two characters, and says so", () => {
+  const path = join(folder, "long.log");
+  const file = new LogFile({ path, maxBytes: 1000, keep: 1 });
+  file.write(`${"é".repeat(5000)}\n`);
+  file.close();
+  const text = readFileSync(path, "utf8");
+  expect(statSync(path).size).toBeLessThanOrEqual(1000);
+  expect(text).toMatch(/^é{490,}…\n$/);
+});
+
+test("no line has more than 64 KiB", () => {
+  const path = join(folder, "longer.log");
+  const file = new LogFile({ path, maxBytes: 1 << 20, keep: 1 });
+  file.write(`${"x".repeat(1 << 19)}\n`);
+  file.write("after\n");
+  file.close();
+  const [first = "", second] = readFileSync(path, "utf8").split("\n");
+  expect(Buffer.byteLength(first)).toBe((64 << 10) - 1);
+  expect([first.at(-1), second]).toEqual(["…", "after"]);
+});
+
+test("a file that is there already is for this user alone from then on", () => {
+  const path = join(folder, "open.log");
+  appendFileSync(path, "");
+  chmodSync(path, 0o644);
+  new LogFile({ path, maxBytes: 1000, keep: 1 }).close();
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });

@@ -1,6 +1,5 @@
 /** The process of a module, from how it was started to its end: launch, configuration, log, server. */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { fstatSync } from "node:fs";
 import { describe, Fault } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -9,14 +8,13 @@ import { claimDataNetwork } from "../data-network.ts";
 import { EXIT } from "../exit-codes.ts";
 import { adviceOf, exitCodeOf } from "../failure.ts";
 import { aborted, interruptSignal, onHangup } from "../interrupt.ts";
-import { createLog, logTo } from "../log.ts";
 import { minerUrl } from "../miner-url.ts";
 import { authorityKeyOf, type RunningServer } from "../run.ts";
 import { settingsOf } from "../settings.ts";
 import { processTerminal } from "../terminal.ts";
 import { type ResolvedConfig, resolveConfig } from "./config/resolve.ts";
 import { detectLaunch, type Launch, withSocket } from "./launch.ts";
-import { LogFile, MODULE_LOG } from "./log-file.ts";
+import { moduleLog } from "./module-log.ts";
 import { readIfThere } from "./read-if-there.ts";
 import { startModule } from "./run-module.ts";
 
@@ -85,22 +83,21 @@ export async function runModule(launch: Launch, signal: AbortSignal): Promise<nu
 
 /** The log until the configuration tells its level. */
 function earlyLog(launch: Launch): Log {
-  const level = "info";
-  return fileOf(launch, level) ?? createLog({ level, format: process.stderr.isTTY === true ? "pretty" : "json" });
+  const format = process.stderr.isTTY === true ? "pretty" : "json";
+  return moduleLog({ isErrPiped: isErrPiped() }, launch, { level: "info", format });
 }
 
-function logOf(launch: Launch, { log }: Config): Log {
-  const format = log.format === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : log.format;
-  return fileOf(launch, log.level) ?? createLog({ level: log.level, format });
+function logOf(launch: Launch, { log: { level, format: given } }: Config): Log {
+  const format = given === "auto" ? (process.stderr.isTTY === true ? "pretty" : "json") : given;
+  return moduleLog({ isErrPiped: isErrPiped() }, launch, { level, format });
 }
 
-/** module.log for a process whose output nobody reads. */
-function fileOf({ mode, dataDir }: Launch, level: Config["log"]["level"]): Log | undefined {
-  if (mode === "attached" || dataDir === undefined) return undefined;
+function isErrPiped(): boolean {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    return logTo(new LogFile({ path: join(dataDir, "module.log"), ...MODULE_LOG }), { level });
+    const seen = fstatSync(2);
+    return seen.isFIFO() || seen.isSocket();
   } catch {
-    return undefined;
+    // It is closed.
+    return true;
   }
 }

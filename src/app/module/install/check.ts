@@ -1,5 +1,4 @@
 /** Looks at an installation as the node and the launcher will: everything that would keep the module from being loaded or from starting. */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -12,11 +11,17 @@ import { resolveConfig } from "../config/resolve.ts";
 import { MODULE_NAME_PATTERN } from "../module-name.ts";
 import { readIfThere } from "../read-if-there.ts";
 import { elsewhereOf, LAUNCH_FILE, LAUNCHERS, type Layout, MANIFEST_FILE } from "./layout.ts";
+import { nodeVersionOf } from "./node-version.ts";
 
 /** The oldest Node.js that runs the program, as in package.json. */
 const LEAST_NODE = [20, 19] as const;
-/** Time that `node --version` may take. */
-const VERSION_TIMEOUT_MS = 10_000;
+/** What a look saw, and what is no reason to fail. */
+interface Seen {
+  readonly detail: string;
+  readonly warnings: readonly string[];
+  /** What to do about the warnings. */
+  readonly fix: string;
+}
 
 const AGAIN = "Run `bllvm-stratum-v2 install-module` again.";
 
@@ -26,7 +31,7 @@ export function checkInstallation({
   folder,
   name,
 }: Pick<Layout, "modulesDir" | "folder" | "name">): Finding[] {
-  const checks: readonly (readonly [string, string, () => readonly string[] | string])[] = [
+  const checks: readonly (readonly [string, string, () => Seen | string])[] = [
     ["folder", AGAIN, () => checkFolder(modulesDir, folder)],
     ["manifest", AGAIN, () => checkManifest(folder, name)],
     ...LAUNCHERS.map((path): readonly [string, string, () => string] => [
@@ -41,11 +46,9 @@ export function checkInstallation({
     try {
       const seen = look();
       if (typeof seen === "string") return [{ check, result: "ok", detail: seen }];
-      const [detail = "", ...warnings] = seen;
-      const fix = "Remove it, or see docs/configuration.md.";
       return [
-        { check, result: "ok", detail },
-        ...warnings.map((warning): Finding => ({ check, result: "warning", detail: warning, fix })),
+        { check, result: "ok", detail: seen.detail },
+        ...seen.warnings.map((warning): Finding => ({ check, result: "warning", detail: warning, fix: seen.fix })),
       ];
     } catch (error) {
       const advice = error instanceof Fault ? adviceOf(error) : fix === "" ? AGAIN : fix;
@@ -87,14 +90,22 @@ function checkLauncher(folder: string, path: string): string {
   return "executable";
 }
 
-function checkLaunch(folder: string): string {
+function checkLaunch(folder: string): Seen | string {
   const { node, entry, mode } = launchOf(folder);
   if (node === undefined || entry === undefined) throw new Error("it does not say where Node.js and the program are");
   if (mode !== "spawned" && mode !== "registered")
     throw new Error(`mode is ${String(mode)}, not spawned or registered`);
   accessSync(node, constants.X_OK);
   accessSync(entry, constants.R_OK);
-  const version = execFileSync(node, ["--version"], { encoding: "utf8", timeout: VERSION_TIMEOUT_MS }).trim();
+  const asked = nodeVersionOf(node, join(folder, LAUNCH_FILE));
+  if ("why" in asked) {
+    return {
+      detail: `${mode}: ${node} runs ${entry}`,
+      warnings: [`the version of ${node} was not looked at, for that would execute it, and ${asked.why}`],
+      fix: `As the node's user, run \`${node} --version\`: ${LEAST_NODE.join(".")} or newer is needed.`,
+    };
+  }
+  const { version } = asked;
   const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
   if (major < LEAST_NODE[0] || (major === LEAST_NODE[0] && minor < LEAST_NODE[1])) {
     throw new Error(`${node} is ${version}; ${LEAST_NODE.join(".")} or newer is needed`);
@@ -102,7 +113,7 @@ function checkLaunch(folder: string): string {
   return `${mode}: Node.js ${version} runs ${entry}`;
 }
 
-function checkConfig(modulesDir: string, folder: string): readonly string[] {
+function checkConfig(modulesDir: string, folder: string): Seen {
   const loaded = resolveConfig({
     // The node's data folder is not known here: any will do to see whether the file can be used.
     launch: { moduleFolder: folder, dataDir: join(modulesDir, "data"), configFile: launchOf(folder).config },
@@ -111,7 +122,8 @@ function checkConfig(modulesDir: string, folder: string): readonly string[] {
     read: (path) => readIfThere(path),
   });
   settingsOf(loaded, "module");
-  return [loaded.sources.join(", "), ...loaded.warnings];
+  const fix = "Remove it, or see docs/configuration.md.";
+  return { detail: loaded.sources.join(", "), warnings: loaded.warnings, fix };
 }
 
 function launchOf(folder: string): Readonly<Record<string, string | undefined>> {
