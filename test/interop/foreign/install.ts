@@ -12,7 +12,7 @@ import { runBuild, say } from "./build-run.ts";
 import { CARGO, CARGO_ENVIRONMENT, type ForeignProgram, PROGRAMS, type Tool, type Toolchain } from "./pins.ts";
 
 /** All builds of one test run together may take so long, ms: the run has to end. */
-const ALL_BUILDS_MS = 12 * 60_000;
+const ALL_BUILDS_MS = 9 * 60_000;
 const APT_LIMIT_MS = 120_000;
 
 /** The program's path; `undefined` after saying aloud why its tests are skipped. */
