@@ -110,7 +110,7 @@ describe("LegacyEndpoint", () => {
         tipHash: () => undefined,
         listen: async () => Promise.reject(Object.assign(new Error("listen EACCES"), { code: "EACCES" })),
       },
-      { path: "/root/x.sock" },
+      { path: "/srv/x.sock" },
     );
     await expect(failing.start(new AbortController().signal)).rejects.toThrow(
       expect.objectContaining({ code: "bllvm-socket-path", act: "halt" }),
