@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
+import { dialTcp } from "../../src/client/dial-tcp.ts";
 import { ThreadHasher } from "../../src/devnet/miner/hasher.ts";
-import { dialTcp } from "../../src/devnet/miner/link.ts";
 import { CpuMiner } from "../../src/devnet/miner/miner.ts";
 import type { Work } from "../../src/devnet/miner/work.ts";
 import { Fault } from "../../src/kernel/fault.ts";
@@ -95,9 +95,13 @@ describe("the CPU miner", () => {
     const { port, server } = await pool(new Uint8Array(32));
     await new Promise((resolve) => server.close(resolve));
     const listener = { onData: () => undefined, onClose: () => undefined };
-    await expect(dialTcp("127.0.0.1", port, listener, never)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(dialTcp({ transport: "tcp", host: "127.0.0.1", port, noise: true }, listener, never)).rejects.toThrow(
+      /ECONNREFUSED/,
+    );
     const stopped = AbortSignal.abort(new Error("stopped"));
-    await expect(dialTcp("127.0.0.1", port, listener, stopped)).rejects.toThrow("stopped");
+    await expect(
+      dialTcp({ transport: "tcp", host: "127.0.0.1", port, noise: true }, listener, stopped),
+    ).rejects.toThrow("stopped");
   });
 });
 

@@ -3,7 +3,7 @@
  * directions go through real framing, and through real Noise when a responder is given.
  */
 
-import type { Dial, LinkListener } from "../../src/devnet/miner/link.ts";
+import type { Dial, LinkListener } from "../../src/client/link.ts";
 import { Fault } from "../../src/kernel/fault.ts";
 import { Connection } from "../../src/sv2/connection.ts";
 import type { NoiseHandshake } from "../../src/sv2/noise/ports.ts";
@@ -38,7 +38,7 @@ export class ScriptedServer {
   }
 
   /** Opens a stream to this server. */
-  readonly dial: Dial = async (host, port, listener) => {
+  readonly dial: Dial = async ({ host, port }, listener) => {
     this.dialled.push({ host, port });
     const refusal = this.refusal;
     this.refusal = undefined;

@@ -1,10 +1,11 @@
 /** What `doctor` says of `pool_url`: each step of the way to a pool that speaks Stratum V2, up to the one that fails. */
 import { lookup } from "node:dns/promises";
-import { type Dial, dialTcp, type Link } from "../../devnet/miner/link.ts";
+import { dialTcp } from "../../client/dial-tcp.ts";
+import type { Dial, Link } from "../../client/link.ts";
+import { parseServerUrl, type ServerAddress } from "../../client/url.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
-import { parseSv2Url, type Sv2Url } from "../../sv2/noise/authority-key.ts";
 import { NoiseInitiator } from "../../sv2/noise/handshake.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import type { Finding } from "./doctor-chains.ts";
@@ -21,10 +22,10 @@ const CHECK = "pool_url";
 
 /** Looks at a pool, as far as it gets. Never throws. */
 export async function checkPool(text: string): Promise<Finding[]> {
-  let url: Sv2Url;
+  let url: ServerAddress;
   try {
     // The seed's form; what is spoken there shows below.
-    url = parseSv2Url(text.replace(/^stratum\+tcp:/, "stratum2+tcp:"));
+    url = parseServerUrl(text.replace(/^stratum\+tcp:/, "stratum2+tcp:"));
   } catch (error) {
     const fix = "Write stratum2+tcp://HOST:PORT/AUTHORITY_KEY as the pool publishes it; the key may be left out.";
     return [failed(error, fix)];
@@ -59,7 +60,7 @@ export async function checkPool(text: string): Promise<Finding[]> {
 const KEY_FIX =
   "Take the authority key that the pool publishes for this host and port; a certificate that is expired or not yet valid is the pool's to mend, or this machine's clock is wrong.";
 
-function spoke({ authorityPublicKey }: Sv2Url): Finding[] {
+function spoke({ authorityPublicKey }: ServerAddress): Finding[] {
   if (authorityPublicKey !== undefined) return [ok("it speaks Stratum V2, and its key is the one of the URL")];
   const detail = "it speaks Stratum V2; its key was not checked, for the URL has none";
   const fix =
@@ -68,7 +69,7 @@ function spoke({ authorityPublicKey }: Sv2Url): Finding[] {
 }
 
 /** No answer of a Noise handshake came: is it Stratum V1, or something else? */
-async function withoutNoise(url: Sv2Url, first: Answer): Promise<Finding> {
+async function withoutNoise(url: ServerAddress, first: Answer): Promise<Finding> {
   const subscribe = '{"id":1,"method":"mining.subscribe","params":["bllvm-stratum-v2"]}\n';
   const isLine = (bytes: Uint8Array): boolean => bytes.length >= MAX_ANSWER || bytes.includes(LINE_END);
   const answer = await exchange(dialTcp, url, new TextEncoder().encode(subscribe), isLine, SV1_MS).catch(
@@ -87,7 +88,7 @@ async function withoutNoise(url: Sv2Url, first: Answer): Promise<Finding> {
   return { check: CHECK, result: "failed", detail, fix };
 }
 
-function handshakeOf({ authorityPublicKey }: Sv2Url): NoiseInitiator {
+function handshakeOf({ authorityPublicKey }: ServerAddress): NoiseInitiator {
   const crypto = nodeCrypto({ log: silentLog });
   const key = authorityPublicKey === undefined ? {} : { authorityPublicKey };
   return new NoiseInitiator({ crypto, clock: systemClock, random: systemRandom() }, key);
@@ -105,7 +106,7 @@ interface Answer {
  */
 async function exchange(
   dial: Dial,
-  { host, port }: Sv2Url,
+  server: ServerAddress,
   bytes: Uint8Array,
   isEnough: (answer: Uint8Array) => boolean,
   forMs: number,
@@ -119,7 +120,7 @@ async function exchange(
     received = new Uint8Array(Buffer.concat([received, chunk]));
     if (isEnough(received)) done("it answered");
   };
-  const link: Link = await dial(host, port, { onData, onClose: done }, AbortSignal.timeout(STEP_MS));
+  const link: Link = await dial(server, { onData, onClose: done }, AbortSignal.timeout(STEP_MS));
   const timer = systemClock.after(forMs, () => done(`no answer within ${forMs / 1000} s`));
   link.write(bytes);
   const reason = await over;

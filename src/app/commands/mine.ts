@@ -1,6 +1,6 @@
 /** `mine`: the CPU miner against any SV2 server. */
+import { parseServerUrl } from "../../client/url.ts";
 import { CpuMiner } from "../../devnet/miner/miner.ts";
-import { parseMinerUrl } from "../../devnet/miner/url.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
@@ -29,7 +29,7 @@ export async function mine(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  const { host, port, authorityPublicKey } = parseMinerUrl(url);
+  const { transport, host, port, noise, authorityPublicKey, certSha256 } = parseServerUrl(url);
   const startedMs = systemClock.monotonicMs();
   const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
   const tell = (event: string, sentence: string, facts: Readonly<Record<string, unknown>>): void => {
@@ -40,9 +40,12 @@ export async function mine(
   const miner = new CpuMiner(
     { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto({ log: silentLog }) },
     {
+      transport,
       host,
       port,
+      plain: !noise,
       authorityPublicKey,
+      ...(certSha256 === undefined ? {} : { certSha256 }),
       channel: options.extended ? "extended" : "standard",
       userIdentity: options.user,
       workerIdentity: options.worker,

@@ -2,6 +2,10 @@
  * The CPU miner: a genuine Stratum V2 client with Noise, for trying any server, for `demo` and for tests. It dials, opens a
  * channel, searches its jobs and sends its shares, and comes back whenever the connection ends.
  */
+import { dialTcp } from "../../client/dial-tcp.ts";
+import type { Dial } from "../../client/link.ts";
+import { runSession } from "../../client/session.ts";
+import type { ServerAddress } from "../../client/url.ts";
 import { type Clock, sleep, type Timer } from "../../kernel/clock.ts";
 import { Bus, type Unsubscribe } from "../../kernel/events.ts";
 import { describe } from "../../kernel/fault.ts";
@@ -14,8 +18,6 @@ import { Backoff } from "./backoff.ts";
 import { BIP320_VERSION_MASK, MinerClient } from "./client.ts";
 import type { MinerEvents } from "./events.ts";
 import { type Hasher, InlineHasher, ThreadHasher } from "./hasher.ts";
-import { type Dial, dialTcp } from "./link.ts";
-import { runSession } from "./session.ts";
 
 /** What a miner is made of. */
 export interface CpuMinerDeps {
@@ -30,10 +32,9 @@ export interface CpuMinerDeps {
 }
 
 /** Where and how to mine. Only host and port have to be given. */
-export interface CpuMinerOptions {
-  /** Host name or address, an IPv6 address without brackets. */
-  readonly host: string;
-  readonly port: number;
+export interface CpuMinerOptions extends Pick<ServerAddress, "host" | "port" | "certSha256"> {
+  /** What carries the connection. Default TCP. */
+  readonly transport?: ServerAddress["transport"];
   /** x-only key (32 bytes) that vouches for the server; without it the certificate goes unchecked. */
   readonly authorityPublicKey?: Uint8Array | undefined;
   /** No Noise: for tests, and servers that offer it. Default false. */
@@ -212,7 +213,11 @@ export class CpuMiner implements Part {
 
   #connect(host: string, port: number): Promise<string> {
     const { clock, random, crypto, log, dial = dialTcp } = this.#deps;
-    const { plain = false, authorityPublicKey, idleTimeoutMs = 180_000 } = this.#options;
+    const { transport = "tcp", plain = false, authorityPublicKey, certSha256, idleTimeoutMs = 180_000 } = this.#options;
+    const vouched = {
+      ...(authorityPublicKey === undefined ? {} : { authorityPublicKey }),
+      ...(certSha256 === undefined ? {} : { certSha256 }),
+    };
     return runSession(
       {
         clock,
@@ -230,7 +235,13 @@ export class CpuMiner implements Part {
           this.#events.emit("connected", { host, port });
         },
       },
-      { host, port, maxFrameSize: MAX_FRAME_SIZE, handshakeTimeoutMs: SETUP_TIMEOUT_MS, idleTimeoutMs },
+      {
+        server: { transport, host, port, noise: !plain, ...vouched },
+        goodbye: "the miner stops",
+        maxFrameSize: MAX_FRAME_SIZE,
+        handshakeTimeoutMs: SETUP_TIMEOUT_MS,
+        idleTimeoutMs,
+      },
       this.#stopping.signal,
     );
   }

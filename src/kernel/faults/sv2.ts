@@ -68,6 +68,11 @@ export const SV2_FAULTS = faults({
     what: "an address is not one of a Stratum V2 server",
     help: "Write stratum2+tcp://HOST:PORT/AUTHORITY_KEY as the pool publishes it; without the key the server is not checked.",
   },
+  "transport-unavailable": {
+    act: "halt",
+    what: "the transport that an address names is not there",
+    help: "stratum2+quic:// needs the optional package @matrixai/quic, which has binaries for x64 Linux, macOS and Windows: install it beside this program, or use the server's stratum2+tcp:// or stratum2+tls:// address.",
+  },
   "key-file-permissions": {
     act: "halt",
     what: "the authority key file can be read by others",

@@ -1,6 +1,6 @@
 /**
  * The authority's keys as text (SV2 specification 4.7): the public key as base58check of `01 00` and its 32-byte x
- * coordinate, the secret key as SRI writes it, base58check of the raw 32 bytes, and the URL that carries the public key.
+ * coordinate, the secret key as SRI writes it, base58check of the raw 32 bytes.
  */
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -73,37 +73,4 @@ export function generateAuthoritySecretKey(random: Random): Uint8Array {
 /** The x-only public key (32 bytes) of a secret key. */
 export function authorityPublicKey(secretKey: Uint8Array): Uint8Array {
   return schnorr.getPublicKey(secretKey);
-}
-
-/** Where a server listens and, if known, which authority vouches for it. */
-export interface Sv2Url {
-  /** Host name or IP address, an IPv6 address without brackets. */
-  readonly host: string;
-  readonly port: number;
-  /** x-only key (32 bytes); without it the server's certificate cannot be checked. */
-  readonly authorityPublicKey?: Uint8Array;
-}
-
-const URL_FORM = "stratum2+tcp://host:port/authority-key";
-
-/** `stratum2+tcp://host:port/key`, the key left out when there is none. */
-export function printSv2Url({ host, port, authorityPublicKey: key }: Sv2Url): string {
-  const path = key === undefined ? "" : `/${encodeAuthorityPublicKey(key)}`;
-  return `stratum2+tcp://${host.includes(":") ? `[${host}]` : host}:${port}${path}`;
-}
-
-/** Reads such a URL; `tcp://` is taken for `stratum2+tcp://`. Throws `Fault("sv2-url-invalid")`, or `authority-key-invalid` when only the key is wrong. */
-export function parseSv2Url(text: string): Sv2Url {
-  const match = /^(?:stratum2\+)?tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^\s/:[\]@?#]+)):(\d{1,5})(?:\/([^/?#]*))?$/.exec(
-    text,
-  );
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || !(port >= 1 && port <= 65535)) {
-    throw new Fault("sv2-url-invalid", { expected: URL_FORM, found: text.slice(0, 200) });
-  }
-  const key = match?.[4];
-  return key === undefined || key === ""
-    ? { host, port }
-    : { host, port, authorityPublicKey: decodeAuthorityPublicKey(key) };
 }

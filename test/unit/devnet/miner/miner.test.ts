@@ -204,7 +204,7 @@ describe("a miner", () => {
         random: seededRandom(1),
         log: recordingLog(),
         crypto,
-        dial: (_host, _port, _listener, signal) =>
+        dial: (_server, _listener, signal) =>
           new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
         hasher: new InlineHasher({ clock: new FakeClock() }, { maxHashrate: 1, maxSolutionsPerSecond: 1, sliceMs: 1 }),
       },

@@ -9,8 +9,6 @@ import {
   encodeAuthorityPublicKey,
   encodeAuthoritySecretKey,
   generateAuthoritySecretKey,
-  parseSv2Url,
-  printSv2Url,
 } from "../../../../src/sv2/noise/authority-key.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
 import vectors from "../../../vectors/noise-authority-keys.json" with { type: "json" };
@@ -77,40 +75,5 @@ describe("authority keys as text", () => {
     const text = encodeAuthorityPublicKey(authorityPublicKey(secretKey));
     expect(text).toMatch(/^9[1-9A-HJ-NP-Za-km-z]{50}$/);
     expect(toHex(decodeAuthorityPublicKey(text))).toBe(toHex(authorityPublicKey(secretKey)));
-  });
-});
-
-describe("the URL of a server", () => {
-  test("the specification's example", () => {
-    const url = parseSv2Url(vectors.url);
-    expect(url).toMatchObject({ host: "thepool.com", port: 34254 });
-    expect(printSv2Url(url)).toBe(vectors.url);
-  });
-
-  test.each([
-    ["stratum2+tcp://127.0.0.1:3333", { host: "127.0.0.1", port: 3333 }],
-    ["tcp://127.0.0.1:3333", { host: "127.0.0.1", port: 3333 }],
-    ["stratum2+tcp://[::1]:1/", { host: "::1", port: 1 }],
-  ])("%s", (text, expected) => {
-    expect(parseSv2Url(text)).toEqual(expected);
-    expect(parseSv2Url(printSv2Url(expected))).toEqual(expected);
-  });
-
-  test.each([
-    "",
-    "thepool.com:34254",
-    "stratum+tcp://thepool.com:34254",
-    "stratum2+tcp://thepool.com",
-    "stratum2+tcp://thepool.com:0",
-    "stratum2+tcp://thepool.com:65536",
-    "stratum2+tcp://user@thepool.com:34254",
-    "stratum2+tcp://a b:34254",
-    "stratum2+tcp://thepool.com:34254/key/more",
-  ])("%j is refused", (text) => {
-    expect(faultOf(() => parseSv2Url(text)).code).toBe("sv2-url-invalid");
-  });
-
-  test("a wrong key is named as such", () => {
-    expect(faultOf(() => parseSv2Url(`${vectors.url}x`)).code).toBe("authority-key-invalid");
   });
 });

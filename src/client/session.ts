@@ -1,30 +1,44 @@
 /**
- * One connection of the miner from dialling to its end: stream, Noise and conversation joined, with the deadlines that keep
- * a silent server from holding the miner.
+ * One connection of a client from dialling to its end: stream, Noise and conversation joined, with the deadlines that keep
+ * a silent server from holding the client.
  */
-import type { Clock, Timer } from "../../kernel/clock.ts";
-import { describe } from "../../kernel/fault.ts";
-import { Connection } from "../../sv2/connection.ts";
-import type { NoiseHandshake } from "../../sv2/noise/ports.ts";
-import type { MinerClient } from "./client.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { describe } from "../kernel/fault.ts";
+import { Connection } from "../sv2/connection.ts";
+import type { Frame } from "../sv2/frame.ts";
+import type { NoiseHandshake } from "../sv2/noise/ports.ts";
 import type { Dial, Link } from "./link.ts";
+import type { ServerAddress } from "./url.ts";
+
+/** What is said on a connection. */
+export interface ClientConversation {
+  /** Frames may flow: begins with SetupConnection. */
+  start(): void;
+  /** Takes a frame of the server. Throws `Fault` for one that costs it the connection. */
+  receive(frame: Frame): void;
+  /** Says goodbye; nothing is sent afterwards. */
+  close(reason: string): void;
+  /** The connection is gone: nothing is sent or told any more. Also called after `close`. */
+  abandon(): void;
+}
 
 /** What a session joins. */
-export interface MinerSessionDeps {
+export interface ClientSessionDeps {
   readonly clock: Clock;
   readonly dial: Dial;
   /** A fresh initiator, or `undefined` for a plain connection. */
   readonly noise: NoiseHandshake | undefined;
   /** Makes the conversation; `send` takes whole plain frames, `end` closes the connection. */
-  readonly client: (send: (frame: Uint8Array) => void, end: (reason: string) => void) => MinerClient;
+  readonly client: (send: (frame: Uint8Array) => void, end: (reason: string) => void) => ClientConversation;
   /** Called when frames may flow. */
   readonly onEstablished: () => void;
 }
 
 /** Limits of a session. */
-export interface MinerSessionOptions {
-  readonly host: string;
-  readonly port: number;
+export interface ClientSessionOptions {
+  readonly server: ServerAddress;
+  /** What is said at the end on our initiative (CloseChannel's reason). */
+  readonly goodbye: string;
   /** The longest payload that is taken from the server, bytes. */
   readonly maxFrameSize: number;
   /** From the open stream to the complete handshake, ms. */
@@ -37,9 +51,12 @@ export interface MinerSessionOptions {
  * Dials and talks until the connection ends; resolves with the reason in a few words. Never rejects: whatever goes wrong is a
  * reason. `signal` ends it, after CloseChannel was sent.
  */
-export function runSession(deps: MinerSessionDeps, options: MinerSessionOptions, signal: AbortSignal): Promise<string> {
+export function runSession(
+  deps: ClientSessionDeps,
+  options: ClientSessionOptions,
+  signal: AbortSignal,
+): Promise<string> {
   const { clock } = deps;
-  const { host, port } = options;
   const connection = new Connection({ noise: deps.noise }, { role: "client", maxFrameSize: options.maxFrameSize });
   return new Promise((resolve) => {
     let link: Link | undefined;
@@ -65,7 +82,7 @@ export function runSession(deps: MinerSessionDeps, options: MinerSessionOptions,
     };
     const client = deps.client((frame) => link?.write(connection.send(frame)), end);
     const onAbort = (): void => {
-      client.close("the miner stops");
+      client.close(options.goodbye);
       end("stopped");
     };
     const begin = (): void => {
@@ -92,8 +109,7 @@ export function runSession(deps: MinerSessionDeps, options: MinerSessionOptions,
     signal.addEventListener("abort", onAbort, { once: true });
     deps
       .dial(
-        host,
-        port,
+        options.server,
         {
           onData(bytes) {
             if (ended) return;
