@@ -6,7 +6,7 @@ import type { Unsubscribe } from "../kernel/events.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Job } from "../mining/job.ts";
-import type { JobFeed } from "../pool/job-maker.ts";
+import type { JobFeed } from "../mining/ports.ts";
 
 /** Bytes of coinbase that firmware takes (SneezeGUI/SparkMiner#25, bitaxeorg/ESP-Miner#1897, NerdMiner_v2#807, Canaan/MM#2). */
 const FIRMWARE: readonly (readonly [bytes: number, name: string])[] = [

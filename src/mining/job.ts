@@ -16,6 +16,7 @@ import { concat } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { AuxSnapshot } from "./aux.ts";
 import { EXTRANONCE_SIZE } from "./extranonce.ts";
+import type { PoolWork } from "./pool-work.ts";
 import type { Template } from "./template.ts";
 
 /**
@@ -105,6 +106,8 @@ export interface Job {
   readonly createdMs: number;
   /** The auxiliary chains that the coinbase commits to; `undefined` for none. */
   readonly aux: AuxSnapshot | undefined;
+  /** The pool whose job it is, in pool mode; `undefined` for our own. */
+  readonly pool: PoolWork | undefined;
 }
 
 /**
@@ -150,6 +153,7 @@ export function buildJob(parts: JobParts): Job {
     commitmentOutputs: commitments.outputs ?? [],
     createdMs: nowMs,
     aux: parts.aux,
+    pool: undefined,
   });
 }
 

@@ -1,6 +1,7 @@
 /** The ports through which the mining core meets the world: where work comes from and where found blocks go. */
 import type { Unsubscribe } from "../kernel/events.ts";
 import type { Part } from "../kernel/lifecycle.ts";
+import type { Job } from "./job.ts";
 import type { Template } from "./template.ts";
 
 /**
@@ -16,6 +17,14 @@ export interface JobSource extends Part {
   current(): Template | undefined;
   /** Calls `listener` with every later template, in order. Listeners must not block. */
   onTemplate(listener: (template: Template, cause: TemplateCause) => void): Unsubscribe;
+}
+
+/** Gives jobs as they come; what the mining server takes them from. */
+export interface JobFeed {
+  /** The newest job; `undefined` before the first, and while there is none that all channels share. */
+  current(): Job | undefined;
+  /** Calls `listener` with every later job, in order. */
+  onJob(listener: (job: Job, cause: TemplateCause) => void): Unsubscribe;
 }
 
 /** A share whose hash meets the Bitcoin target, with everything needed to submit it again after a restart. */
@@ -98,6 +107,8 @@ export interface ShareCredit {
   readonly height: number;
   readonly jobId: number;
   readonly atMs: number;
+  /** The pool whose job it was, by its configured name: that pool pays for it, so it has no part in blocks of ours. Left out for our own jobs. */
+  readonly pool?: string;
 }
 
 /** Who gets accepted shares told. */

@@ -11,17 +11,9 @@ import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { buildJob, type Job, type JobIds, type JobParts } from "../mining/job.ts";
-import type { JobSource, TemplateCause } from "../mining/ports.ts";
+import type { JobFeed, JobSource, TemplateCause } from "../mining/ports.ts";
 import { isSameWork, type Template } from "../mining/template.ts";
 import type { PoolBus } from "./events.ts";
-
-/** Gives jobs as they come; what `MiningServer` takes them from. */
-export interface JobFeed {
-  /** The newest job; `undefined` before the first. */
-  current(): Job | undefined;
-  /** Calls `listener` with every later job, in order. */
-  onJob(listener: (job: Job, cause: TemplateCause) => void): Unsubscribe;
-}
 
 /** What makes jobs that commit to merge-mined chains; `MergeMining` of `src/merge` does. */
 export interface JobComposer {

@@ -31,7 +31,8 @@ function chainExample(plugin: string): string {
 /** The line that opens a section. */
 function headOf(name: string, row: SectionRow): string {
   if (row.kind === "named") return `# [${name}.mychain]`;
-  return row.kind === "array" ? `[[${name}]]` : `[${name}]`;
+  if (row.kind === "table") return `[${name}]`;
+  return Object.keys(row.keys).some((key) => shown(name, key)) ? `[[${name}]]` : `# [[${name}]]`;
 }
 
 /** The whole commented example file. */
@@ -54,7 +55,7 @@ export function renderReference(): string {
       const fallback = defaultOf(keyRow);
       return `| \`${key}\` | ${fallback === undefined ? "none" : `\`${fallback}\``} | ${keyRow.doc.replaceAll("|", "\\|")} |`;
     });
-    const head = row.kind === "named" ? `[${name}.NAME]` : headOf(name, row);
+    const head = { table: `[${name}]`, array: `[[${name}]]`, named: `[${name}.NAME]` }[row.kind];
     return `## \`${head}\`\n\n${row.doc}\n\n| key | default | what it does |\n|---|---|---|\n${rows.join("\n")}\n`;
   });
   return `# Configuration\n\nGenerated from the schema by \`npm run docs\`. Durations end in \`_s\` and are seconds; relative paths start at the folder of the configuration file. An unknown key or a bad value stops the program before it does anything, with the file, the key and what was expected.\n\nA running server reads the file again at SIGHUP and at \`bllvm-stratum-v2 reload\`, and no miner is dropped for it: chains start, stop and start anew as \`[chains.*]\`, \`merge_mining_enabled\`, \`secondary_chains\` and \`plugins_dir\` say. Other keys that changed are named in the log and take a restart; a file with a mistake changes nothing. Changed code of a plugin takes a restart too.\n\n${parts.join("\n")}`;

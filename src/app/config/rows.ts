@@ -83,3 +83,8 @@ export function whole(least: number, most: number): z.ZodNumber {
 export function percent(): z.ZodNumber {
   return z.number().min(0).max(100).multipleOf(0.0001, "a percentage with at most four decimals");
 }
+
+/** `host:port`, an IPv6 host in brackets. */
+export const hostPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "host:port, e.g. 0.0.0.0:3333 or [::]:3333");

@@ -1,11 +1,20 @@
 /** Every key that `config.toml` may hold. */
 import { z } from "zod";
 import { PLUGIN_NAME } from "../../merge/plugin-manifest.ts";
-import { key, looseTableSchema, namedTables, percent, seconds, section, sections, tableSchema, whole } from "./rows.ts";
+import { POOL_SECTIONS } from "./pool-sections.ts";
+import {
+  hostPort,
+  key,
+  looseTableSchema,
+  namedTables,
+  percent,
+  seconds,
+  section,
+  sections,
+  tableSchema,
+  whole,
+} from "./rows.ts";
 
-const hostPort = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "host:port, e.g. 0.0.0.0:3333 or [::]:3333");
 const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, "a URL that begins with http:// or https://");
 const tcpUrl = z.string().regex(/^tcp:\/\/[^\s]+:\d{1,5}$/, "tcp://host:port as in bitcoind's -zmqpubhashblock");
 
@@ -18,8 +27,8 @@ export const SECTIONS = {
     enabled: key(z.boolean().default(true), "Set to false to keep the module installed but idle."),
     listen_addr: key(hostPort.default("0.0.0.0:3333"), "Address and port on which miners connect."),
     pool_url: key(
-      z.string().optional(),
-      "Upstream pool for pool mode. This version mines on its own node only and refuses to start when it is set.",
+      z.string().min(1).max(500).optional(),
+      "Upstream pool for pool mode (docs/pool-mode.md): jobs come from it, shares go to it. The first of [[pools]], if there are more.",
       '"stratum2+tcp://pool.example.com:3333/9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72"',
     ),
     data_dir: key(
@@ -142,6 +151,7 @@ export const SECTIONS = {
       ),
     },
   ),
+  ...POOL_SECTIONS,
   templates: section("How work is taken from the nodes.", {
     poll_s: key(seconds(1, 600).default(10), "Tips are asked for at least this often, whatever notices arrive."),
     refresh_s: key(seconds(1, 600).default(30), "Least time between two templates for the same previous block."),
@@ -421,6 +431,10 @@ export const configSchema = z.strictObject({
   bitcoin: tableSchema(SECTIONS.bitcoin).prefault({}),
   bitcoind: z.array(tableSchema(SECTIONS.bitcoind)).max(16).default([]),
   bllvm: tableSchema(SECTIONS.bllvm).prefault({}),
+  pools: z.array(tableSchema(SECTIONS.pools)).default([]),
+  upstream: tableSchema(SECTIONS.upstream).prefault({}),
+  tls: tableSchema(SECTIONS.tls).prefault({}),
+  quic: tableSchema(SECTIONS.quic).prefault({}),
   templates: tableSchema(SECTIONS.templates).prefault({}),
   jobs: tableSchema(SECTIONS.jobs).prefault({}),
   vardiff: tableSchema(SECTIONS.vardiff).prefault({}),

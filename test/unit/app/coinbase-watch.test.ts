@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CoinbaseWatch } from "../../../src/app/coinbase-watch.ts";
 import type { Job } from "../../../src/mining/job.ts";
-import type { JobFeed } from "../../../src/pool/job-maker.ts";
+import type { JobFeed } from "../../../src/mining/ports.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 
 async function watched(reserveBytes = 0) {
