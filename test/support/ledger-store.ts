@@ -11,8 +11,8 @@ import "./postgres-setup.ts";
 /** A kind of ledger that suites run on: `describe.each(LEDGERS)("… on $name", ({ open }) => …)`. */
 export interface LedgerKind {
   readonly name: "sqlite" | "postgres";
-  /** An empty ledger of its own with all tables; closed and removed with the test. */
-  open(): Promise<LedgerStore>;
+  /** An empty ledger of its own with all tables; closed and removed with the test. PostgreSQL's has as many connections as a server's, or `connections`. */
+  open(options?: { readonly connections?: number }): Promise<LedgerStore>;
 }
 
 /** An empty ledger in memory, closed with the test. */
@@ -53,11 +53,11 @@ async function administer(url: string, statement: string): Promise<void> {
 }
 
 /** An empty ledger in a PostgreSQL schema of its own, closed and dropped with the test. */
-async function postgresLedger(url: string): Promise<LedgerStore> {
+async function postgresLedger(url: string, connections: number): Promise<LedgerStore> {
   const own = await freshSchema(url);
   const store = postgresStore({
     url: own,
-    connections: 4,
+    connections,
     connectMs: 5000,
     statementMs: 30_000,
     readOnly: false,
@@ -73,7 +73,9 @@ const postgresUrl = inject("postgresUrl");
 /** The ledgers that suites run on: SQLite always, PostgreSQL in the project `ledger` where it is installed. */
 export const LEDGERS: readonly LedgerKind[] = [
   { name: "sqlite", open: memoryLedger },
-  ...(postgresUrl === undefined ? [] : [{ name: "postgres", open: () => postgresLedger(postgresUrl) } as const]),
+  ...(postgresUrl === undefined
+    ? []
+    : [{ name: "postgres", open: ({ connections = 4 } = {}) => postgresLedger(postgresUrl, connections) } as const]),
 ];
 
 /** A ledger's database without a server around it. */

@@ -153,21 +153,21 @@ export class LedgerConnection implements Part, LedgerAccess {
   }
 
   run<T>(work: (db: LedgerDb) => Promise<T>): Promise<T> {
-    return this.#use((db) => onDatabase(db, work));
+    return this.#use(({ db }) => onDatabase(db, work));
   }
 
   async transaction<T>(work: (db: LedgerDb) => Promise<T>): Promise<T> {
-    const result = await this.#use((db) => inTransaction(db, work));
+    const result = await this.#use((store) => inTransaction(store, work));
     this.#writes();
     return result;
   }
 
-  async #use<T>(work: (db: LedgerDb) => Promise<T>): Promise<T> {
+  async #use<T>(work: (store: LedgerStore) => Promise<T>): Promise<T> {
     const store = this.#store;
     if (store === undefined || this.#stopped) throw this.#fault ?? new Fault("ledger-not-open");
     this.#running += 1;
     try {
-      return await work(store.db);
+      return await work(store);
     } catch (error) {
       if (error instanceof Fault && error.code.startsWith("ledger-")) this.#failed(store, error);
       throw error;

@@ -7,6 +7,12 @@ import { type CreateTableBuilder, type Kysely, type Migration, sql } from "kysel
 /** The databases that the ledger runs on. */
 export type StoreKind = "sqlite" | "postgres";
 
+/** Where it is written down which steps a database went through: names of ours, for a database may have other programs' tables too. */
+export const STEP_TABLES = {
+  migrationTableName: "ledger_migration",
+  migrationLockTableName: "ledger_migration_lock",
+} as const;
+
 /** All steps for a database, by name; their names are in the order in which they run. */
 export function migrationsFor(kind: StoreKind): Record<string, Migration> {
   return { "0001-ledger": { up: (db) => ledger(db, kind) } };

@@ -2,7 +2,7 @@
 import { Kysely, Migrator, sql } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
 import { integerColumns } from "./integers.ts";
-import { migrationsFor, type StoreKind } from "./migrations.ts";
+import { migrationsFor, STEP_TABLES, type StoreKind } from "./migrations.ts";
 import { type PostgresOptions, postgresDialect } from "./postgres-dialect.ts";
 import type { LedgerDb, LedgerTables } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
@@ -26,9 +26,6 @@ export function postgresStore(options: PostgresOptions): LedgerStore {
   return store("postgres", new Kysely<LedgerTables>({ dialect: postgresDialect(options), plugins: [integerColumns] }));
 }
 
-/** Where it is written down which steps a database went through: names of ours, for a database may have other programs' tables too. */
-const STEPS = { migrationTableName: "ledger_migration", migrationLockTableName: "ledger_migration_lock" } as const;
-
 /**
  * Brings the schema up to date, or only looks whether it is. Two processes may do so at once. Throws `Fault("ledger-schema-newer")` for a
  * database that a newer version of this program wrote, `Fault("ledger-schema-older")` when only looking at one that an older version wrote,
@@ -46,7 +43,7 @@ export async function migrate({ kind, db }: LedgerStore, options: { readonly loo
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations },
-    ...STEPS,
+    ...STEP_TABLES,
     ...(schema === undefined ? {} : { migrationTableSchema: schema }),
   });
   const { error } = await migrator.migrateToLatest();
@@ -63,7 +60,7 @@ async function currentSchema(db: LedgerDb): Promise<string> {
 
 /** Names of the steps that the database went through; none for an empty one. */
 async function appliedMigrations(db: LedgerDb, schema: string | undefined): Promise<string[]> {
-  const { migrationTableName } = STEPS;
+  const { migrationTableName } = STEP_TABLES;
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some((table) => table.name === migrationTableName && table.schema === schema)) return [];
   const rows = await (db as unknown as Kysely<{ [migrationTableName]: { name: string } }>)

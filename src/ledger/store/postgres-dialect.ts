@@ -33,6 +33,8 @@ export function postgresDialect(options: PostgresOptions): Dialect {
     statement_timeout: options.statementMs,
     // A server that was cut off says nothing at all, not even that it gave up.
     query_timeout: options.statementMs + 5000,
+    // A process that was stopped in the middle of a transaction holds up others that wait for their turn no longer than a statement may.
+    idle_in_transaction_session_timeout: options.statementMs,
     keepAlive: true,
     maxLifetimeSeconds: LIFETIME_S,
     // Here and not in Kysely's `onCreateConnection`, which keeps a connection whose first statement failed, so that the pool never ends.
