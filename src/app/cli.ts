@@ -240,8 +240,9 @@ function addReportCommands(cli: Command, { terminal, set, config, json }: Tools)
       const { blocks } = await import("./commands/blocks.ts");
       await set(blocks({ ...options, block }, terminal));
     });
-  paged("workers", "show who mines, how fast, and what each is owed")
+  paged("workers", "show who mines, how fast, for which pools, and what each is owed")
     .option("--worker <identity>", "this worker alone; with --accounts this account")
+    .addOption(new Option("--pool <name>", "work for this pool of [[pools]] alone").conflicts("chain"))
     .option("--accounts", "by account: user identities up to their first dot", false)
     .addOption(since("shares from then on, 24h when left out"))
     .action(async (options) => {

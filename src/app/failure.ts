@@ -8,6 +8,7 @@ const MISTYPED: ReadonlySet<string> = new Set([
   "authority-key-invalid",
   "report-query",
   "report-chain-unknown",
+  "report-pool-unknown",
   "bllvm-launch",
   "bllvm-socket-unknown",
   "bllvm-data-dir-unknown",

@@ -236,6 +236,7 @@ const UNKNOWN: ReadonlySet<string> = new Set([
   "control-request",
   "chain-unknown",
   "report-chain-unknown",
+  "report-pool-unknown",
   "report-block-unknown",
 ]);
 

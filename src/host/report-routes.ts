@@ -25,8 +25,8 @@ export const REPORTS: readonly ReportRow[] = [
   },
   {
     name: "workers",
-    doc: "Who had shares since a time (24h when left out), those with most work first: shares, work, hashrates, what each is owed; with `accounts=true` by account.",
-    takes: ["chain", "since", "worker", "accounts", "limit", "after"],
+    doc: "Who had shares since a time (24h when left out), those with most work first: shares, work, how much of it was for other pools, hashrates, what each is owed; with `pool` work for that pool alone, with `accounts=true` by account.",
+    takes: ["chain", "pool", "since", "worker", "accounts", "limit", "after"],
   },
   {
     name: "effort",

@@ -78,7 +78,7 @@ export async function readSlices({ db }: LedgerStore): Promise<ReadSlice[]> {
   }));
 }
 
-/** Hashes by `identity/chain`, over all slices or those that `where` takes; Bitcoin is in every set. */
+/** Hashes by `identity/chain`, over all slices or those that `where` takes; Bitcoin is in every set. Work for a pool is under `identity/pool:NAME` alone. */
 export async function readWork(
   { db }: LedgerStore,
   where: (slice: { readonly start_ms: number; readonly end_ms: number }) => boolean = () => true,
@@ -93,7 +93,8 @@ export async function readWork(
   const sums: Record<string, bigint> = {};
   for (const row of rows) {
     if (!where(row)) continue;
-    for (const chain of ["bitcoin", ...row.chains.split(",").filter((name) => name !== "")]) {
+    const chains = ["bitcoin", ...row.chains.split(",").filter((name) => name !== "")];
+    for (const chain of row.chains.startsWith("pool:") ? [row.chains] : chains) {
       const key = `${row.identity}/${chain}`;
       sums[key] = (sums[key] ?? 0n) + fromColumns(row.work_hi, row.work_lo);
     }

@@ -118,6 +118,8 @@ export interface CreditSpec {
   readonly worker?: string;
   /** Chains beside Bitcoin. */
   readonly chains?: readonly string[];
+  /** The pool whose jobs it was done on, instead of chains. */
+  readonly pool?: string;
   readonly work: bigint;
   readonly shares?: number;
 }
@@ -132,7 +134,7 @@ export async function addCredits(db: LedgerDb, specs: readonly CreditSpec[]): Pr
     ids.set(key, id);
     return id;
   };
-  for (const { startMs, endMs, worker = "farm.rig1", chains = ["namecoin"], work, shares = 1 } of specs) {
+  for (const { startMs, endMs, worker = "farm.rig1", chains = ["namecoin"], pool, work, shares = 1 } of specs) {
     const slice_id = await idOf(`slice ${startMs} ${endMs}`, () =>
       db
         .insertInto("slices")
@@ -148,7 +150,8 @@ export async function addCredits(db: LedgerDb, specs: readonly CreditSpec[]): Pr
         .executeTakeFirstOrThrow(),
     );
     await db.updateTable("workers").set({ last_share_ms: endMs }).where("id", "=", worker_id).execute();
-    const set = `,${[...chains].sort().join(",")}${chains.length === 0 ? "" : ","}`;
+    const own = `,${[...chains].sort().join(",")}${chains.length === 0 ? "" : ","}`;
+    const set = pool === undefined ? own : `pool:${pool}`;
     const chain_set_id = await idOf(`set ${set}`, () =>
       db.insertInto("chain_sets").values({ chains: set }).returning("id").executeTakeFirstOrThrow(),
     );

@@ -28,6 +28,8 @@ export interface ReportRequest {
   readonly after?: number | undefined;
   /** `rewards`: by worker, page by page. */
   readonly workers?: boolean | undefined;
+  /** `workers`: work on this pool's jobs alone. */
+  readonly pool?: string | undefined;
   /** `workers`: by account. */
   readonly accounts?: boolean | undefined;
   /** `blocks`: in this state alone. */
@@ -101,10 +103,10 @@ export class LedgerReports {
     });
   }
 
-  /** Who mines, how fast, and what each is owed. */
+  /** Who mines, how fast, for which pools, and what each is owed. */
   workers(request: ReportRequest): Promise<WorkersAnswer> {
-    const { accounts } = request;
-    return this.#ask(request, ({ db, kind }, asked) => workersReport(db, { ...asked, accounts }, kind));
+    const { accounts, pool } = request;
+    return this.#ask(request, ({ db, kind }, asked) => workersReport(db, { ...asked, accounts, pool }, kind));
   }
 
   /** Work since the last blocks, and luck. */

@@ -86,6 +86,7 @@ export function requestOf(name: ReportName, parameters: URLSearchParams): Report
   };
   return {
     chain: text("chain"),
+    pool: text("pool"),
     since: text("since"),
     worker: text("worker"),
     state: text("state"),

@@ -13,6 +13,11 @@ export const REPORT_FAULTS = faults({
     what: "neither the configuration nor the ledger knows a chain of that name",
     help: "Chains go by the name of their [chains.NAME] table; Bitcoin is bitcoin. `bllvm-stratum-v2 rewards` without --chain shows all that the ledger knows.",
   },
+  "report-pool-unknown": {
+    act: "halt",
+    what: "nobody has worked for a pool of that name",
+    help: "Pools go by their name of [[pools]] at the time, or by host and port without one; `bllvm-stratum-v2 workers` shows the pools that each worker worked for.",
+  },
   "report-block-unknown": {
     act: "halt",
     what: "the ledger has no block with that key or hash",

@@ -6,12 +6,10 @@
  * find) counts in proportion to its time inside, each worker's work rounded down to whole hashes.
  */
 
-import type { Expression, SqlBool } from "kysely";
-import { sql } from "kysely";
 import type { LedgerAccess } from "../store/access.ts";
 import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { BITCOIN } from "../store/schema.ts";
+import { countsFor } from "../store/work-sets.ts";
 import { type CountedWork, cutWindow } from "./counted-work.ts";
 import { chunks } from "./pieces.ts";
 
@@ -238,16 +236,6 @@ function inside(work: Map<number, bigint>, slice: Slice, window: Window | undefi
   const all = BigInt(end_ms - start_ms);
   const part = BigInt(Math.floor(Math.min(end_ms, window.toMs)) - Math.ceil(Math.max(start_ms, window.fromMs)));
   return new Map([...work].map(([worker, hashes]) => [worker, (hashes * part) / all]));
-}
-
-/** Credits whose job committed to the chain. `replace`, since `like` does not heed case in SQLite and reads `_` as any character. */
-function countsFor(db: LedgerDb, chain: string): Expression<SqlBool> {
-  if (chain === BITCOIN) return sql<SqlBool>`1 = 1`;
-  const sets = db
-    .selectFrom("chain_sets")
-    .select("id")
-    .where(sql<string>`replace(chains, ${`,${chain},`}, '')`, "<>", sql.ref<string>("chains"));
-  return sql<SqlBool>`chain_set_id in ${sets}`;
 }
 
 function idsOf(slices: readonly Slice[]): number[] {

@@ -6,7 +6,7 @@ import { workOf } from "./tally.ts";
 /** A row of `credits`. */
 export interface BatchCredit {
   readonly slice: MemorySlice;
-  /** As `chain_sets` has it. */
+  /** What it counts for, as `chain_sets` has it. */
   readonly chains: string;
   readonly identity: string;
   readonly firstMs: number;

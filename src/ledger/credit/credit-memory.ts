@@ -6,6 +6,7 @@
  * new key in the next one: its boundary is lost, the credit is not. Keys that are known go on counting, new ones are refused.
  */
 import type { ShareCredit } from "../../mining/ports.ts";
+import { chainsText, poolText } from "../store/work-sets.ts";
 import { addShare, emptyTally, isCountable, type Tally } from "./tally.ts";
 
 /** Options of `CreditMemory`. */
@@ -17,7 +18,7 @@ export interface CreditMemoryOptions {
   readonly maxSlices: number;
 }
 
-/** Tallies by set of chains (as `chain_sets` has it), then by user identity. */
+/** Tallies by what the work counts for (as `chain_sets` has it), then by user identity. */
 export type Tallies = Map<string, Map<string, Tally>>;
 
 /** A slice while it is known here. Times are the wall clock's, which may have gone back between two slices; rows are put in order later. */
@@ -61,6 +62,7 @@ export class CreditMemory {
   /** A block found when no slice was open: shares up to then, its own first of all, must not be together with later ones. */
   #pendingCutMs = Number.NEGATIVE_INFINITY;
   #lastChains: readonly string[] | undefined;
+  #lastPool: string | undefined;
   #lastWorkers: Map<string, Tally> = new Map();
   #keys = 0;
   #shares = 0;
@@ -86,11 +88,13 @@ export class CreditMemory {
   }
 
   /** Counts a share. `false`: its credit is lost, for want of room or of a difficulty that is one. */
-  credit({ userIdentity, difficulty, chains, atMs }: ShareCredit): boolean {
+  credit({ userIdentity, difficulty, chains, pool, atMs }: ShareCredit): boolean {
     if (!isCountable(difficulty)) return false;
     let slice = this.#open;
     if (slice === undefined || atMs > slice.endMs || atMs < slice.floorMs) slice = this.#turn(atMs);
-    const workers = chains === this.#lastChains ? this.#lastWorkers : this.#workersOf(slice, chains);
+    // Jobs of pools and jobs without aux chains carry the same empty array.
+    const isLast = chains === this.#lastChains && pool === this.#lastPool;
+    const workers = isLast ? this.#lastWorkers : this.#workersOf(slice, chains, pool);
     let tally = workers.get(userIdentity);
     if (tally === undefined) {
       if (this.#keys >= this.#options.maxKeys) return false;
@@ -201,19 +205,25 @@ export class CreditMemory {
     this.#lastChains = undefined;
   }
 
-  #workersOf(slice: MemorySlice, chains: readonly string[]): Map<string, Tally> {
-    let text = this.#texts.get(chains);
-    if (text === undefined) {
-      text = chains.length === 0 ? "," : `,${[...chains].sort().join(",")},`;
-      this.#texts.set(chains, text);
-    }
+  #workersOf(slice: MemorySlice, chains: readonly string[], pool: string | undefined): Map<string, Tally> {
+    const text = pool === undefined ? this.#textOf(chains) : poolText(pool);
     let workers = slice.tallies.get(text);
     if (workers === undefined) {
       workers = new Map();
       slice.tallies.set(text, workers);
     }
     this.#lastChains = chains;
+    this.#lastPool = pool;
     this.#lastWorkers = workers;
     return workers;
+  }
+
+  #textOf(chains: readonly string[]): string {
+    let text = this.#texts.get(chains);
+    if (text === undefined) {
+      text = chainsText(chains);
+      this.#texts.set(chains, text);
+    }
+    return text;
   }
 }

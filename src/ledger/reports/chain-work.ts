@@ -1,8 +1,9 @@
-/** The work that counts for each chain, slice by slice: read once, whatever is asked of it. */
+/** The work that counts for each chain, slice by slice: read once, whatever is asked of it. Work for other pools counts for none. */
 
 import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { LedgerDb } from "../store/schema.ts";
 import { BITCOIN } from "../store/schema.ts";
+import { chainsOf } from "../store/work-sets.ts";
 import type { SliceWork } from "./work-curve.ts";
 
 /** Slices by chain. */
@@ -16,7 +17,7 @@ export interface ChainWork {
 /** The work of all slices that end after `fromMs`. */
 export async function chainWork(db: LedgerDb, fromMs: number): Promise<ChainWork> {
   const sets = new Map(
-    (await db.selectFrom("chain_sets").selectAll().execute()).map(({ id, chains }) => [id, namesOf(chains)]),
+    (await db.selectFrom("chain_sets").selectAll().execute()).map(({ id, chains }) => [id, chainsOf(chains)]),
   );
   const rows = await db
     .selectFrom("slices")
@@ -29,7 +30,7 @@ export async function chainWork(db: LedgerDb, fromMs: number): Promise<ChainWork
   const slices = new Map<string, SliceWork[]>();
   for (const row of rows) {
     const slice = { startMs: row.start_ms, endMs: row.end_ms, work: sumIn(row, "work") };
-    for (const chain of [BITCOIN, ...(sets.get(row.chain_set_id) ?? [])]) {
+    for (const chain of sets.get(row.chain_set_id) ?? []) {
       const known = slices.get(chain);
       if (known === undefined) slices.set(chain, [slice]);
       else known.push(slice);
@@ -39,8 +40,4 @@ export async function chainWork(db: LedgerDb, fromMs: number): Promise<ChainWork
     chains: [...new Set([BITCOIN, ...[...sets.values()].flat()])],
     slicesOf: (chain) => slices.get(chain) ?? [],
   };
-}
-
-function namesOf(chains: string): string[] {
-  return chains.split(",").filter((name) => name !== "");
 }

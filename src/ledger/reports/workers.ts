@@ -1,21 +1,27 @@
-/** `workers`: who mines, how fast, and what each is owed; by worker, or by account (the identity up to its first dot). */
+/**
+ * `workers`: who mines, how fast, for which pools, and what each is owed; by worker, or by account (the identity up to its first dot). Unless a chain or a
+ * pool is asked for all work counts, whoever pays for it.
+ */
 
 import { type RawBuilder, sql } from "kysely";
 import { Fault } from "../../kernel/fault.ts";
 import { exactSum, sumIn } from "../store/exact-sum.ts";
 import type { StoreKind } from "../store/migrations.ts";
 import type { LedgerDb } from "../store/schema.ts";
-import { BITCOIN } from "../store/schema.ts";
+import { chainsOf } from "../store/work-sets.ts";
 import { accountOf, type Owed, owedTo } from "./owed.ts";
 import { pageLimit } from "./page.ts";
+import { type PoolShare, poolsOfLedger, poolWork } from "./pool-work.ts";
 
 /** What is asked for. */
 export interface WorkersQuery {
   readonly nowMs: number;
   /** Work of slices that end after this wall time counts, ms; 24 h before `nowMs` when left out. */
   readonly sinceMs?: number | undefined;
-  /** Work for this chain alone; Bitcoin's, which is all, when left out. */
+  /** Work for this chain alone, by which its rewards are split. */
   readonly chain?: string | undefined;
+  /** Work on this pool's jobs alone. */
+  readonly pool?: string | undefined;
   /** One identity, or with `accounts` one account. */
   readonly worker?: string | undefined;
   /** Adds up the workers of each account. */
@@ -34,6 +40,8 @@ export interface WorkerReport {
   readonly shares: number;
   /** Hashes that the shares stand for. */
   readonly work: bigint;
+  /** How much of that was on jobs of other pools: they pay for it, and it has no part in blocks of ours. */
+  readonly pools: readonly PoolShare[];
   /** Hashes a second over 10 minutes, an hour and a day up to now; a slice that began before counts with the part of its time that lies within. */
   readonly hashrate: { readonly minutes10: number; readonly hour: number; readonly day: number };
   /** When the last share came, ever, whatever chains it was for. */
@@ -57,18 +65,24 @@ const WINDOWS_MS = { minutes10: 600_000, hour: 3_600_000, day: DAY_MS } as const
 /** Entries that may be passed over. */
 const MAX_AFTER = 10_000_000;
 
-/** Who mined since a time. Throws `Fault("report-query")` for a limit or `after` out of bounds. */
+/**
+ * Who mined since a time. Throws `Fault("report-query")` for a limit or `after` out of bounds and for a chain together with a pool, and
+ * `Fault("report-pool-unknown")` for a pool that nobody worked for.
+ */
 export async function workersReport(db: LedgerDb, query: WorkersQuery, kind: StoreKind): Promise<WorkersPage> {
-  const { nowMs, sinceMs = nowMs - DAY_MS, after = 0, accounts = false, chain } = query;
+  const { nowMs, sinceMs = nowMs - DAY_MS, after = 0, accounts = false, chain, pool } = query;
   const limit = pageLimit(query.limit);
   if (!Number.isSafeInteger(after) || after < 0 || after > MAX_AFTER) throw new Fault("report-query", { after });
   const choice: Choice = {
     name: accounts ? accountOf("workers.identity", kind) : sql<string>`workers.identity`,
-    sets: await setsWith(db, chain),
+    sets: await setsOf(db, { chain, pool }),
   };
   const rows = await ranked(db, choice, { sinceMs, limit, after, worker: query.worker });
   const names = rows.map(({ name }) => name);
   const rates = await hashrates(db, choice, { names, nowMs });
+  const pools = chain === undefined ? await poolsOfLedger(db) : new Map<number, string>();
+  const wanted = new Map([...pools].filter(([, each]) => pool === undefined || each === pool));
+  const forPools = await poolWork(db, wanted, { name: choice.name, names, sinceMs });
   const owed = await owedTo(db, { names, accounts, chain }, kind);
   const total = rows[0]?.total ?? 0;
   return {
@@ -77,6 +91,7 @@ export async function workersReport(db: LedgerDb, query: WorkersQuery, kind: Sto
       workers: row.workers,
       shares: row.shares,
       work: sumIn(row, "work"),
+      pools: forPools.get(row.name) ?? [],
       hashrate: rates.get(row.name) ?? { minutes10: 0, hour: 0, day: 0 },
       lastShareMs: row.last_share_ms,
       owed: owed.get(row.name) ?? [],
@@ -90,7 +105,7 @@ export async function workersReport(db: LedgerDb, query: WorkersQuery, kind: Sto
 /** What is counted, and under which names. */
 interface Choice {
   readonly name: RawBuilder<string>;
-  /** Sets of chains that count; `undefined` for all. */
+  /** Ids of `chain_sets` that count; `undefined` for all. */
   readonly sets: readonly number[] | undefined;
 }
 
@@ -183,11 +198,24 @@ function asDouble(value: RawBuilder<unknown>): RawBuilder<number> {
   return sql<number>`cast(${value} as double precision)`;
 }
 
-/** Sets that a chain is in; `undefined` for all, which is what counts for Bitcoin. */
-async function setsWith(db: LedgerDb, chain: string | undefined): Promise<number[] | undefined> {
-  if (chain === undefined || chain === BITCOIN) return undefined;
+/** Ids of what counts for a chain, or for a pool; `undefined` for everything. */
+async function setsOf(
+  db: LedgerDb,
+  { chain, pool }: Pick<WorkersQuery, "chain" | "pool">,
+): Promise<number[] | undefined> {
+  if (pool !== undefined) {
+    if (chain !== undefined) throw new Fault("report-query", { chain: chain.slice(0, 40), pool: pool.slice(0, 60) });
+    const pools = await poolsOfLedger(db);
+    const ids = [...pools].filter(([, each]) => each === pool).map(([id]) => id);
+    if (ids.length === 0) {
+      const known = pools.size === 0 ? undefined : [...pools.values()].sort().join(", ").slice(0, 500);
+      throw new Fault("report-pool-unknown", { pool: pool.slice(0, 60), known });
+    }
+    return ids;
+  }
+  if (chain === undefined) return undefined;
   const sets = await db.selectFrom("chain_sets").selectAll().execute();
-  const ids = sets.filter(({ chains }) => chains.includes(`,${chain},`)).map(({ id }) => id);
+  const ids = sets.filter(({ chains }) => chainsOf(chains).includes(chain)).map(({ id }) => id);
   // No set has ID 0; an empty list is no SQL.
   return ids.length === 0 ? [0] : ids;
 }

@@ -32,10 +32,13 @@ export interface WorkersTable {
   readonly last_share_ms: number;
 }
 
-/** Sets of auxiliary chains that jobs committed to, so that a credit is one row however many chains it counts for. */
+/** What work counts for: sets of auxiliary chains that jobs committed to, so that a credit is one row however many chains it counts for, and other pools. */
 export interface ChainSetsTable {
   readonly id: Generated<number>;
-  /** Names in ascending order between commas, with one at both ends: `,namecoin,rsk,`; `,` for Bitcoin alone. */
+  /**
+   * Names in ascending order between commas, with one at both ends: `,namecoin,rsk,`; `,` for Bitcoin alone. Work on a pool's jobs is `pool:NAME` and
+   * counts for no chain (`work-sets.ts`).
+   */
   readonly chains: string;
 }
 
@@ -52,7 +55,7 @@ export interface SlicesTable {
   readonly open: number;
 }
 
-/** Work of one worker in one slice under one set of chains. */
+/** Work of one worker in one slice under one set of chains, or for one pool. */
 export interface CreditsTable {
   readonly slice_id: number;
   readonly worker_id: number;

@@ -13,7 +13,13 @@ import { seededRandom } from "../../support/seeded-random.ts";
 import { workOfDifficulty } from "../../support/share-work.ts";
 
 type Step =
-  | { readonly kind: "share"; readonly user: string; readonly chains: readonly string[]; readonly difficulty: number }
+  | {
+      readonly kind: "share";
+      readonly user: string;
+      readonly chains: readonly string[];
+      readonly pool: string | undefined;
+      readonly difficulty: number;
+    }
   | { readonly kind: "pass"; readonly ms: number }
   | { readonly kind: "jump"; readonly ms: number }
   | { readonly kind: "cut"; readonly agoMs: number }
@@ -25,6 +31,8 @@ const share = fc.record({
   kind: fc.constant("share" as const),
   user: fc.constantFrom("alice", "bob", "carol.rig1", "dave"),
   chains: fc.subarray(["namecoin", "rsk", "hathor"]),
+  // Jobs of pools commit to no chain of ours, and one that said so all the same would get nothing for it.
+  pool: fc.option(fc.constantFrom("main", ",namecoin,"), { nil: undefined, freq: 2 }),
   difficulty: fc.oneof(fc.double({ min: 1e-9, max: 1e13, noNaN: true }), fc.constantFrom(1, 2 ** 29)),
 });
 const steps = fc.array(
@@ -68,8 +76,9 @@ async function play(store: LedgerStore, script: readonly Step[], seed: number): 
   const given: ShareCredit[] = [];
   for (const step of script) {
     if (step.kind === "share") {
-      const { user, chains, difficulty } = step;
-      const credit = { userIdentity: user, difficulty, chains, height: 1, jobId: 1, atMs: clock.nowMs() };
+      const { user, chains, pool, difficulty } = step;
+      const share = { userIdentity: user, difficulty, chains, height: 1, jobId: 1, atMs: clock.nowMs() };
+      const credit = pool === undefined ? share : { ...share, pool };
       ledger.credit(credit);
       given.push(credit);
     } else if (step.kind === "pass") clock.advance(step.ms);
@@ -96,8 +105,8 @@ async function play(store: LedgerStore, script: readonly Step[], seed: number): 
 
 function plain(given: readonly ShareCredit[]): Record<string, bigint> {
   const sums: Record<string, bigint> = {};
-  for (const { userIdentity, chains, difficulty } of given) {
-    for (const chain of ["bitcoin", ...chains]) {
+  for (const { userIdentity, chains, pool, difficulty } of given) {
+    for (const chain of pool === undefined ? ["bitcoin", ...chains] : [`pool:${pool}`]) {
       const key = `${userIdentity}/${chain}`;
       sums[key] = (sums[key] ?? 0n) + workOfDifficulty(difficulty);
     }

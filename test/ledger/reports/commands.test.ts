@@ -93,6 +93,8 @@ describe("an empty ledger", () => {
     [["blocks", "--state", "won"], "a value that cannot be used \\(state won, states found submitting"],
     [["blocks", "--limit", "1001"], "a value that cannot be used \\(limit 1001"],
     [["workers", "--json", "--csv"], "cannot be used with"],
+    [["workers", "--pool", "main"], "nobody has worked for a pool of that name \\(pool main\\)"],
+    [["workers", "--pool", "main", "--chain", "bitcoin"], "cannot be used with"],
   ])("%j is a usage error that says what is wrong", async (argv, message) => {
     const { run } = await pool(async () => undefined);
     const { code, out, err } = await run(...argv);
@@ -412,6 +414,36 @@ describe("what people read", () => {
       "  luck 22.2 %, mean effort 450.0 %, the chance of so few or fewer is 6.11 %",
       "  reward: expected by work about 28.12500000 NMC, of blocks found 6.25000000 NMC, actual 0.00000000 NMC",
     ]);
+  });
+
+  test("who worked for which pool, for all forms and for one pool alone", async () => {
+    const { run } = await pool(async (db) => {
+      const slice = { startMs: Date.now() - 3_600_000, endMs: Date.now() - 60_000 };
+      await addCredits(db, [
+        { ...slice, worker: "a.1", work: 1_000_000n, shares: 10 },
+        { ...slice, worker: "a.1", work: 2_000_000n, shares: 20, pool: "main" },
+        { ...slice, worker: "a.1", work: 5_000_000n, shares: 50, pool: "spa\u001b[2Jre" },
+        { ...slice, worker: "b", work: 500_000n, shares: 5 },
+      ]);
+    });
+    const { out } = await run("workers");
+    expect(out[0]).toMatch(/^name +shares +10 min +1 h +24 h +for pools +last share$/);
+    expect(out[1]).toMatch(/^a\.1 +80 .* main 25\.0 %, spa\\u\{1b\}\[2Jre 62\.5 % +1 min ago$/);
+    expect(out[2]).toMatch(/^b +5 +.* +1 min ago$/);
+    expect(out[2]).not.toContain("%");
+    const csv = (await run("workers", "--csv")).out.map((line) => line.split(",").slice(0, 5).join(","));
+    expect(csv).toEqual([
+      "name,workers,shares,work (hashes),of it for pools (hashes)",
+      "a.1,1,80,8000000,7000000",
+      "b,1,5,500000,0",
+    ]);
+    const one = JSON.parse((await run("workers", "--pool", "main", "--json")).out.join(""));
+    expect(one).toMatchObject({
+      total: 1,
+      workers: [{ name: "a.1", work: "2000000", pools: [{ pool: "main", shares: 20, work: "2000000" }] }],
+    });
+    expect((await run("effort")).out[0]).toMatch(/^bitcoin: /);
+    expect(JSON.parse((await run("effort", "--json")).out.join("")).chains[0]).toMatchObject({ workSince: "1500000" });
   });
 
   test("a ledger that may only be read is enough, beside a server or without one", async () => {

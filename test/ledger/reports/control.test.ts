@@ -108,6 +108,7 @@ describe("reports over the control API", () => {
 
   test.each([
     ["/v1/rewards?chain=nmc", 404, "report-chain-unknown"],
+    ["/v1/workers?pool=main", 404, "report-pool-unknown"],
     ["/v1/blocks?block=00", 404, "report-block-unknown"],
     ["/v1/blocks?limit=1001", 400, "report-query"],
     ["/v1/blocks?limit=-1", 400, "report-query"],
@@ -128,9 +129,10 @@ describe("reports over the control API", () => {
 describe("what a server knows itself", () => {
   test("parameters become a request, and nothing else does", () => {
     expect(
-      requestOf("workers", new URLSearchParams("chain=rsk&since=7d&accounts=false&limit=7&after=3")),
+      requestOf("workers", new URLSearchParams("chain=rsk&pool=main&since=7d&accounts=false&limit=7&after=3")),
     ).toMatchObject({
       chain: "rsk",
+      pool: "main",
       since: "7d",
       accounts: false,
       limit: 7,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { workersReport } from "../../../src/ledger/reports/workers.ts";
+import { effortReport } from "../../../src/ledger/reports/effort.ts";
+import { isChainOfLedger } from "../../../src/ledger/reports/known-chain.ts";
+import { type WorkersQuery, workersReport } from "../../../src/ledger/reports/workers.ts";
 import { addCredits, addTransaction } from "../../support/ledger-rows.ts";
 import { LEDGERS } from "../../support/ledger-store.ts";
 
@@ -40,6 +42,7 @@ describe.each(LEDGERS)("workers on $name", ({ open }) => {
         workers: 1,
         shares: 5,
         work: 100_000_000n,
+        pools: [],
         hashrate: { minutes10: 0, hour: 0, day: expect.closeTo(100_000_000 / 86_400, 6) },
         lastShareMs: NOW - HOUR,
         owed: [{ chain: "namecoin", amount: 0n }],
@@ -49,6 +52,7 @@ describe.each(LEDGERS)("workers on $name", ({ open }) => {
         workers: 1,
         shares: 84,
         work: 8_400_000n,
+        pools: [],
         // Half of the slice of 20 minutes in 600 s, all of it in an hour; half of the old one in the day.
         hashrate: {
           minutes10: expect.closeTo(600_000 / 600, 6),
@@ -69,6 +73,58 @@ describe.each(LEDGERS)("workers on $name", ({ open }) => {
     ]);
     expect((await workersReport(db, { nowMs: NOW, chain: "rsk" }, kind)).workers).toEqual([]);
     expect((await workersReport(db, { nowMs: NOW, chain: "bitcoin" }, kind)).total).toBe(3);
+  });
+
+  test("work for other pools is told by pool, is asked for by pool, and counts for no chain", async () => {
+    const { db, kind } = await open();
+    const slice = { startMs: NOW - HOUR, endMs: NOW };
+    await addCredits(db, [
+      { ...slice, worker: "a.1", work: 100n, shares: 1, chains: [] },
+      { ...slice, worker: "a.1", work: 300n, shares: 3, pool: "main" },
+      { ...slice, worker: "a.1", work: 20n, shares: 2, pool: ",namecoin," },
+      { ...slice, worker: "a.2", work: 7n, shares: 1, pool: "main" },
+      { ...slice, worker: "b", work: 50n, shares: 5 },
+      { startMs: NOW - 30 * HOUR, endMs: NOW - 29 * HOUR, worker: "b", work: 9n, shares: 1, pool: "old" },
+    ]);
+    const told = async (query: Partial<WorkersQuery>) => {
+      const { workers } = await workersReport(db, { nowMs: NOW, ...query }, kind);
+      return workers.map(({ name, shares, work, pools }) => [
+        name,
+        shares,
+        work,
+        ...pools.map((each) => `${each.pool} ${each.shares} ${each.work}`),
+      ]);
+    };
+    expect(await told({})).toEqual([
+      ["a.1", 6, 420n, ",namecoin, 2 20", "main 3 300"],
+      ["b", 5, 50n],
+      ["a.2", 1, 7n, "main 1 7"],
+    ]);
+    expect(await told({ pool: "main" })).toEqual([
+      ["a.1", 3, 300n, "main 3 300"],
+      ["a.2", 1, 7n, "main 1 7"],
+    ]);
+    expect(await told({ pool: "main", accounts: true })).toEqual([["a", 4, 307n, "main 4 307"]]);
+    expect(await told({ pool: "old" })).toEqual([]);
+    expect(await told({ pool: "old", sinceMs: 0 })).toEqual([["b", 1, 9n, "old 1 9"]]);
+    expect(await told({ chain: "bitcoin" })).toEqual([
+      ["a.1", 1, 100n],
+      ["b", 5, 50n],
+    ]);
+    expect(await told({ chain: "namecoin" })).toEqual([["b", 5, 50n]]);
+    expect((await workersReport(db, { nowMs: NOW, pool: "main" }, kind)).workers[0]?.hashrate.hour).toBeCloseTo(
+      300 / 3600,
+    );
+    await expect(told({ pool: "mian" })).rejects.toMatchObject({
+      code: "report-pool-unknown",
+      data: { pool: "mian", known: ",namecoin,, main, old" },
+    });
+    await expect(told({ pool: "main", chain: "bitcoin" })).rejects.toMatchObject({ code: "report-query" });
+    expect(await isChainOfLedger(db, "main")).toBe(false);
+    expect(await isChainOfLedger(db, "namecoin")).toBe(true);
+    // Luck is of the work that could find a block of ours.
+    const [bitcoin] = await effortReport(db, { nowMs: NOW });
+    expect(bitcoin).toMatchObject({ chain: "bitcoin", workSince: 150n });
   });
 
   test("accounts add up all identities up to their first dot, and no others", async () => {

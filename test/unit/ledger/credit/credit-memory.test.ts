@@ -59,6 +59,23 @@ describe("slices", () => {
     expect(shown(memory.take(1))).toEqual(["alice,namecoin,rsk, 2 alice,rsk, 1 alice 1 +"]);
   });
 
+  test("keep work for pools apart from our own and from each other's, though their jobs carry the same array of no chains", () => {
+    const memory = memoryOf();
+    const give = (pool?: string): boolean => {
+      const credit = { userIdentity: "alice", difficulty: 1, chains: NO_CHAINS, height: 1, jobId: 1, atMs: 1 };
+      return memory.credit(pool === undefined ? credit : { ...credit, pool });
+    };
+    for (const pool of [undefined, "main", "main", undefined, "spare", ",namecoin,", "ma\0in", undefined]) give(pool);
+    const [slice] = memory.take(1);
+    const shares = [...(slice?.tallies ?? [])].map(([text, workers]) => [text, workers.get("alice")?.shares]);
+    expect(shares).toEqual([
+      [",", 3],
+      ["pool:main", 3],
+      ["pool:spare", 1],
+      ["pool:,namecoin,", 1],
+    ]);
+  });
+
   test("a clock that goes back by more than a time server's step ends one", () => {
     const memory = memoryOf({ sliceMs: 1e6 });
     for (const atMs of [50_000, 49_500, 48_000, 48_001]) share(memory, atMs);
