@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../../kernel/clock.ts";
 import type { RewardDistributed } from "../../ledger/events.ts";
 import { type Coin, coinsText } from "../../ledger/payouts/coins.ts";
 import type { AuxAnswer, FoundAux, MergeEvents } from "../../merge/found-aux.ts";
+import type { AuxEntry } from "../../mining/aux.ts";
 import type { BlockAnswer, FoundBlock } from "../../mining/ports.ts";
 import type { MiningJobCreated, ShareSubmitted } from "../../pool/events.ts";
 import type { Devnet } from "../devnet.ts";
@@ -117,8 +118,8 @@ export class Teller {
     });
   }
 
-  /** A job for miners. */
-  job({ jobId, height, cause, value, transactionCount }: MiningJobCreated): void {
+  /** A job for miners, and the chains that it commits to. */
+  job({ jobId, height, cause, value, transactionCount }: MiningJobCreated, aux: readonly AuxEntry[]): void {
     const why = {
       newBlock: "new block to find",
       refresh: "fresh transactions",
@@ -128,7 +129,14 @@ export class Teller {
     this.tell(
       "job",
       `job     #${jobId} for block ${height}: ${why}, ${transactionCount} transactions, worth ${this.#coins("bitcoin", value)}`,
-      { jobId, height, cause, transactionCount, value },
+      {
+        jobId,
+        height,
+        cause,
+        transactionCount,
+        value,
+        works: aux.map(({ chain, work }) => ({ chain, work: work.id, height: work.height })),
+      },
     );
   }
 
@@ -166,12 +174,13 @@ export class Teller {
       verdict,
       reason,
       reward: block.reward,
+      foundMs: block.foundMs,
     });
     if (accepted) this.#won(hash, `bitcoin ${block.height}`);
   }
 
   /** A share that is a block of another chain. */
-  auxFound({ chain, work, userIdentity, jobId, proof }: FoundAux): void {
+  auxFound({ chain, work, userIdentity, jobId, proof, foundMs }: FoundAux): void {
     this.#countsOf(chain).blocksFound += 1;
     const { bold, cyan } = this.#paint;
     const sentence = `BLOCK   of ${cyan(chain)} found by ${userIdentity}; written down and submitted`;
@@ -182,6 +191,7 @@ export class Teller {
       header: toDisplayHex(proof.headerHash),
       userIdentity,
       jobId,
+      foundMs,
     });
   }
 

@@ -72,7 +72,8 @@ export async function demo(options: DemoOptions, terminal: Terminal, signal: Abo
 /** Tells everything that the server announces; resolves when each chain has accepted a block. */
 function follow(server: RunningServer, teller: Teller): Promise<void> {
   const bus = server.container.resolve(TOKENS.bus);
-  bus.on("MiningJobCreated", (job) => teller.job(job));
+  const jobs = server.container.resolve(TOKENS.jobMaker);
+  bus.on("MiningJobCreated", (job) => teller.job(job, jobs.current()?.aux?.entries ?? []));
   bus.on("ShareSubmitted", (share) => teller.share(share));
   bus.on("ChainChanged", (change) => teller.chain(change));
   bus.on("AuxBlockFound", (found) => teller.auxFound(found));
@@ -80,11 +81,12 @@ function follow(server: RunningServer, teller: Teller): Promise<void> {
   for (const { chain, inJob } of server.container.resolve(TOKENS.mergeMining).status()) {
     if (inJob) teller.chain({ chain, state: "mined", trouble: undefined });
   }
-  const current = server.container.resolve(TOKENS.jobMaker).current();
+  const current = jobs.current();
   if (current !== undefined) {
-    const { jobId, prevHash, payoutValue, template, createdMs } = current;
+    const { jobId, prevHash, payoutValue, template, createdMs, aux } = current;
     const { height, transactionCount } = template;
-    teller.job({ jobId, height, prevHash, cause: "newBlock", value: payoutValue, transactionCount, atMs: createdMs });
+    const first = { jobId, height, prevHash, value: payoutValue, transactionCount, atMs: createdMs };
+    teller.job({ ...first, cause: "newBlock" }, aux?.entries ?? []);
   }
   return new Promise((resolve) => {
     const told = (): void => {

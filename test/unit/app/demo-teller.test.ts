@@ -67,6 +67,24 @@ describe("for programs", () => {
     });
   });
 
+  test("a job is told with the works that it commits to, and finds with their time: who won what can be followed", () => {
+    const { teller: told, events } = teller(true);
+    const found = aux("namecoin");
+    const job = { jobId: 3, height: 111, prevHash: new Uint8Array(32), value: 5n, transactionCount: 1, atMs: 0 };
+    const entry = { chain: "namecoin", work: found.work, target: new Uint8Array(32), slot: undefined, scripts: [] };
+    told.job({ ...job, cause: "aux" }, [entry]);
+    told.auxFound(found);
+    told.answer({ ...bitcoin(found.proof.headerHash), foundMs: 1234 }, node("accepted"));
+    const [first, second, third] = events();
+    expect(first).toMatchObject({
+      event: "job",
+      jobId: 3,
+      works: [{ chain: "namecoin", work: "w1", height: found.work.height }],
+    });
+    expect(second).toMatchObject({ event: "auxBlockFound", work: "w1", foundMs: found.foundMs });
+    expect(third).toMatchObject({ event: "blockAccepted", foundMs: 1234 });
+  });
+
   test("what one header won is told once, after all answers, and not for one block", () => {
     const { teller: told, clock, events } = teller(true);
     const found = aux("namecoin");

@@ -425,6 +425,37 @@ describe("several solutions", () => {
     expect(status("namecoin")).toMatchObject({ spares: 0, pending: 0 });
   });
 
+  test("a header that solves a job whose works were won before it wins none of them, and is no loss; the next job's it wins", async () => {
+    const { merge, chain, job, clock, meter, events, errors } = setting();
+    chain("namecoin");
+    chain("rsk", (work) => [{ kind: "output", script: work.hash }]);
+    const tell = () =>
+      events.flatMap((event) => ("found" in event && event.verdict === undefined ? [event.found] : []));
+    const offer = (n: number): void => {
+      merge.offer("namecoin", easy(`n${n}`, { height: 20 + n, parent: `p${n}` }));
+      merge.offer("rsk", easy(`r${n}`, { height: 20 + n, parent: `p${n}` }));
+    };
+    offer(1);
+    const made = job();
+    merge.hashed(hashedShare(made, { nonce: 1 }));
+    await pass(clock, 5, 1);
+    const told = tell().map(({ work, proof }) => [work.id, toDisplayHex(proof.headerHash)]);
+    expect(told.map(([work]) => work)).toEqual(["n1", "r1"]);
+    // Both are accepted, but the job that follows is not out: a miner solves the old one once more, with a header that Bitcoin takes too.
+    merge.hashed(hashedShare(made, { nonce: 2 }));
+    await pass(clock, 5, 1);
+    expect(tell()).toHaveLength(2);
+    expect(meter.byLabel("aux_lost_total")).toEqual({ "namecoin,spare": 1, "rsk,spare": 1 });
+    expect(errors()).toEqual([]);
+    offer(2);
+    const share = hashedShare(job(), { nonce: 3 });
+    merge.hashed(share);
+    await pass(clock, 5, 1);
+    const later = tell().slice(2);
+    expect(later.map(({ work }) => work.id)).toEqual(["n2", "r2"]);
+    for (const { proof } of later) expect(toDisplayHex(proof.headerHash)).toBe(toDisplayHex(share.hash));
+  });
+
   test("the next goes when one is refused, written down before it like the first", async () => {
     const { merge, chain, job, clock, steps } = setting();
     const namecoin = chain("namecoin");
