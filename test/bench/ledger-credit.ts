@@ -43,6 +43,8 @@ const DIFFICULTY = 232_830;
 
 const CHAINS = Object.freeze(["namecoin", "rsk"]);
 
+const POOL = "pool.example.com:3333";
+
 function shareOf(worker: number, atMs: number, chains: readonly string[] = CHAINS): ShareCredit {
   return {
     userIdentity: `farm${worker % 100}.rig${worker}`,
@@ -51,6 +53,19 @@ function shareOf(worker: number, atMs: number, chains: readonly string[] = CHAIN
     height: 1,
     jobId: 1,
     atMs,
+  };
+}
+
+/** Spelt out, not spread from another: reading a spread object costs ten times as much, which is not credit's. */
+function poolShareOf(worker: number, atMs: number): ShareCredit {
+  return {
+    userIdentity: `farm${worker % 100}.rig${worker}`,
+    difficulty: DIFFICULTY,
+    chains: NO_CHAINS,
+    height: 1,
+    jobId: 1,
+    atMs,
+    pool: POOL,
   };
 }
 
@@ -68,13 +83,23 @@ function creditLedger(
 /** No database: nothing is ever flushed. */
 const NOWHERE: LedgerAccess = { run: () => new Promise(() => {}), transaction: () => new Promise(() => {}) };
 
-/** Shares on the share path, by how many workers take turns; and with jobs of two sets of chains in turn, the worst case of the look-up. */
+/**
+ * Shares on the share path, by how many workers take turns; and with jobs of two sets of chains in turn, the worst case of the look-up, or of a pool
+ * and ours, which comes for some seconds behind a switch.
+ */
 export const creditBenches: readonly Bench[] = [1, 1000, 10_000].flatMap((workers) =>
-  (workers === 10_000 ? ["one job", "two jobs in turn"] : ["one job"]).map((jobs) => {
+  (workers === 10_000
+    ? ["one job", "two jobs in turn", "a pool's job", "a pool's job and ours in turn"]
+    : ["one job"]
+  ).map((jobs) => {
     const ledger = creditLedger(NOWHERE, new FakeClock(START_MS));
-    const shares = Array.from({ length: 16_384 }, (_, i) =>
-      shareOf((i * 7919) % workers, START_MS, jobs === "one job" || i % 2 === 0 ? CHAINS : NO_CHAINS),
-    );
+    const shares = Array.from({ length: 16_384 }, (_, i): ShareCredit => {
+      const isFirst = i % 2 === 0 || !jobs.endsWith("in turn");
+      if (jobs.startsWith("a pool's") && isFirst) {
+        return poolShareOf((i * 7919) % workers, START_MS);
+      }
+      return shareOf((i * 7919) % workers, START_MS, isFirst ? CHAINS : NO_CHAINS);
+    });
     const [first] = shares;
     if (first === undefined) throw new Error("no shares");
     return repeated(`credit a share: ${workers.toLocaleString("en")} workers, ${jobs}`, 10_000, (n) =>

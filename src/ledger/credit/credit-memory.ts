@@ -63,6 +63,8 @@ export class CreditMemory {
   #pendingCutMs = Number.NEGATIVE_INFINITY;
   #lastChains: readonly string[] | undefined;
   #lastPool: string | undefined;
+  /** The pool of the newest share that was for one, and what `chain_sets` calls it. */
+  #pool = { name: "", text: poolText("") };
   #lastWorkers: Map<string, Tally> = new Map();
   #keys = 0;
   #shares = 0;
@@ -206,7 +208,7 @@ export class CreditMemory {
   }
 
   #workersOf(slice: MemorySlice, chains: readonly string[], pool: string | undefined): Map<string, Tally> {
-    const text = pool === undefined ? this.#textOf(chains) : poolText(pool);
+    const text = pool === undefined ? this.#textOf(chains) : this.#poolTextOf(pool);
     let workers = slice.tallies.get(text);
     if (workers === undefined) {
       workers = new Map();
@@ -216,6 +218,11 @@ export class CreditMemory {
     this.#lastPool = pool;
     this.#lastWorkers = workers;
     return workers;
+  }
+
+  #poolTextOf(name: string): string {
+    if (name !== this.#pool.name) this.#pool = { name, text: poolText(name) };
+    return this.#pool.text;
   }
 
   #textOf(chains: readonly string[]): string {
