@@ -5,9 +5,10 @@ import type { Meter } from "../kernel/meter.ts";
 import type { ChannelSnapshot } from "./channel.ts";
 import type { ChannelPayouts } from "./channel-payouts.ts";
 import type { DifficultyRange } from "./channel-target.ts";
-import type { ExtranonceAllocator } from "./extranonce.ts";
+import { type ExtranonceAllocator, ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
 import type { Job } from "./job.ts";
 import type { Authoriser, FoundBlock, ShareSink } from "./ports.ts";
+import type { PoolChannels, UpstreamShares } from "./upstream-ports.ts";
 
 /** A share after it was judged. */
 export interface JudgedShare {
@@ -65,11 +66,18 @@ export interface DownstreamDeps {
   /** Who the blocks of channels pay, by user identity; left out, all pay the pool. */
   readonly payouts?: ChannelPayouts;
   readonly shares: ShareSink;
-  /** Takes found blocks; called before the client is answered. Must not throw. */
+  /** Takes shares of other pools' jobs to those pools. Left out, such shares stay here and are credited as if nobody had answered. */
+  readonly upstream?: UpstreamShares;
+  /**
+   * Opens a channel at the pool above for each channel here, whose jobs then come from there. `currentJob` is `undefined` while a pool is mined for;
+   * a job of `newJob` takes its place until the pool's next. Left out, all channels share the jobs of `currentJob` and `newJob`.
+   */
+  readonly poolChannels?: PoolChannels;
+  /** Takes found blocks, but for those of other pools' jobs; called before the client is answered. Must not throw. */
   readonly blocks: (found: FoundBlock) => void;
   readonly log: Log;
   readonly meter: Meter;
-  /** The newest job; `undefined` before the first. */
+  /** The newest job; `undefined` before the first, and while there is none that all channels share. */
   readonly currentJob: () => Job | undefined;
   /** An id of the pool's one counter, for a job that is repeated on one channel. */
   readonly nextJobId: () => number;
@@ -88,6 +96,11 @@ export interface MiningOptions extends DifficultyRange {
   readonly duplicateCapacity: number;
   /** How far header times may be ahead of our clock, seconds. */
   readonly maxFutureS: number;
+  /**
+   * Bytes that miners of extended channels roll, 4 to 16, the same for all jobs whatever the size of their extranonce. A job that has
+   * less than 4 bytes besides is not given out.
+   */
+  readonly rollableBytes: number;
   /** Worker names that one connection may have (extension 0x0002), 170 to 670 bytes each; work under further names is the channel user's. */
   readonly workerCapacity: number;
 }
@@ -102,6 +115,7 @@ export const MINING_DEFAULTS: MiningOptions = {
   ackMaxDelayMs: 5000,
   duplicateCapacity: 65_536,
   maxFutureS: 7200,
+  rollableBytes: ROLLABLE_EXTRANONCE_SIZE,
   workerCapacity: 16_384,
 };
 

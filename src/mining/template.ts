@@ -4,6 +4,7 @@
  */
 import type { TxOutput } from "../bitcoin/transaction.ts";
 import { equal } from "../kernel/bytes.ts";
+import type { PoolWork } from "./pool-work.ts";
 
 /** The coinbase as far as the template fixes it (SV2 NewTemplate, BIP22, BIP34, BIP141). */
 export interface TemplateCoinbase {
@@ -50,13 +51,17 @@ export interface Template {
   readonly coinbaseRoom: { readonly bytes: number; readonly sigops: number };
 }
 
+/** What decides whether work goes on: of a template, or of a job, which may be another pool's. */
+export interface WorkLine extends Pick<Template, "prevHash" | "nBits"> {
+  readonly pool?: PoolWork | undefined;
+}
+
 /**
  * Whether miners on `last` may go on while `next` is handed out. The test networks change the target while time passes;
- * miners learn of that only together with a previous hash (SetNewPrevHash), as of a new block.
+ * miners learn of that only together with a previous hash (SetNewPrevHash), as of a new block. So it is where the work is another pool's, or
+ * of another channel there: who takes shares of `next` does not know `last`.
  */
-export function isSameWork(
-  last: Pick<Template, "prevHash" | "nBits">,
-  next: Pick<Template, "prevHash" | "nBits">,
-): boolean {
+export function isSameWork(last: WorkLine, next: WorkLine): boolean {
+  if (last.pool?.connection !== next.pool?.connection || last.pool?.channelId !== next.pool?.channelId) return false;
   return last.nBits === next.nBits && equal(last.prevHash, next.prevHash);
 }

@@ -15,6 +15,7 @@ import type { HashedShare, MiningOptions } from "../mining/downstream-deps.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { Job, JobIds } from "../mining/job.ts";
 import type { Authoriser, BlockSink, JobFeed, ShareSink } from "../mining/ports.ts";
+import type { PoolChannels, UpstreamShares } from "../mining/upstream-ports.ts";
 import { Connection } from "../sv2/connection.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
@@ -57,6 +58,10 @@ export interface MiningServerDeps {
   readonly authoriser: Authoriser;
   /** Who the blocks of channels pay, by user identity; left out, all pay the pool. */
   readonly payouts?: ChannelPayouts;
+  /** Takes shares of other pools' jobs there, in pool mode. */
+  readonly upstream?: UpstreamShares;
+  /** Gives each channel one of its own at the pool above, in pool mode with a channel for every miner. */
+  readonly poolChannels?: PoolChannels;
   readonly blockSink: BlockSink;
   readonly shareSink: ShareSink;
   readonly bus: PoolBus;
@@ -282,7 +287,7 @@ export class MiningServer implements Part {
 
   #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
     const { clock, meter, jobs, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
-    const { bus } = this.#deps;
+    const { bus, upstream, poolChannels } = this.#deps;
     const { requiresStandardJobs, requiresWorkSelection } = agreement;
     return new Downstream(
       {
@@ -291,6 +296,8 @@ export class MiningServer implements Part {
         extranonces,
         authoriser,
         ...(payouts === undefined ? {} : { payouts }),
+        ...(upstream === undefined ? {} : { upstream }),
+        ...(poolChannels === undefined ? {} : { poolChannels }),
         shares: shareSink,
         blocks: (found) => blockSink.submit(found),
         log,

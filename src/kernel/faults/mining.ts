@@ -1,4 +1,4 @@
-/** Faults of `mining`: what a miner is told no for, and coinbases that cannot be built. */
+/** Faults of `mining`: what a miner is told no for, and coinbases that cannot be built or mined. */
 import { faults } from "./row.ts";
 
 /** Rows thrown by `mining`. Those with `wire` are answered with OpenMiningChannel.Error or UpdateChannel.Error. */
@@ -12,6 +12,11 @@ export const MINING_FAULTS = faults({
     act: "halt",
     what: "the coinbase outputs do not fit into the template",
     help: "The payout has more outputs, or larger scripts, than the node left room for. Use fewer payout outputs, or have the node reserve more (`blockreservedweight` of Bitcoin Core).",
+  },
+  "pool-job-invalid": {
+    act: "drop",
+    what: "the pool sent a job that no block can be made of",
+    help: "`flaw` names what is wrong with it. Mining such a job would be work for nothing, so the pool is left. Report it to the pool with the id that the pool gave the job.",
   },
   "channel-hashrate-invalid": {
     act: "reply",
