@@ -24,6 +24,11 @@ export const METRICS = {
     help: "Sum of the channel difficulty of accepted shares",
     labels: [],
   },
+  shares_forwarded_total: {
+    kind: "counter",
+    help: "Shares good enough for another pool's job, by pool and by what became of them there: accepted, refused, unanswered, unsent",
+    labels: ["pool", "answer"],
+  },
   shares_rejected_total: { kind: "counter", help: "Rejected shares, by SV2 error code", labels: ["error_code"] },
   blocks_found_total: { kind: "counter", help: "Bitcoin blocks found", labels: [] },
   blocks_submitted_total: { kind: "counter", help: "Bitcoin block submissions, by answer", labels: ["answer"] },

@@ -1,7 +1,8 @@
 /**
  * The groups of one connection's channels (spec 5.2.3). Channels that are paid alike have the same job, so they are a group: one message
  * serves them all. The pool's group has the id 1, as in SRI's pool; each other payout has a group of its own, whose id is told in
- * OpenX.Success, so that no message for a group ever reaches a channel that it would pay wrongly.
+ * OpenX.Success, so that no message for a group ever reaches a channel that it would pay wrongly. A channel with one of its own at another pool
+ * is alone in its group, for nobody else has its jobs.
  */
 import type { Channel } from "./channel.ts";
 import type { ChannelPayout } from "./channel-payouts.ts";
@@ -13,7 +14,7 @@ export const POOL_GROUP_ID = 1;
 /** Channels with one payout. */
 export interface ChannelGroup {
   readonly groupId: number;
-  /** `undefined` for the pool's. */
+  /** `undefined` where the pool is paid. */
   readonly payout: ChannelPayout | undefined;
   readonly channels: Set<Channel>;
   /** The newest job that its channels were given, as made for the pool. */
@@ -23,8 +24,8 @@ export interface ChannelGroup {
 /** All groups of a connection. Those without channels are forgotten, the pool's is not. */
 export class ChannelGroups {
   readonly #pool: ChannelGroup = { groupId: POOL_GROUP_ID, payout: undefined, channels: new Set(), job: undefined };
-  /** By payout, the pool's first. */
-  readonly #groups = new Map<ChannelPayout | undefined, ChannelGroup>([[undefined, this.#pool]]);
+  /** By payout, the pool's first; those of one channel alone by themselves. */
+  readonly #groups = new Map<ChannelPayout | ChannelGroup | undefined, ChannelGroup>([[undefined, this.#pool]]);
   readonly #ofChannel = new Map<number, ChannelGroup>();
 
   /** Groups besides the pool's. */
@@ -44,6 +45,13 @@ export class ChannelGroups {
       group = { groupId: nextId(), payout, channels: new Set(), job: undefined };
       this.#groups.set(payout, group);
     }
+    return group;
+  }
+
+  /** A new group that no other channel will be in. */
+  alone(payout: ChannelPayout | undefined, nextId: () => number): ChannelGroup {
+    const group: ChannelGroup = { groupId: nextId(), payout, channels: new Set(), job: undefined };
+    this.#groups.set(group, group);
     return group;
   }
 
@@ -68,7 +76,7 @@ export class ChannelGroups {
     group.channels.delete(channel);
     if (group.channels.size === 0) {
       group.job = undefined;
-      if (group.payout !== undefined) this.#groups.delete(group.payout);
+      if (!this.#groups.delete(group) && group.payout !== undefined) this.#groups.delete(group.payout);
     }
     return group.payout;
   }

@@ -1,6 +1,6 @@
 /**
  * Which targets a channel may have: between the operator's limits, never easier than the client accepts, and never harder
- * than that of a block, be it Bitcoin's or a merge-mined chain's.
+ * than that of a block, be it Bitcoin's or a merge-mined chain's, or of another pool's shares.
  */
 import { difficultyOfTarget, MAX_TARGET, targetOfDifficulty, targetOfHashrate } from "../bitcoin/target.ts";
 
@@ -28,19 +28,19 @@ export function isHashrate(hashrate: number): boolean {
 /**
  * The difficulties that vardiff may choose from. A share target harder than the block's would keep miners from sending
  * blocks, so `bitcoinDifficulty` is the upper end too; below 1 it is not, for on regtest and its like every share is a block
- * and the wanted share rate counts for more. The same holds for merge-mined chains: `auxDifficulty` is that of the easiest one that counts
- * (`AuxSnapshot.channelTarget`). What the client demands (`maxTarget`) goes before all.
+ * and the wanted share rate counts for more. The same holds for what else shares are for: `ceilingDifficulty` is that of the easiest merge-mined chain
+ * that counts (`AuxSnapshot.channelTarget`), or of the shares that another pool wants of its job (`PoolWork.difficulty`). What the client demands (`maxTarget`) goes before all.
  */
 export function difficultyLimits(
   range: DifficultyRange,
   maxTarget: bigint,
   bitcoinDifficulty: number | undefined,
-  auxDifficulty?: number | undefined,
+  ceilingDifficulty?: number | undefined,
 ): { readonly min: number; readonly max: number } {
   const min = Math.max(range.minDifficulty, difficultyOfTarget(maxTarget));
   const network = bitcoinDifficulty !== undefined && bitcoinDifficulty >= 1 ? bitcoinDifficulty : range.maxDifficulty;
-  const aux = auxDifficulty ?? range.maxDifficulty;
-  return { min, max: Math.max(min, Math.min(range.maxDifficulty, network, aux)) };
+  const ceiling = ceilingDifficulty ?? range.maxDifficulty;
+  return { min, max: Math.max(min, Math.min(range.maxDifficulty, network, ceiling)) };
 }
 
 /** The target that a claimed hashrate stands for, within `limits` and `maxTarget`. A claim of 0 gives the easiest. */

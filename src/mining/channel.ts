@@ -8,7 +8,7 @@ import { Acknowledgement, type AcknowledgementOptions } from "./acknowledgement.
 import { type ChannelJob, ChannelJobs } from "./channel-jobs.ts";
 import type { ChannelTarget } from "./channel-target.ts";
 import { DuplicateShares } from "./duplicates.ts";
-import { EXTRANONCE_SIZE, ROLLABLE_EXTRANONCE_SIZE, standardExtranonce } from "./extranonce.ts";
+import { paddedPrefix } from "./extranonce.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import { Vardiff } from "./vardiff.ts";
 
@@ -22,6 +22,10 @@ export interface ChannelOptions {
   readonly userIdentity: string;
   /** From the allocator, `Uint8Array(4)`. */
   readonly extranoncePrefix: Uint8Array;
+  /** Bytes of the whole extranonce as the client is told when the channel opens. */
+  readonly extranonceSize: number;
+  /** Of them, what the client rolls on an extended channel. */
+  readonly rollableBytes: number;
   /** Hashes a second that the client claimed. */
   readonly nominalHashrate: number;
   /** The easiest target that the client accepts. */
@@ -66,10 +70,12 @@ export class Channel {
   /** The easiest target that the client accepts. */
   maxTarget: bigint;
   #extranoncePrefix: Uint8Array;
+  #announcedPrefix: Uint8Array;
   readonly #retiredPrefixes: Uint8Array[] = [];
   #target: bigint;
   #targetBytes: Uint8Array;
   #difficulty: number;
+  #isOpen = true;
   #minTime = 0;
   #accepted = 0;
   #acceptedDifficulty = 0;
@@ -81,10 +87,11 @@ export class Channel {
     this.channelId = options.channelId;
     this.kind = options.kind;
     this.userIdentity = options.userIdentity;
-    this.rollableSize = options.kind === "standard" ? 0 : ROLLABLE_EXTRANONCE_SIZE;
+    this.rollableSize = options.kind === "standard" ? 0 : options.rollableBytes;
     this.nominalHashrate = options.nominalHashrate;
     this.maxTarget = options.maxTarget;
     this.#extranoncePrefix = options.extranoncePrefix;
+    this.#announcedPrefix = paddedPrefix(options.extranoncePrefix, options.extranonceSize - this.rollableSize);
     this.#target = first.target;
     this.#targetBytes = targetToBytes(first.target);
     this.#difficulty = first.difficulty;
@@ -123,9 +130,19 @@ export class Channel {
     this.#difficulty = next.difficulty;
   }
 
-  /** What the client is told as extranonce prefix: 20 bytes on a standard channel, 4 on an extended one. */
+  /** What the client is told as extranonce prefix: the whole extranonce on a standard channel, all but what is rolled on an extended one. */
   get announcedPrefix(): Uint8Array {
-    return this.kind === "standard" ? standardExtranonce(this.#extranoncePrefix) : this.#extranoncePrefix;
+    return this.#announcedPrefix;
+  }
+
+  /** Bytes of the whole extranonce that the client knows of. */
+  get extranonceSize(): number {
+    return this.#announcedPrefix.length + this.rollableSize;
+  }
+
+  /** Changes the size of the whole extranonce for jobs from now on; the client has to be told of `announcedPrefix`. */
+  setExtranonceSize(size: number): void {
+    this.#announcedPrefix = paddedPrefix(this.#extranoncePrefix, size - this.rollableSize);
   }
 
   /** All prefixes of the allocator that this channel holds. */
@@ -141,7 +158,9 @@ export class Channel {
   /** Changes the extranonce prefix for jobs from now on. The old one is held while a job of its time may get shares. */
   setExtranoncePrefix(prefix: Uint8Array): void {
     this.#retiredPrefixes.push(this.#extranoncePrefix);
+    const { extranonceSize } = this;
     this.#extranoncePrefix = prefix;
+    this.setExtranonceSize(extranonceSize);
   }
 
   /** Prefixes that no job needs any more; the caller gives them back to the allocator. */
@@ -160,18 +179,24 @@ export class Channel {
   /**
    * Makes a job the active one, with target and prefix of now. `own`: it is sent to this channel and not to its group.
    * Then the server alone makes a standard channel's merkle root, and the job id goes into the extranonce's last 4 bytes:
-   * a job repeated on the same template is other work.
+   * a job repeated on the same template is other work. Throws `TypeError` for a job with an extranonce of another size than the client knows of.
    */
   activate(prepared: PreparedJob, how: { readonly newTip: boolean; readonly own: boolean }): ChannelJob {
+    const { extranonceSize, prevHash, minTime, jobId } = prepared.job;
+    if (extranonceSize !== this.extranonceSize) {
+      throw new TypeError(`the client knows of ${this.extranonceSize} bytes of extranonce, not of ${extranonceSize}`);
+    }
     if (how.newTip) {
-      this.duplicates.clear();
-      this.#minTime = prepared.job.minTime;
+      // Between two pools and back on one block: what was counted for a header counts once.
+      const last = this.jobs.newest?.prepared.job.prevHash;
+      if (last === undefined || !equal(last, prevHash)) this.duplicates.clear();
+      this.#minTime = minTime;
     }
     const job: ChannelJob = {
       prepared,
       target: this.#targetBytes,
       difficulty: this.#difficulty,
-      extranoncePrefix: this.#jobPrefix(prepared.job.jobId, how.own),
+      extranoncePrefix: this.#jobPrefix(jobId, how.own),
       minTime: this.#minTime,
       stale: false,
       merkleRoot: undefined,
@@ -181,10 +206,20 @@ export class Channel {
   }
 
   #jobPrefix(jobId: number, own: boolean): Uint8Array {
-    if (this.kind === "extended") return this.#extranoncePrefix;
-    const extranonce = standardExtranonce(this.#extranoncePrefix);
-    if (own) writeLast(extranonce, jobId);
+    if (this.kind === "extended" || !own) return this.#announcedPrefix;
+    const extranonce = this.#announcedPrefix.slice();
+    writeLast(extranonce, jobId);
     return extranonce;
+  }
+
+  /** Whether the client may still be told of it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The channel is closed, by whichever side; answers that are still to come are for the accounts alone. */
+  close(): void {
+    this.#isOpen = false;
   }
 
   /** Counts an accepted share. */
@@ -217,10 +252,11 @@ export class Channel {
 
 /** Writes `value`, u32, over the last 4 bytes of `extranonce`, most significant first. */
 function writeLast(extranonce: Uint8Array, value: number): void {
-  extranonce[EXTRANONCE_SIZE - 4] = value >>> 24;
-  extranonce[EXTRANONCE_SIZE - 3] = value >>> 16;
-  extranonce[EXTRANONCE_SIZE - 2] = value >>> 8;
-  extranonce[EXTRANONCE_SIZE - 1] = value;
+  const end = extranonce.length;
+  extranonce[end - 4] = value >>> 24;
+  extranonce[end - 3] = value >>> 16;
+  extranonce[end - 2] = value >>> 8;
+  extranonce[end - 1] = value;
 }
 
 /** The merkle root of a standard channel's job, computed when first needed; `Uint8Array(32)`, internal byte order. */

@@ -10,7 +10,7 @@ import type { Job } from "./job.ts";
 import type { Authoriser, FoundBlock, ShareSink } from "./ports.ts";
 import type { PoolChannels, UpstreamShares } from "./upstream-ports.ts";
 
-/** A share after it was judged. */
+/** A share after it was judged, and settled where another pool had the last word. */
 export interface JudgedShare {
   readonly channelId: number;
   /** Who it is attributed to: the worker that it names (extension 0x0002), else the channel's user. */
@@ -47,7 +47,10 @@ export interface DownstreamEvents {
   opened?(channel: ChannelSnapshot): void;
   /** A channel was closed, by either side or with the connection. */
   closed?(channel: ChannelSnapshot): void;
-  /** A share of an open channel was judged, whatever came out. */
+  /**
+   * A share was judged, whatever came out; one that another pool is asked about when its answer is known, which may be after its channel was closed. An
+   * accepted one was credited just before.
+   */
   judged?(share: JudgedShare): void;
   /**
    * A share could be hashed, be it stale or refused: merge-mined chains check their own targets here, for a share that is

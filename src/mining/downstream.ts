@@ -4,33 +4,29 @@
  *
  * Channels that are paid alike form a group (`channel-groups.ts`), unless the client requires standard jobs: jobs go to the group as
  * one message. As in SRI's pool a new channel is told its group in OpenX.Success and gets its first job and SetNewPrevHash
- * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs.
+ * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs. Where every channel has one of its own at the pool above
+ * (`poolChannels`), each is a group of its own.
  */
 import { targetFromBytes } from "../bitcoin/target.ts";
 import { SET_CUSTOM_MINING_JOB_ERROR } from "../sv2/codes.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { Decoded, Value } from "../sv2/table.ts";
-import { Channel, type ChannelKind, type ChannelSnapshot, merkleRootOf } from "./channel.ts";
+import { Channel, type ChannelKind, type ChannelSnapshot } from "./channel.ts";
 import { type ChannelGroup, ChannelGroups, POOL_GROUP_ID } from "./channel-groups.ts";
 import type { ChannelJob } from "./channel-jobs.ts";
-import { type ChannelTarget, difficultyLimits, isHashrate, targetOfClaim, targetWithin } from "./channel-target.ts";
+import { type ChannelTarget, isHashrate, targetOfClaim, targetWithin } from "./channel-target.ts";
 import type { DownstreamDeps, DownstreamOptions } from "./downstream-deps.ts";
-import { ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
-import { type Job, repeatJob } from "./job.ts";
+import { EXTRANONCE_PREFIX_SIZE } from "./extranonce.ts";
+import type { Job } from "./job.ts";
+import { hasRoom, JobHandout } from "./job-handout.ts";
 import { type Grant, isTargetInRange, judgeOpen, type OpenRequest, type Refusal, refusal } from "./open-channel.ts";
-import { type PreparedJob, prepared } from "./prepared-job.ts";
+import { prepared } from "./prepared-job.ts";
 import { ShareIntake, type Submission } from "./share-intake.ts";
-import { isSameWork } from "./template.ts";
+import type { PoolChannel } from "./upstream-ports.ts";
 
 /** A mining message, decoded. */
 export type MiningMessage = Decoded<typeof MINING>;
-
-/** Groups that one call of `newJob` serves: some milliseconds of work, for a proxy may have ten thousand that are all paid apart. */
-const GROUPS_AT_ONCE = 32;
-
-/** Bytes of a job's message and SetNewPrevHash, encrypted, beside the coinbase and the merkle path. */
-const GROUP_JOB_FRAME = 256;
 
 /** A claimed hashrate that changes by less is no news: what vardiff measured is better. */
 const SAME_CLAIM = Math.log(1.2);
@@ -45,17 +41,17 @@ export class Downstream {
   readonly #channels = new Map<number, Channel>();
   readonly #intake: ShareIntake;
   readonly #groups = new ChannelGroups();
+  readonly #handout: JobHandout;
+  /** What channels have at the pool above, by channel id. */
+  readonly #poolChannels = new Map<number, PoolChannel>();
   #workersNamed = false;
   #lastChannelId = POOL_GROUP_ID;
-  /** The newest job that this connection was given … */
-  #job: Job | undefined;
-  /** … and the groups that may not have got it yet. */
-  #round: Iterator<ChannelGroup> | undefined;
 
   constructor(deps: DownstreamDeps, options: DownstreamOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#intake = new ShareIntake(deps, options);
+    this.#handout = new JobHandout({ ...deps, channels: this.#channels, groups: this.#groups }, options);
   }
 
   /** Open channels. */
@@ -65,10 +61,7 @@ export class Downstream {
 
   /** Bytes of one job for all groups but the pool's. */
   get bytesApart(): number {
-    const { apart } = this.#groups;
-    if (apart === 0 || this.#job === undefined) return 0;
-    const { merklePath, coinbasePrefix, coinbaseSuffix } = this.#job;
-    return apart * (GROUP_JOB_FRAME + 32 * merklePath.length + coinbasePrefix.length + coinbaseSuffix.length);
+    return this.#handout.bytesApart;
   }
 
   /** Open channels as they are now, in the order in which they were opened: all, or at most `most` from number `first` on. */
@@ -121,26 +114,13 @@ export class Downstream {
   }
 
   /**
-   * Gives a new job to all channels: on another previous block (or target) as future job and SetNewPrevHash, else as a job to mine at
-   * once, which leaves the older jobs valid. What the connection was given already is passed over. Returns whether groups are left that
-   * did not get it yet: to be called again with the same job, or a newer one, when others had their turn.
+   * Gives a new job to all channels: on another previous block (or target, or of another pool) as future job and SetNewPrevHash, else as a job to
+   * mine at once, which leaves the older jobs valid. What the connection was given already is passed over, and so is a job whose extranonce is too
+   * small for miners and channels: they stay on the last one. Returns whether groups are left that did not get it yet: to be called again with
+   * the same job, or a newer one, when others had their turn.
    */
   newJob(job: Job): boolean {
-    if (this.#options.requiresWorkSelection) return false;
-    const before = this.#job;
-    if (job !== before) {
-      this.#job = job;
-      this.#round = this.#groups.all();
-      if (before?.nBits !== job.nBits || before.aux?.channelTarget !== job.aux?.channelTarget) {
-        this.#keepBelowBlock(prepared(job));
-      }
-    }
-    for (let served = 0; this.#round !== undefined; ) {
-      const { value: group, done } = this.#round.next();
-      if (done === true) this.#round = undefined;
-      else if (this.#serve(group, job) && ++served === GROUPS_AT_ONCE) return true;
-    }
-    return false;
+    return this.#handout.newJob(job);
   }
 
   /** Acknowledges what has waited long enough and corrects difficulties. To be called about once a second. */
@@ -148,7 +128,7 @@ export class Downstream {
     const nowMs = this.#deps.clock.monotonicMs();
     for (const channel of this.#channels.values()) {
       if (channel.acknowledgement.due(nowMs)) this.#intake.acknowledge(channel);
-      this.#steer(channel, nowMs);
+      this.#handout.steer(channel, nowMs);
     }
   }
 
@@ -193,8 +173,8 @@ export class Downstream {
   // Opening, updating, closing
 
   #open(kind: ChannelKind, requestId: number, request: OpenRequest): void {
-    const { currentJob, events, log, payouts } = this.#deps;
-    const job = currentJob();
+    const { events, log, payouts } = this.#deps;
+    const job = this.#handout.current();
     // A round over many connections may not have reached this one yet.
     if (job !== undefined) this.newJob(job);
     const work = job === undefined ? undefined : prepared(job);
@@ -205,7 +185,7 @@ export class Downstream {
       extranonces: this.#deps.extranonces,
       channels: this.#channels.size,
       bitcoinDifficulty: work?.bitcoinDifficulty,
-      auxDifficulty: work?.auxDifficulty,
+      ceilingDifficulty: work?.ceilingDifficulty,
     };
     const answer = judgeOpen(request, rules);
     if ("errorCode" in answer) {
@@ -214,30 +194,51 @@ export class Downstream {
       this.#deps.send(mining.encode("OpenMiningChannelError", { requestId, errorCode }));
       return;
     }
-    const channel = this.#make(kind, request, answer);
-    const payout = answer.payout === undefined ? undefined : payouts?.open(answer.payout);
-    const group = this.#groups.withPayout(payout, () => this.#nextChannelId());
-    const works = job !== undefined && !this.#options.requiresWorkSelection;
+    const channel = this.#make(kind, request, answer, job?.extranonceSize);
+    const group = this.#groupOf(answer);
     // The group's others have the job before it is the group's that this channel begins with.
-    if (works) this.#serve(group, job);
+    const mines = !this.#options.requiresWorkSelection;
+    if (mines && job !== undefined) this.#handout.serve(group, job);
     this.#groups.add(group, channel);
+    const above = mines ? this.#openAbove(channel, group) : undefined;
+    const first = job === undefined ? above?.current() : undefined;
+    if (first !== undefined && hasRoom(first.job, this.#options.rollableBytes))
+      channel.setExtranonceSize(first.job.extranonceSize);
     this.#welcome(channel, requestId, group);
-    const first = works ? this.#workOf(group, job) : undefined;
-    // Who has no job yet needs the tip with the next one.
-    group.job = first === undefined ? undefined : job;
-    if (first !== undefined) this.#give(channel, first, true);
+    if (mines && job !== undefined) this.#handout.begin(group, channel, job);
+    else if (first !== undefined) this.#handout.serveAlone(group, channel, first);
     const { channelId, userIdentity, nominalHashrate, difficulty } = channel;
     log.debug(`${kind} channel opened`, { channelId, userIdentity, nominalHashrate, difficulty });
     events?.opened?.(channel.snapshot());
   }
 
-  #make(kind: ChannelKind, request: OpenRequest, grant: Grant): Channel {
-    const { sharesPerMinute, ackBatchSize, ackMaxDelayMs, duplicateCapacity } = this.#options;
+  #groupOf(grant: Grant): ChannelGroup {
+    const { payouts, poolChannels } = this.#deps;
+    const payout = grant.payout === undefined ? undefined : payouts?.open(grant.payout);
+    const nextId = (): number => this.#nextChannelId();
+    return poolChannels === undefined ? this.#groups.withPayout(payout, nextId) : this.#groups.alone(payout, nextId);
+  }
+
+  /** Opens the channel's counterpart at the pool, where each has one. */
+  #openAbove(channel: Channel, group: ChannelGroup): PoolChannel | undefined {
+    const { channelId, userIdentity, nominalHashrate, maxTarget } = channel;
+    const wish = { userIdentity, nominalHashrate, maxTarget };
+    const above = this.#deps.poolChannels?.open(wish, (work) => {
+      if (channel.isOpen) this.#handout.serveAlone(group, channel, work);
+    });
+    if (above !== undefined) this.#poolChannels.set(channelId, above);
+    return above;
+  }
+
+  /** `extranonceSize`: of the job that the channel begins with; until there is one, no more than it needs. */
+  #make(kind: ChannelKind, request: OpenRequest, grant: Grant, extranonceSize?: number): Channel {
+    const { sharesPerMinute, ackBatchSize, ackMaxDelayMs, duplicateCapacity, rollableBytes } = this.#options;
     const { userIdentity, nominalHashRate } = request;
     const channelId = this.#nextChannelId();
     const acknowledgement = { batchSize: ackBatchSize, maxDelayMs: ackMaxDelayMs };
     const options = { channelId, kind, userIdentity, nominalHashrate: nominalHashRate, sharesPerMinute };
-    const channel = new Channel({}, { ...options, ...grant, acknowledgement, duplicateCapacity });
+    const sizes = { rollableBytes, extranonceSize: extranonceSize ?? EXTRANONCE_PREFIX_SIZE + rollableBytes };
+    const channel = new Channel({}, { ...options, ...grant, ...sizes, acknowledgement, duplicateCapacity });
     this.#channels.set(channelId, channel);
     return channel;
   }
@@ -253,7 +254,7 @@ export class Downstream {
     this.#deps.send(
       channel.kind === "standard"
         ? mining.encode("OpenStandardMiningChannelSuccess", success)
-        : mining.encode("OpenExtendedMiningChannelSuccess", { ...success, extranonceSize: ROLLABLE_EXTRANONCE_SIZE }),
+        : mining.encode("OpenExtendedMiningChannelSuccess", { ...success, extranonceSize: channel.rollableSize }),
     );
   }
 
@@ -263,10 +264,13 @@ export class Downstream {
     return channel === undefined ? [...(this.#groups.withId(channelId)?.channels ?? [])] : [channel];
   }
 
-  /** Forgets channels and gives back their extranonce prefixes and payouts. */
+  /** Forgets channels and gives back their extranonce prefixes, their payouts and what they have at the pool above. */
   #drop(channels: readonly Channel[]): void {
     for (const channel of channels) {
+      channel.close();
       this.#channels.delete(channel.channelId);
+      this.#poolChannels.get(channel.channelId)?.close();
+      this.#poolChannels.delete(channel.channelId);
       const payout = this.#groups.remove(channel);
       if (payout !== undefined) this.#deps.payouts?.close(payout);
       for (const prefix of channel.heldPrefixes) this.#deps.extranonces.free(prefix);
@@ -289,7 +293,8 @@ export class Downstream {
   /** A new claim starts vardiff anew. Answered with SetTarget in any case: SRI does so, and clients wait for it. */
   #apply(channel: Channel, nominalHashrate: number, maxTarget: bigint): void {
     channel.maxTarget = maxTarget;
-    const limits = this.#limit(channel, channel.jobs.newest?.prepared);
+    this.#poolChannels.get(channel.channelId)?.update({ nominalHashrate, maxTarget });
+    const limits = this.#handout.limit(channel, channel.jobs.newest?.prepared);
     const news = Math.abs(Math.log((nominalHashrate + 1) / (channel.nominalHashrate + 1))) > SAME_CLAIM;
     channel.nominalHashrate = nominalHashrate;
     const nowMs = this.#deps.clock.monotonicMs();
@@ -301,7 +306,7 @@ export class Downstream {
       const kept = Math.min(limits.max, Math.max(limits.min, channel.difficulty));
       if (kept !== channel.difficulty || channel.target > maxTarget) next = targetWithin(kept, maxTarget);
     }
-    this.#retarget(channel, next, nowMs);
+    this.#handout.retarget(channel, next, nowMs);
   }
 
   #refuseCustomJob({ channelId, requestId }: SetCustomMiningJob): void {
@@ -309,93 +314,11 @@ export class Downstream {
     this.#deps.send(mining.encode("SetCustomMiningJobError", { channelId, requestId, errorCode }));
   }
 
-  // Jobs and targets
-
-  /** The job with the coinbase that pays a group; `undefined` when it cannot be made. */
-  #workOf({ payout }: ChannelGroup, job: Job): PreparedJob | undefined {
-    return payout === undefined ? prepared(job) : this.#deps.payouts?.workFor(job, payout);
-  }
-
-  /** Gives `job` to the channels of a group. Returns whether they had not got it and now have. */
-  #serve(group: ChannelGroup, job: Job): boolean {
-    const { groupId, channels, job: before } = group;
-    if (before === job || channels.size === 0) return false;
-    const work = this.#workOf(group, job);
-    if (work === undefined) return false;
-    group.job = job;
-    const newTip = before === undefined || !isSameWork(before, job);
-    if (this.#options.requiresStandardJobs) {
-      for (const channel of channels) this.#give(channel, work, newTip);
-      return true;
-    }
-    this.#deps.send(work.newExtendedMiningJob(groupId, newTip));
-    if (newTip) this.#deps.send(work.setNewPrevHash(groupId));
-    for (const channel of channels) this.#activate(channel, work, newTip, false);
-    return true;
-  }
-
-  /** Sends a job to one channel alone. */
-  #give(channel: Channel, work: PreparedJob, newTip: boolean): void {
-    const { send } = this.#deps;
-    const { channelId } = channel;
-    const job = this.#activate(channel, work, newTip, true);
-    if (channel.kind === "extended") send(work.newExtendedMiningJob(channelId, newTip));
-    else send(work.newMiningJob(channelId, newTip, merkleRootOf(job)));
-    if (newTip) send(work.setNewPrevHash(channelId));
-  }
-
-  #activate(channel: Channel, work: PreparedJob, newTip: boolean, own: boolean): ChannelJob {
-    const job = channel.activate(work, { newTip, own });
-    channel.vardiff.begin(this.#deps.clock.monotonicMs());
-    if (channel.holdsRetiredPrefixes) {
-      for (const prefix of channel.takeUnusedPrefixes()) this.#deps.extranonces.free(prefix);
-    }
-    return job;
-  }
-
-  /** Where blocks, Bitcoin's or a merge-mined chain's, are easier than a channel's shares, its target is lowered before the job is sent. */
-  #keepBelowBlock(work: PreparedJob): void {
-    for (const channel of this.#channels.values()) {
-      const { max } = this.#limit(channel, work);
-      if (channel.difficulty <= max) continue;
-      this.#setTarget(channel, targetWithin(max, channel.maxTarget), this.#deps.clock.monotonicMs());
-    }
-  }
-
-  #limit(channel: Channel, work: PreparedJob | undefined): { readonly min: number; readonly max: number } {
-    const limits = difficultyLimits(this.#options, channel.maxTarget, work?.bitcoinDifficulty, work?.auxDifficulty);
-    channel.vardiff.limit(limits.min, limits.max);
-    return limits;
-  }
-
-  #steer(channel: Channel, nowMs: number): void {
-    const difficulty = channel.vardiff.decide(nowMs);
-    if (difficulty !== undefined) this.#retarget(channel, targetWithin(difficulty, channel.maxTarget), nowMs);
-  }
-
-  /** SetTarget, and a job on which it holds at once: active jobs keep theirs (spec 5.3.21). */
-  #retarget(channel: Channel, next: ChannelTarget, nowMs: number): void {
-    const changed = next.target !== channel.target;
-    this.#setTarget(channel, next, nowMs);
-    const job = channel.jobs.newest?.prepared.job;
-    if (!changed || job === undefined) return;
-    const again = repeatJob(job, this.#deps.nextJobId(), this.#deps.clock.nowMs());
-    this.#give(channel, prepared(again), false);
-  }
-
-  #setTarget(channel: Channel, next: ChannelTarget, nowMs: number): void {
-    const { channelId } = channel;
-    channel.setTarget(next);
-    channel.vardiff.applied(next.difficulty, nowMs);
-    this.#deps.send(mining.encode("SetTarget", { channelId, maximumTarget: channel.targetBytes }));
-    this.#deps.log.trace("target changed", { channelId, difficulty: next.difficulty });
-  }
-
   // Shares
 
   #submit(kind: ChannelKind, share: Submission, tlv: Uint8Array | undefined): void {
     const channel = this.#channels.get(share.channelId);
     if (channel === undefined || channel.kind !== kind) this.#intake.refuseUnknown(share);
-    else if (this.#intake.submit(channel, share, tlv)) this.#steer(channel, this.#deps.clock.monotonicMs());
+    else if (this.#intake.submit(channel, share, tlv)) this.#handout.steer(channel, this.#deps.clock.monotonicMs());
   }
 }

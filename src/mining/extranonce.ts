@@ -1,16 +1,17 @@
 /**
- * Extranonce space (spec 5.1.2.1): every channel of every server searches another part of it. The whole extranonce has
- * 20 bytes, as in SRI: server id (1) ‖ channel (3) ‖ what the miner rolls (16). Channels of a group must have equally long
- * extranonces (spec 5.2.3), so a standard channel's part is the same 4 bytes and 16 zeros.
+ * Extranonce space (spec 5.1.2.1): every channel of every server searches another part of it. The whole extranonce of our own jobs has
+ * 20 bytes, as in SRI: server id (1) ‖ channel (3) ‖ what the miner rolls (16). A job of another pool has what that pool left to us. Miners roll
+ * the same number of bytes of any job, and zeros fill what is left between them and the channel's 4 bytes. Channels of a group must have
+ * equally long extranonces (spec 5.2.3), so a standard channel's part is the same 4 bytes and zeros.
  */
 
-/** Bytes of a whole extranonce, the same for all channels. */
+/** Bytes of a whole extranonce of our own jobs. */
 export const EXTRANONCE_SIZE = 20;
 
-/** Bytes of an extended channel's extranonce prefix. */
+/** Bytes that tell a channel from all others: its extranonce prefix begins with them. */
 export const EXTRANONCE_PREFIX_SIZE = 4;
 
-/** Bytes that the miner of an extended channel rolls. */
+/** Bytes that the miner of an extended channel rolls, unless the operator says otherwise. */
 export const ROLLABLE_EXTRANONCE_SIZE = EXTRANONCE_SIZE - EXTRANONCE_PREFIX_SIZE;
 
 /** Channels that one server can have at a time, unless it is told fewer. */
@@ -99,9 +100,9 @@ export class ExtranonceAllocator {
   }
 }
 
-/** The whole extranonce of a standard channel: its 4-byte prefix and zeros, a new `Uint8Array(20)`. */
-export function standardExtranonce(prefix: Uint8Array): Uint8Array {
-  const extranonce = new Uint8Array(EXTRANONCE_SIZE);
-  extranonce.set(prefix);
-  return extranonce;
+/** A channel's prefix, `Uint8Array(4)`, with zeros behind it: a new `Uint8Array(size)`. */
+export function paddedPrefix(prefix: Uint8Array, size: number): Uint8Array {
+  const padded = new Uint8Array(size);
+  padded.set(prefix);
+  return padded;
 }

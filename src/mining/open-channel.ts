@@ -13,7 +13,7 @@ import {
   isHashrate,
   targetOfClaim,
 } from "./channel-target.ts";
-import { type ExtranonceAllocator, ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
+import type { ExtranonceAllocator } from "./extranonce.ts";
 import type { DirectPayout } from "./job-payout.ts";
 import type { PayoutIdentity } from "./payout-identity.ts";
 import type { Authoriser } from "./ports.ts";
@@ -54,13 +54,15 @@ export interface OpenRules extends DifficultyRange {
   readonly extranonces: ExtranonceAllocator;
   readonly requiresStandardJobs: boolean;
   readonly requiresWorkSelection: boolean;
+  /** Bytes of extranonce that miners of extended channels get. */
+  readonly rollableBytes: number;
   /** Channels that the connection has, and may have. */
   readonly channels: number;
   readonly maxChannels: number;
   /** Difficulty of the block that is mined; `undefined` while there is no job. */
   readonly bitcoinDifficulty: number | undefined;
-  /** Difficulty of the merge-mined chain that shares must not be harder than; `undefined` for none. */
-  readonly auxDifficulty?: number | undefined;
+  /** Difficulty that shares must not be harder than besides the block's; `undefined` for none. */
+  readonly ceilingDifficulty?: number | undefined;
 }
 
 /** The refusal of a fault code with its own error code from the table. */
@@ -76,8 +78,8 @@ export function judgeOpen(request: OpenRequest, rules: OpenRules): Grant | Refus
   if (extended && rules.requiresStandardJobs) return refusal("channel-extended-refused");
   if (rules.channels >= rules.maxChannels) return refusal("channel-limit-reached", { channels: rules.channels });
   const { userIdentity, nominalHashRate, minExtranonceSize = 0 } = request;
-  if (minExtranonceSize > ROLLABLE_EXTRANONCE_SIZE) {
-    return refusal("channel-extranonce-too-large", { wanted: minExtranonceSize, atMost: ROLLABLE_EXTRANONCE_SIZE });
+  if (minExtranonceSize > rules.rollableBytes) {
+    return refusal("channel-extranonce-too-large", { wanted: minExtranonceSize, atMost: rules.rollableBytes });
   }
   const unwelcome = judgeIdentity(userIdentity, rules.authoriser);
   if (unwelcome !== undefined) return unwelcome;
@@ -90,7 +92,7 @@ export function judgeOpen(request: OpenRequest, rules: OpenRules): Grant | Refus
   if (extranoncePrefix === undefined) {
     return refusal("extranonce-exhausted", { capacity: rules.extranonces.capacity });
   }
-  const limits = difficultyLimits(rules, maxTarget, rules.bitcoinDifficulty, rules.auxDifficulty);
+  const limits = difficultyLimits(rules, maxTarget, rules.bitcoinDifficulty, rules.ceilingDifficulty);
   const first = targetOfClaim(nominalHashRate, rules.sharesPerMinute, limits, maxTarget);
   return { extranoncePrefix, maxTarget, first, limits, payout: payout.kind === "pool" ? undefined : payout };
 }

@@ -18,8 +18,8 @@ export class PreparedJob {
   readonly bitcoinTarget: Uint8Array;
   /** Difficulty of the Bitcoin target. */
   readonly bitcoinDifficulty: number;
-  /** Difficulty of the merge-mined chain that channel targets must not be harder than; `undefined` for none. */
-  readonly auxDifficulty: number | undefined;
+  /** What channel targets must not be harder than besides the block: a merge-mined chain's or a pool's share difficulty; `undefined` for none. */
+  readonly ceilingDifficulty: number | undefined;
   readonly #path: MerklePathFolder;
   #coinbase: CoinbaseHasher | undefined;
   #frames: Map<string, Uint8Array> | undefined;
@@ -30,7 +30,7 @@ export class PreparedJob {
     if (base !== undefined) {
       this.bitcoinTarget = base.bitcoinTarget;
       this.bitcoinDifficulty = base.bitcoinDifficulty;
-      this.auxDifficulty = base.auxDifficulty;
+      this.ceilingDifficulty = base.ceilingDifficulty;
       this.#path = base.#path;
       return;
     }
@@ -38,7 +38,7 @@ export class PreparedJob {
     this.bitcoinDifficulty =
       job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
     const channelTarget = job.aux?.channelTarget;
-    this.auxDifficulty = channelTarget === undefined ? undefined : difficultyOfTarget(channelTarget);
+    this.ceilingDifficulty = channelTarget === undefined ? job.pool?.difficulty : difficultyOfTarget(channelTarget);
     this.#path = new MerklePathFolder(job.merklePath);
   }
 

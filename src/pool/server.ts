@@ -14,6 +14,7 @@ import { Downstream } from "../mining/downstream.ts";
 import type { HashedShare, MiningOptions } from "../mining/downstream-deps.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { Job, JobIds } from "../mining/job.ts";
+import { hasRoom } from "../mining/job-handout.ts";
 import type { Authoriser, BlockSink, JobFeed, ShareSink } from "../mining/ports.ts";
 import type { PoolChannels, UpstreamShares } from "../mining/upstream-ports.ts";
 import { Connection } from "../sv2/connection.ts";
@@ -118,6 +119,8 @@ export class MiningServer implements Part {
   #slotDueMs = 0;
   #lastId = 0;
   #onEmpty: (() => void) | undefined;
+  /** Whether the log knows of jobs whose extranonce is too small. */
+  #isCramped = false;
 
   /** Throws `Fault("network-invalid")` for a limit's network that cannot be read. */
   constructor(deps: MiningServerDeps, options: MiningServerOptions) {
@@ -286,7 +289,7 @@ export class MiningServer implements Part {
   }
 
   #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
-    const { clock, meter, jobs, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
+    const { clock, meter, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
     const { bus, upstream, poolChannels } = this.#deps;
     const { requiresStandardJobs, requiresWorkSelection } = agreement;
     return new Downstream(
@@ -302,7 +305,7 @@ export class MiningServer implements Part {
         blocks: (found) => blockSink.submit(found),
         log,
         meter,
-        currentJob: () => jobs.current(),
+        currentJob: () => this.#currentJob(),
         nextJobId: () => jobIds.next(),
         events: {
           opened: ({ kind }) => this.#countChannel(kind, 1),
@@ -327,8 +330,25 @@ export class MiningServer implements Part {
     if (this.#clients.size === 0) this.#onEmpty?.();
   }
 
-  /** Hands a job to everybody. One that comes during the round of an older job takes over: the newest job wins. */
+  /** The newest job that channels can share; one that has too little extranonce for that is none. */
+  #currentJob(): Job | undefined {
+    const job = this.#deps.jobs.current();
+    return job !== undefined && hasRoom(job, this.#options.mining.rollableBytes) ? job : undefined;
+  }
+
+  /**
+   * Hands a job to everybody. One that comes during the round of an older job takes over: the newest job wins. With one that has too little
+   * extranonce miners stay on the last job.
+   */
   #publish(job: Job): void {
+    const { rollableBytes } = this.#options.mining;
+    const wasCramped = this.#isCramped;
+    this.#isCramped = !hasRoom(job, rollableBytes);
+    if (this.#isCramped) {
+      const fields = { extranonceSize: job.extranonceSize, rollableBytes, source: job.template.source };
+      if (!wasCramped) this.#deps.log.error("jobs have too few extranonce bytes: miners stay on the last one", fields);
+      return;
+    }
     this.#fanOut.start(
       this.#clients,
       ({ session }) => {

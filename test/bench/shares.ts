@@ -87,7 +87,8 @@ export function rate(operation: (i: number) => void, sliceMs = 60): number {
 
 function channelOf(kind: "standard" | "extended", capacity: number): Channel {
   const first = { target: 2n ** 256n - 1n, difficulty: 1 / 2 ** 32 };
-  const options = { channelId: 2, kind, userIdentity: "bench", extranoncePrefix: Uint8Array.of(0, 0, 0, 1) };
+  const extranonce = { extranoncePrefix: Uint8Array.of(0, 0, 0, 1), extranonceSize: 20, rollableBytes: 16 };
+  const options = { channelId: 2, kind, userIdentity: "bench", ...extranonce };
   const claim = { nominalHashrate: 1, maxTarget: first.target, first, limits: { min: 1e-10, max: 1e-10 } };
   const acknowledgement = { batchSize: 10, maxDelayMs: 5000 };
   return new Channel({}, { ...options, ...claim, sharesPerMinute: 6, acknowledgement, duplicateCapacity: capacity });

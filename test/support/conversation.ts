@@ -4,7 +4,6 @@ import { serializeHeader } from "../../src/bitcoin/header.ts";
 import { targetFromCompact, targetOfDifficulty, targetToBytes } from "../../src/bitcoin/target.ts";
 import type { TxOutput } from "../../src/bitcoin/transaction.ts";
 import { concat, utf8 } from "../../src/kernel/bytes.ts";
-import { silentMeter } from "../../src/kernel/meter.ts";
 import type { ChannelSnapshot } from "../../src/mining/channel.ts";
 import type { ChannelPayouts } from "../../src/mining/channel-payouts.ts";
 import { Downstream } from "../../src/mining/downstream.ts";
@@ -19,6 +18,7 @@ import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
 import { buildJob, type Job, JobIds } from "../../src/mining/job.ts";
 import type { FoundBlock, ShareCredit } from "../../src/mining/ports.ts";
 import type { Template } from "../../src/mining/template.ts";
+import type { PoolChannels, UpstreamShares } from "../../src/mining/upstream-ports.ts";
 import { FrameDecoder } from "../../src/sv2/frame.ts";
 import { type MINING, mining } from "../../src/sv2/messages/mining.ts";
 import type { Decoded, Value } from "../../src/sv2/table.ts";
@@ -26,6 +26,7 @@ import { makeTemplate, type TemplateWish } from "./fake-chain.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { extendedMerkleRoot, grind, type Work } from "./grind.ts";
 import { recordingLog } from "./recording-log.ts";
+import { recordingMeter } from "./recording-meter.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 /** A decoded mining message. */
@@ -54,6 +55,7 @@ export type Wish = Partial<TemplateWish>;
 export class TestPool {
   readonly clock = new FakeClock(START_S * 1000);
   readonly log = recordingLog();
+  readonly meter = recordingMeter();
   readonly extranonces: ExtranonceAllocator;
   readonly jobIds = new JobIds();
   readonly credits: ShareCredit[] = [];
@@ -65,6 +67,10 @@ export class TestPool {
   readonly peers: Peer[] = [];
   /** Given when coinbases pay identities. */
   readonly payouts: ChannelPayouts | undefined;
+  /** Given in pool mode. */
+  readonly upstream: UpstreamShares | undefined;
+  /** Given in pool mode with a channel at the pool for each. */
+  readonly poolChannels: PoolChannels | undefined;
   /** What the authoriser says; a test may replace it. */
   authorise: DownstreamDeps["authoriser"]["authorise"] = () => ({ allowed: true });
   job: Job | undefined;
@@ -72,10 +78,18 @@ export class TestPool {
   #tip = 0;
 
   constructor(
-    options: { readonly serverId?: number; readonly capacity?: number; readonly payouts?: ChannelPayouts } = {},
+    options: {
+      readonly serverId?: number;
+      readonly capacity?: number;
+      readonly payouts?: ChannelPayouts;
+      readonly upstream?: UpstreamShares;
+      readonly poolChannels?: PoolChannels;
+    } = {},
   ) {
     const { serverId = 7, capacity = 1000 } = options;
     this.payouts = options.payouts;
+    this.upstream = options.upstream;
+    this.poolChannels = options.poolChannels;
     this.extranonces = new ExtranonceAllocator({}, { serverId, capacity });
   }
 
@@ -102,7 +116,11 @@ export class TestPool {
   /** A job of any template to everybody. */
   offer(template: Template, parts: Partial<Parameters<typeof buildJob>[0]> = {}): Job {
     const nowMs = this.clock.nowMs();
-    const job = buildJob({ template, payout, tag: utf8("/test/"), jobId: this.jobIds.next(), nowMs, ...parts });
+    return this.give(buildJob({ template, payout, tag: utf8("/test/"), jobId: this.jobIds.next(), nowMs, ...parts }));
+  }
+
+  /** Any job to everybody. */
+  give(job: Job): Job {
     this.job = job;
     for (const { downstream } of this.peers) while (downstream.newJob(job));
     return job;
@@ -136,9 +154,11 @@ export class Peer {
       clock,
       log,
       extranonces,
-      meter: silentMeter,
+      meter: pool.meter,
       authoriser: { authorise: (user) => pool.authorise(user) },
       ...(pool.payouts === undefined ? {} : { payouts: pool.payouts }),
+      ...(pool.upstream === undefined ? {} : { upstream: pool.upstream }),
+      ...(pool.poolChannels === undefined ? {} : { poolChannels: pool.poolChannels }),
       shares: { credit: (share) => void credits.push(share) },
       blocks: (block) => void blocks.push(block),
       currentJob: () => pool.job,

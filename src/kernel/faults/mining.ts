@@ -33,7 +33,7 @@ export const MINING_FAULTS = faults({
   "channel-extranonce-too-large": {
     act: "reply",
     what: "the client wants more extranonce bytes than there are",
-    help: "Extended channels have 16 bytes of extranonce for the client. A proxy that needs more must nest fewer levels or give its own clients fewer bytes.",
+    help: "Extended channels have 16 bytes of extranonce for the client, in pool mode `extranonce_bytes` of [upstream]. A proxy that needs more must nest fewer levels or give its own clients fewer bytes.",
     wire: "min-extranonce-size-too-large",
   },
   "channel-identity-invalid": {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/kernel/bytes.ts";
-import { EXTRANONCE_SIZE, ExtranonceAllocator, standardExtranonce } from "../../../src/mining/extranonce.ts";
+import { EXTRANONCE_SIZE, ExtranonceAllocator, paddedPrefix } from "../../../src/mining/extranonce.ts";
 
 describe("ExtranonceAllocator", () => {
   test("gives server id and a running number, most significant byte first", () => {
@@ -100,7 +100,7 @@ describe("ExtranonceAllocator", () => {
 });
 
 test("a standard channel's extranonce is its prefix and zeros, as long as an extended channel's whole one", () => {
-  const extranonce = standardExtranonce(Uint8Array.of(1, 2, 3, 4));
+  const extranonce = paddedPrefix(Uint8Array.of(1, 2, 3, 4), EXTRANONCE_SIZE);
   expect(extranonce).toHaveLength(EXTRANONCE_SIZE);
   expect(toHex(extranonce)).toBe(`01020304${"00".repeat(16)}`);
 });

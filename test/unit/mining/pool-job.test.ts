@@ -256,11 +256,7 @@ describe("what no block can be made of", () => {
       { coinbaseTxPrefix: concat(prefix, new Uint8Array(65_000)) },
       "an extranonce that does not fit into the script",
     ],
-    [
-      "no outputs",
-      { coinbaseTxSuffix: announced.coinbaseTxSuffix.subarray(0, 64 + 17) },
-      "nothing behind the script",
-    ],
+    ["no outputs", { coinbaseTxSuffix: announced.coinbaseTxSuffix.subarray(0, 64 + 17) }, "nothing behind the script"],
     ["a path of 33", { merklePath: Array.from({ length: 33 }, () => new Uint8Array(32)) }, "a merkle path of 33"],
   ])("%s", (_what, changes, flaw) => {
     expect(coinbase(changes)).toBe(flaw);
