@@ -38,7 +38,7 @@ export class MockChannel {
   readonly channelId: number;
   readonly groupChannelId: number;
   readonly kind: "standard" | "extended";
-  readonly extranoncePrefix: Uint8Array;
+  extranoncePrefix: Uint8Array;
   readonly extranonceSize: number;
   target: bigint;
   job: Job;

@@ -8,8 +8,10 @@ import { serializeHeader } from "../../src/bitcoin/header.ts";
 import { foldMerklePath } from "../../src/bitcoin/merkle.ts";
 import { difficultyOfTarget, targetToBytes } from "../../src/bitcoin/target.ts";
 import { concat, utf8 } from "../../src/kernel/bytes.ts";
+import type { Unsubscribe } from "../../src/kernel/events.ts";
 import type { Job } from "../../src/mining/job.ts";
 import { type PoolJobParts, poolJob } from "../../src/mining/pool-job.ts";
+import type { JobFeed, TemplateCause } from "../../src/mining/ports.ts";
 import { type PreparedJob, prepared } from "../../src/mining/prepared-job.ts";
 import type {
   PoolChannel,
@@ -151,6 +153,27 @@ export class PoolSides implements UpstreamShares {
     side.shares.push(share);
     side.waiting.push({ share, answer });
     return true;
+  }
+}
+
+/** Jobs on command, as the mining server takes them. */
+export class FakeJobFeed implements JobFeed {
+  readonly #listeners = new Set<(job: Job, cause: TemplateCause) => void>();
+  #current: Job | undefined;
+
+  current(): Job | undefined {
+    return this.#current;
+  }
+
+  onJob(listener: (job: Job, cause: TemplateCause) => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Offers a job. */
+  give(job: Job): void {
+    this.#current = job;
+    for (const listener of this.#listeners) listener(job, "newBlock");
   }
 }
 

@@ -8,8 +8,9 @@ import { silentLog } from "../../src/kernel/log.ts";
 import { type HashedShare, MINING_DEFAULTS, type MiningOptions } from "../../src/mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
 import { BIP320_MASK, JobIds } from "../../src/mining/job.ts";
-import type { Authoriser, ShareCredit } from "../../src/mining/ports.ts";
+import type { Authoriser, JobFeed, ShareCredit } from "../../src/mining/ports.ts";
 import type { Template } from "../../src/mining/template.ts";
+import type { PoolChannels, UpstreamShares } from "../../src/mining/upstream-ports.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
 import type { MiningJobCreated, PoolEvents, ShareSubmitted } from "../../src/pool/events.ts";
@@ -49,6 +50,10 @@ export interface TestServerOptions {
   readonly refreshMs?: number;
   readonly versionRollingMask?: number;
   readonly onHashed?: (share: HashedShare) => void;
+  /** Jobs in place of those of the scripted node. */
+  readonly jobs?: JobFeed;
+  readonly upstream?: UpstreamShares;
+  readonly poolChannels?: PoolChannels;
 }
 
 /** A running server and its surroundings. */
@@ -118,7 +123,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       clock,
       log,
       meter,
-      jobs: jobMaker,
+      jobs: options.jobs ?? jobMaker,
       jobIds,
       extranonces,
       authoriser: options.authoriser ?? openAuthoriser(),
@@ -126,6 +131,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       shareSink: { credit: (share) => void credits.push(share) },
       bus,
       ...(options.onHashed === undefined ? {} : { onHashed: options.onHashed }),
+      ...(options.upstream === undefined ? {} : { upstream: options.upstream }),
+      ...(options.poolChannels === undefined ? {} : { poolChannels: options.poolChannels }),
     },
     {
       limits: { ...SERVER_DEFAULTS.limits, ...options.limits },

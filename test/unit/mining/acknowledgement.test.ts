@@ -76,4 +76,40 @@ describe("Acknowledgement", () => {
       }),
     );
   });
+
+  test("what is accepted behind a share that is not settled waits for it", () => {
+    const batch = new Acknowledgement({}, OPTIONS);
+    batch.accept(1, 1, 0);
+    const place = batch.await(2, 10);
+    for (let i = 3; i < 9; i++) expect(batch.accept(i, 100, 50)).toBe(false);
+    expect(batch.take()).toEqual({ lastSequenceNumber: 1, newSubmitsAcceptedCount: 1, newSharesSum: 1n });
+    expect(batch.due(90_000)).toBe(false);
+    expect(batch.settle(place, true, 2000)).toBe(true);
+    expect(batch.due(1049)).toBe(false);
+    expect(batch.due(1050)).toBe(true);
+    expect(batch.take()).toEqual({ lastSequenceNumber: 8, newSubmitsAcceptedCount: 7, newSharesSum: 610n });
+    expect(batch.awaited).toBe(0);
+  });
+
+  test("settled out of order, shares are acknowledged in order; a refused one is not counted", () => {
+    const batch = new Acknowledgement({}, { batchSize: 10, maxDelayMs: 0 });
+    const [first, second, third] = [batch.await(1, 1), batch.await(2, 2), batch.await(3, 4)];
+    batch.accept(4, 8, 0);
+    batch.settle(third!, true, 0);
+    batch.settle(second!, false, 0);
+    expect(batch.take()).toBeUndefined();
+    expect(batch.awaited).toBe(3);
+    batch.settle(first!, true, 0);
+    expect(batch.take()).toEqual({ lastSequenceNumber: 4, newSubmitsAcceptedCount: 3, newSharesSum: 13n });
+  });
+
+  test("the last sequence number is that of the share that came last, also when a client counts down or starts again", () => {
+    const batch = new Acknowledgement({}, { batchSize: 10, maxDelayMs: 0 });
+    batch.accept(0xffffffff, 1, 0);
+    const place = batch.await(0, 1);
+    batch.accept(1, 1, 0);
+    expect(batch.take()?.lastSequenceNumber).toBe(0xffffffff);
+    batch.settle(place, true, 0);
+    expect(batch.take()?.lastSequenceNumber).toBe(1);
+  });
 });

@@ -23,8 +23,8 @@ describe("difficultyLimits", () => {
     ["a harder one changes nothing", 500, 700, 500],
     ["it counts also where Bitcoin's own difficulty does not", 0.5, 300, 300],
     ["no chain changes nothing", 500, undefined, 500],
-  ])("%s", (_what, bitcoinDifficulty, auxDifficulty, max) => {
-    expect(difficultyLimits(RANGE, MAX_TARGET, bitcoinDifficulty, auxDifficulty).max).toBe(max);
+  ])("%s", (_what, bitcoinDifficulty, ceilingDifficulty, max) => {
+    expect(difficultyLimits(RANGE, MAX_TARGET, bitcoinDifficulty, ceilingDifficulty).max).toBe(max);
   });
 
   test("what the client demands goes before a merge-mined chain too", () => {

@@ -1,9 +1,11 @@
 /** Jobs with extranonces of different sizes on one conversation: who is told which prefix, and when. */
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/kernel/bytes.ts";
+import { ChannelPayouts } from "../../../src/mining/channel-payouts.ts";
 import type { Job } from "../../../src/mining/job.ts";
-import { TestPool } from "../../support/conversation.ts";
+import { payout, TestPool } from "../../support/conversation.ts";
 import { POOL_TARGET, PoolSide, PoolSides } from "../../support/pool-side.ts";
+import { recordingLog } from "../../support/recording-log.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
 const TIP = seededRandom(7).bytes(32);
@@ -143,6 +145,26 @@ describe("a job with an extranonce of another size", () => {
     world.give(world.a);
     expect(toHex(peer.next("SetExtranoncePrefix").extranoncePrefix)).toBe("07000001");
   });
+});
+
+test("channels that our own coinbases pay apart get another pool's job as it is: whom it pays is not ours to say", () => {
+  const side = new PoolSide("a", 1, 12);
+  const payouts = new ChannelPayouts({ log: recordingLog(), pool: payout }, { network: "regtest" });
+  const pool = new TestPool({ upstream: new PoolSides(side), payouts });
+  const peer = pool.connect(R8);
+  const channels = ["anna", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"].map((userIdentity) =>
+    peer.openExtended({ userIdentity }),
+  );
+  const job = pool.give(side.job({ jobId: pool.jobIds.next(), prevHash: TIP }));
+  const messages = peer.received();
+  const jobs = messages.flatMap((message) => (message.name === "NewExtendedMiningJob" ? [message.value] : []));
+  expect(jobs.map(({ channelId }) => channelId)).toEqual(channels.map(({ groupChannelId }) => groupChannelId));
+  for (const { coinbaseTxSuffix } of jobs) expect(coinbaseTxSuffix).toEqual(job.coinbaseSuffix);
+  for (const channel of channels) {
+    for (const message of messages) channel.follow(message);
+    channel.submit(channel.mine({ atMost: POOL_TARGET }));
+  }
+  expect(side.shares).toHaveLength(2);
 });
 
 describe("a job whose extranonce is too small", () => {
