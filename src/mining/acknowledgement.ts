@@ -76,10 +76,10 @@ export class Acknowledgement {
 
   /** Adds an accepted share. `nowMs`: monotonic time. Returns whether the batch is full. */
   accept(sequenceNumber: number, difficulty: number, nowMs: number): boolean {
-    const places = this.#places;
-    const last = places.length === 0 ? undefined : places[places.length - 1];
-    add(last === undefined ? this.#ready : last.behind, 1, difficulty, sequenceNumber, nowMs);
-    return this.#ready.count >= this.#options.batchSize;
+    const ready = this.#ready;
+    const waiting = this.#places.length;
+    add(waiting === 0 ? ready : (this.#places[waiting - 1] as Place).behind, 1, difficulty, sequenceNumber, nowMs);
+    return ready.count >= this.#options.batchSize;
   }
 
   /** Keeps the place of a share that is to be settled later. */

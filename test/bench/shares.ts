@@ -2,6 +2,7 @@
  * What judging a share costs: the hot path of the server, from decoded message to verdict, and the whole intake with
  * credit, vardiff and batched acknowledgement. Jobs have 12 branches, as a block of 2,500 to 4,096 transactions has.
  */
+import { targetOfDifficulty, targetToBytes } from "../../src/bitcoin/target.ts";
 import { utf8 } from "../../src/kernel/bytes.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { silentMeter } from "../../src/kernel/meter.ts";
@@ -62,6 +63,13 @@ export function benchJob(branches: number, jobId = 1): Job {
   const payout = (value: bigint) => [{ value, script: new Uint8Array(22) }];
   const tag = utf8("/bllvm-stratum-v2/");
   return buildJob({ template: benchTemplate(branches), payout, tag, jobId, nowMs: NOW_S * 1000 });
+}
+
+/** The same as another pool's job; `difficulty` of the shares that the pool wants. */
+export function benchPoolJob(branches: number, jobId: number, difficulty: number): Job {
+  const target = targetToBytes(targetOfDifficulty(difficulty));
+  const pool = Object.freeze({ pool: "bench", connection: 1, channelId: 1, jobId, target, difficulty });
+  return Object.freeze({ ...benchJob(branches, jobId), pool });
 }
 
 /**
@@ -193,6 +201,13 @@ export function shareRows(): ShareRow[] {
       rows.push({ name: `judge a ${kind} share`, perSecond: judging(kind, branches), note });
     }
     rows.push({ name: `${kind} share, encode + decode + intake`, perSecond: intake(kind, 12), note: "12 branches" });
+  }
+  for (const [what, difficulty] of [
+    ["too easy for it", 1],
+    ["good enough for it", 1e-12],
+  ] as const) {
+    const perSecond = intake("standard", 12, (jobId) => benchPoolJob(12, jobId, difficulty));
+    rows.push({ name: `standard share of another pool's job, ${what}`, perSecond, note: "12 branches" });
   }
   return rows;
 }
