@@ -32,6 +32,8 @@ export interface ClientSessionDeps {
   readonly client: (send: (frame: Uint8Array) => void, end: (reason: string) => void) => ClientConversation;
   /** Called when frames may flow. */
   readonly onEstablished: () => void;
+  /** Called when an error ends the session, right before: the reason is words only. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** Limits of a session. */
@@ -72,6 +74,10 @@ export function runSession(
       client.abandon();
       link?.end();
       resolve(reason);
+    };
+    const fail = (error: unknown): void => {
+      if (!ended) deps.onFailure?.(error);
+      end(describe(error));
     };
     const watch = (timeoutMs: number, reason: string): void => {
       watchdog?.cancel();
@@ -116,7 +122,7 @@ export function runSession(
             try {
               receive(bytes);
             } catch (error) {
-              end(describe(error));
+              fail(error);
             }
           },
           onClose: end,
@@ -131,6 +137,6 @@ export function runSession(
         begin();
         return undefined;
       })
-      .catch((error: unknown) => end(describe(error)));
+      .catch(fail);
   });
 }

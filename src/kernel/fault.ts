@@ -20,6 +20,7 @@ import { POOL_FAULTS } from "./faults/pool.ts";
 import { REPORT_FAULTS } from "./faults/reports.ts";
 import { SDK_FAULTS } from "./faults/sdk.ts";
 import { SV2_FAULTS } from "./faults/sv2.ts";
+import { UPSTREAM_FAULTS } from "./faults/upstream.ts";
 
 /** All fault codes with their rows. */
 export const FAULTS = {
@@ -40,6 +41,7 @@ export const FAULTS = {
   ...REPORT_FAULTS,
   ...SDK_FAULTS,
   ...SV2_FAULTS,
+  ...UPSTREAM_FAULTS,
 } as const;
 
 /** Codes that older versions logged; never to be used again. */

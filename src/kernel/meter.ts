@@ -176,6 +176,39 @@ export const METRICS = {
     help: "Calls of the module API and the node's command line, by method and answer: ok, error",
     labels: ["method", "answer"],
   },
+  upstream_connected: {
+    kind: "gauge",
+    help: "1 while a connection to the pool above is usable, else 0",
+    labels: ["pool"],
+  },
+  upstream_channels: { kind: "gauge", help: "Channels that are open at the pool above", labels: ["pool"] },
+  upstream_jobs_total: { kind: "counter", help: "Jobs made of those of the pool above", labels: ["pool"] },
+  upstream_shares_sent_total: { kind: "counter", help: "Shares sent to the pool above", labels: ["pool"] },
+  upstream_shares_accepted_total: {
+    kind: "counter",
+    help: "Shares that the pool above accepted, as it counts",
+    labels: ["pool"],
+  },
+  upstream_shares_rejected_total: {
+    kind: "counter",
+    help: "Shares that the pool above refused, by SV2 error code; other for codes of its own",
+    labels: ["pool", "error_code"],
+  },
+  upstream_shares_unanswered_total: {
+    kind: "counter",
+    help: "Shares that the pool above did not answer within a minute, or before the connection ended; a later answer is counted too",
+    labels: ["pool"],
+  },
+  upstream_shares_unsent_total: {
+    kind: "counter",
+    help: "Shares for the pool above that were not sent, by why: gone (their connection or channel), full (too many wait for an answer)",
+    labels: ["pool", "why"],
+  },
+  upstream_acknowledgements_odd_total: {
+    kind: "counter",
+    help: "Answers of the pool above that fit no share: acknowledgements with another count, and refusals of unknown shares",
+    labels: ["pool"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

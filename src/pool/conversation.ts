@@ -4,6 +4,7 @@
  */
 import { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
+import { peerText } from "../kernel/peer-text.ts";
 import type { MiningMessage } from "../mining/downstream.ts";
 import {
   MINING_FLAGS,
@@ -20,7 +21,6 @@ import { extensions } from "../sv2/messages/extensions.ts";
 import { mining } from "../sv2/messages/mining.ts";
 import type { Value } from "../sv2/table.ts";
 import { type ExtensionOffer, missingExtensions, negotiate } from "./extension-negotiation.ts";
-import { peerText } from "./peer-text.ts";
 
 /** What the client asked for in SetupConnection and may rely on. */
 export interface Agreement {

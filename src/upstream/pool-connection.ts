@@ -3,11 +3,14 @@
  * go up. Which pool is connected to, and when again, is decided elsewhere (`pools.ts`).
  */
 import type { Dial } from "../client/link.ts";
+import { runSession } from "../client/session.ts";
 import type { ServerAddress } from "../client/url.ts";
-import type { Clock } from "../kernel/clock.ts";
-import type { Fault } from "../kernel/fault.ts";
+import { withSignals } from "../kernel/abort.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
+import { peerText } from "../kernel/peer-text.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Job } from "../mining/job.ts";
 import type { TemplateCause } from "../mining/ports.ts";
@@ -20,7 +23,18 @@ import type {
   UpstreamShare,
   UpstreamShares,
 } from "../mining/upstream-ports.ts";
+import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
+import { NoiseInitiator } from "../sv2/noise/handshake.ts";
+import { UpstreamChannels } from "./channels.ts";
+import { UpstreamConversation } from "./conversation.ts";
+import { Ending } from "./ending.ts";
+import { FarmChannel } from "./farm-channel.ts";
+import { MinerChannels } from "./miner-channels.ts";
+import { reconnectAddress } from "./reconnects.ts";
+import { PoolSetup } from "./setup.ts";
+import { type ShareCounts, ShareTally } from "./share-tally.ts";
+import type { UpstreamChannel } from "./upstream-channel.ts";
 
 /** A pool to connect to. */
 export interface UpstreamPool {
@@ -85,7 +99,10 @@ export interface PoolConnectionEnd {
 
 /** What `doctor` and `status` show. */
 export interface PoolConnectionState {
+  /** `setup`: the handshake is done. `opening`: a channel was asked for. `waiting`: it is open, and has no job yet. */
   readonly stage: "new" | "dialling" | "setup" | "extensions" | "opening" | "waiting" | "ready" | "ended";
+  /** Whether the pool had to prove the authority key of its address. */
+  readonly isKeyChecked: boolean;
   /** Extensions in use. */
   readonly extensions: readonly number[];
   /** Channels that are open at the pool. */
@@ -94,60 +111,273 @@ export interface PoolConnectionState {
   readonly extranonceSize: number | undefined;
   /** `aggregated`: difficulty of shares that the pool wants for its next job. */
   readonly difficulty: number | undefined;
-  readonly shares: {
-    readonly sent: number;
-    readonly accepted: number;
-    readonly refused: number;
-    readonly unanswered: number;
-    readonly waiting: number;
-  };
+  readonly shares: ShareCounts;
 }
+
+/** Frames of a pool may be so long, bytes: above every job, below what would hurt. */
+const MAX_FRAME_SIZE = 0x40000;
+
+/** A handshake may take this long, ms: SRI's figure. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Said with CloseChannel at the end. */
+const GOODBYE = "the proxy leaves";
+
+/** Bytes by which our channels are told apart within the pool's extranonce. */
+const CHANNEL_BYTES = 4;
 
 /** One connection; one object serves one. */
 export class PoolConnection implements UpstreamShares, PoolChannels {
   readonly #deps: PoolConnectionDeps;
   readonly #pool: UpstreamPool;
   readonly #options: PoolConnectionOptions;
+  readonly #log: Log;
+  readonly #tally: ShareTally;
+  readonly #setup: PoolSetup;
+  readonly #channels: UpstreamChannels;
+  readonly #farm: FarmChannel | undefined;
+  readonly #miners: MinerChannels | undefined;
+  readonly #ending: Ending;
+  #stage: PoolConnectionState["stage"] = "new";
+  #listener: PoolConnectionListener | undefined;
+  #deadline: Timer | undefined;
+  #send: (frame: Uint8Array) => void = () => undefined;
+  #end: (reason: string) => void = () => undefined;
 
   constructor(deps: PoolConnectionDeps, pool: UpstreamPool, options: PoolConnectionOptions) {
     this.#deps = deps;
     this.#pool = pool;
     this.#options = options;
+    const { clock, random, meter } = deps;
+    const { name, userIdentity, address } = pool;
+    const log = deps.log.child({ pool: name, connection: options.connection });
+    const send = (frame: Uint8Array): void => this.#send(frame);
+    const minExtranonceSize = options.rollableBytes + CHANNEL_BYTES;
+    this.#log = log;
+    this.#ending = new Ending(
+      { clock, log, dial: deps.dial },
+      { pool: name, address, idleTimeoutMs: options.idleTimeoutMs },
+    );
+    this.#tally = new ShareTally({ meter }, { pool: name });
+    this.#setup = new PoolSetup(
+      { clock, log, send, onSetUp: () => this.#onSetUp(), onDone: () => this.#onSetupDone() },
+      {
+        pool: name,
+        host: address.host,
+        port: address.port,
+        requiresVersionRolling: options.versionRollingMask !== 0,
+        workerNames: options.workerNames,
+      },
+    );
+    this.#channels = new UpstreamChannels(
+      {
+        clock,
+        log,
+        send,
+        tally: this.#tally,
+        namesWorkers: () => this.#setup.extensions.includes(WORKER_TRACKING_TYPE),
+        onCount: (open) => meter.gauge("upstream_channels", open, { pool: name }),
+      },
+      { pool: name },
+    );
+    const shared = {
+      clock,
+      log,
+      channels: this.#channels,
+      makeJob: (channel: UpstreamChannel) => this.#makeJob(channel),
+      fail: (error: unknown) => this.#fail(error),
+    };
+    if (options.channels === "aggregated") {
+      this.#farm = new FarmChannel(
+        {
+          ...shared,
+          onOpened: () => {
+            if (this.#stage === "opening") this.#stage = "waiting";
+          },
+          onJob: (job, cause) => this.#onJob(job, cause),
+        },
+        { pool: name, userIdentity, minExtranonceSize, workTimeoutMs: options.connectTimeoutMs },
+      );
+    } else {
+      this.#miners = new MinerChannels({ ...shared, random }, { pool: name, userIdentity, minExtranonceSize });
+    }
   }
 
   /** Connects and serves until the end; `signal` ends it with CloseChannel. Never rejects. */
-  async run(_listener: PoolConnectionListener, _signal: AbortSignal): Promise<PoolConnectionEnd> {
-    this.#deps.log.debug("a connection to a pool begins", { pool: this.#pool.name, ...this.#options });
-    return { reason: "not connected", fault: undefined, moveTo: undefined };
+  async run(listener: PoolConnectionListener, signal: AbortSignal): Promise<PoolConnectionEnd> {
+    const { clock } = this.#deps;
+    const { connectTimeoutMs } = this.#options;
+    this.#listener = listener;
+    this.#stage = "dialling";
+    const late = new AbortController();
+    this.#deadline = clock.after(connectTimeoutMs, () => {
+      this.#ending.failed(
+        new Fault("upstream-timeout", { pool: this.#pool.name, stage: this.#stage, connectTimeoutMs }),
+      );
+      late.abort(new Error("the pool is too slow"));
+    });
+    await withSignals([signal, late.signal], (over) => this.#session(over));
+    this.#deadline.cancel();
+    const end = await this.#ending.explain(this.#stage, signal);
+    this.#stage = "ended";
+    return end;
   }
 
   /** `aggregated`: the newest job; `undefined` before the first and after the end. */
   currentJob(): Job | undefined {
-    return undefined;
+    return this.#farm?.job;
   }
 
   /** `aggregated`: tells the pool what is below, when it changed by more than 20 %. May be called at any time. */
-  announceHashrate(_hashesPerSecond: number): void {}
-
-  /** As the port says. */
-  submit(_share: UpstreamShare, _answer: (said: UpstreamAnswer) => void): boolean {
-    return false;
+  announceHashrate(hashesPerSecond: number): void {
+    this.#farm?.announce(hashesPerSecond);
   }
 
-  /** As the port says; `per_miner` only. */
-  open(_wish: PoolChannelWish, _onWork: (work: PreparedJob) => void): PoolChannel {
-    return { current: () => undefined, update() {}, close() {} };
+  /** As the port says. */
+  submit(share: UpstreamShare, answer: (said: UpstreamAnswer) => void): boolean {
+    if (share.work.connection !== this.#options.connection) {
+      this.#tally.unsent("gone");
+      return false;
+    }
+    const isSent = this.#channels.submit(share, answer);
+    if (share.block) this.#block(share, isSent);
+    return isSent;
+  }
+
+  /** As the port says; `per_miner` only: throws `TypeError` where everybody shares one channel. */
+  open(wish: PoolChannelWish, onWork: (work: PreparedJob) => void): PoolChannel {
+    if (this.#miners === undefined) throw new TypeError("this connection has one channel for everybody below");
+    return this.#miners.open(wish, onWork);
   }
 
   /** What `doctor` and `status` show. */
   state(): PoolConnectionState {
+    const channel = this.#farm?.channel;
     return {
-      stage: "new",
-      extensions: [],
-      channels: 0,
-      extranonceSize: undefined,
-      difficulty: undefined,
-      shares: { sent: 0, accepted: 0, refused: 0, unanswered: 0, waiting: 0 },
+      stage: this.#stage,
+      isKeyChecked: this.#pool.address.noise && this.#pool.address.authorityPublicKey !== undefined,
+      extensions: this.#setup.extensions,
+      channels: this.#channels.size,
+      extranonceSize: channel?.extranonceSize,
+      difficulty: channel?.difficulty,
+      shares: this.#tally.counts,
     };
+  }
+
+  async #session(over: AbortSignal): Promise<void> {
+    if (over.aborted) return;
+    const { clock, random, crypto } = this.#deps;
+    const { address } = this.#pool;
+    const { authorityPublicKey } = address;
+    await runSession(
+      {
+        clock,
+        dial: this.#ending.dial,
+        noise: address.noise ? new NoiseInitiator({ crypto, clock, random }, { authorityPublicKey }) : undefined,
+        client: (send, end) => {
+          this.#send = send;
+          this.#end = end;
+          return this.#conversation();
+        },
+        onEstablished: () => {
+          this.#ending.established();
+          this.#stage = "setup";
+        },
+        onFailure: (error) => this.#ending.failed(error),
+      },
+      {
+        server: address,
+        goodbye: GOODBYE,
+        maxFrameSize: MAX_FRAME_SIZE,
+        handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+        idleTimeoutMs: this.#options.idleTimeoutMs,
+      },
+      over,
+    );
+  }
+
+  #conversation(): UpstreamConversation {
+    const { clock, meter } = this.#deps;
+    return new UpstreamConversation({
+      clock,
+      log: this.#log,
+      setup: this.#setup,
+      channels: this.#channels,
+      onTick: () => {
+        // Another connection to the same pool, which was still waiting for answers, may have ended meanwhile.
+        if (this.#stage === "ready") meter.gauge("upstream_connected", 1, { pool: this.#pool.name });
+        this.#farm?.tick();
+        this.#miners?.tick();
+      },
+      onReconnect: (host, port) => this.#reconnect(host, port),
+      onOver: () => {
+        this.#send = () => undefined;
+        this.#farm?.abandon();
+        this.#miners?.abandon();
+        meter.gauge("upstream_connected", 0, { pool: this.#pool.name });
+      },
+    });
+  }
+
+  #onSetUp(): void {
+    this.#stage = "extensions";
+    if (this.#miners !== undefined) this.#deadline?.cancel();
+  }
+
+  #onSetupDone(): void {
+    this.#stage = "opening";
+    this.#farm?.open();
+    if (this.#miners === undefined) return;
+    this.#ready();
+    this.#miners.start();
+  }
+
+  #onJob(job: Job, cause: TemplateCause): void {
+    if (this.#stage !== "ready") this.#ready();
+    this.#listener?.onJob(job, cause);
+  }
+
+  #ready(): void {
+    this.#deadline?.cancel();
+    this.#stage = "ready";
+    this.#deps.meter.gauge("upstream_connected", 1, { pool: this.#pool.name });
+    this.#listener?.onReady();
+  }
+
+  #makeJob(channel: UpstreamChannel): Job | undefined {
+    const { clock, jobIds, meter } = this.#deps;
+    const { connection, versionRollingMask } = this.#options;
+    const pool = this.#pool.name;
+    meter.count("upstream_jobs_total", 1, { pool });
+    return channel.makeJob({
+      pool,
+      connection,
+      jobId: jobIds.next(),
+      nowMs: clock.nowMs(),
+      versionRollingMask: this.#setup.requiresFixedVersion ? 0 : versionRollingMask,
+    });
+  }
+
+  #block(share: UpstreamShare, isSent: boolean): void {
+    const { userIdentity, work } = share;
+    const facts = { userIdentity, channelId: work.channelId, jobId: work.jobId };
+    if (isSent) this.#log.info("a share that solves a Bitcoin block went to the pool", facts);
+    else
+      this.#log.error("a share that solves a Bitcoin block could not be sent: its channel at the pool is gone", facts);
+    this.#listener?.onBlock?.(share);
+  }
+
+  #reconnect(host: string, port: number): void {
+    const pool = this.#pool.name;
+    const to = reconnectAddress(this.#pool.address, host, port);
+    if (to === undefined)
+      this.#ending.failed(new Fault("upstream-reconnect-refused", { pool, host: peerText(host), port }));
+    else this.#ending.moves(to);
+    this.#end("the pool asks us to connect elsewhere");
+  }
+
+  #fail(error: unknown): void {
+    this.#ending.failed(error);
+    this.#end("the pool cannot be worked for");
   }
 }

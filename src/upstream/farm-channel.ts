@@ -1,0 +1,150 @@
+/** The one channel that everybody below shares (`channels = "aggregated"`). */
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { Fault } from "../kernel/fault.ts";
+import type { Log } from "../kernel/log.ts";
+import type { Job } from "../mining/job.ts";
+import type { TemplateCause } from "../mining/ports.ts";
+import type { UpstreamChannels } from "./channels.ts";
+import { ANY_TARGET, announceable } from "./hashrates.ts";
+import { channelRefusal } from "./refusals.ts";
+import type { ChannelOwner, UpstreamChannel } from "./upstream-channel.ts";
+
+/** Announced until somebody knows better: the pool's first target suits one small ASIC, and both its and our first measurement correct it. */
+const FIRST_HASHRATE = 1e12;
+
+/** A hash rate is announced again when it is so many times greater or smaller. */
+const WORTH_TELLING = 1.2;
+
+/** And not more often than this, ms: pools answer each time, with a new target. */
+const TELL_EVERY_MS = 10_000;
+
+/** A channel that the pool closes is opened again once; this long after that, once more, ms. */
+const REOPEN_EVERY_MS = 60_000;
+
+/** What the channel works with. */
+export interface FarmChannelDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly channels: UpstreamChannels;
+  /** What a channel works on as a job of ours. */
+  readonly makeJob: (channel: UpstreamChannel) => Job | undefined;
+  readonly onOpened: () => void;
+  readonly onJob: (job: Job, cause: TemplateCause) => void;
+  /** The pool cannot be worked for. */
+  readonly fail: (fault: Fault) => void;
+}
+
+/** Options of `FarmChannel`. */
+export interface FarmChannelOptions {
+  readonly pool: string;
+  readonly userIdentity: string;
+  readonly minExtranonceSize: number;
+  /** A channel that was opened again must have work within this time, ms. */
+  readonly workTimeoutMs: number;
+}
+
+/** The channel, and its successor when the pool closes it. */
+export class FarmChannel implements ChannelOwner {
+  readonly #deps: FarmChannelDeps;
+  readonly #options: FarmChannelOptions;
+  #channel: UpstreamChannel | undefined;
+  #job: Job | undefined;
+  #hashrate = FIRST_HASHRATE;
+  #toldHashrate = FIRST_HASHRATE;
+  #toldMs = 0;
+  #reopenedMs: number | undefined;
+  #deadline: Timer | undefined;
+
+  constructor(deps: FarmChannelDeps, options: FarmChannelOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** The newest job; `undefined` before the first. */
+  get job(): Job | undefined {
+    return this.#job;
+  }
+
+  /** The channel, while it is open. */
+  get channel(): UpstreamChannel | undefined {
+    return this.#channel;
+  }
+
+  /** Opens it. */
+  open(): void {
+    const { userIdentity, minExtranonceSize } = this.#options;
+    this.#toldHashrate = this.#hashrate;
+    this.#toldMs = this.#deps.clock.monotonicMs();
+    this.#deps.channels.open(
+      { userIdentity, nominalHashRate: this.#hashrate, maxTarget: ANY_TARGET, minExtranonceSize },
+      this,
+    );
+  }
+
+  /** Tells the pool how fast the miners are, where that is worth it; before the channel is open, with the opening. */
+  announce(hashesPerSecond: number): void {
+    this.#hashrate = announceable(hashesPerSecond);
+    this.tick();
+  }
+
+  /** Tells the pool what was too early to be told. To be called every few seconds. */
+  tick(): void {
+    const channel = this.#channel;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (channel === undefined || nowMs - this.#toldMs < TELL_EVERY_MS) return;
+    const change = this.#hashrate / this.#toldHashrate;
+    if (change <= WORTH_TELLING && change >= 1 / WORTH_TELLING) return;
+    this.#toldHashrate = this.#hashrate;
+    this.#toldMs = nowMs;
+    this.#deps.channels.update(channel, this.#hashrate, ANY_TARGET);
+  }
+
+  /** As the port says. */
+  onOpened(channel: UpstreamChannel): void {
+    this.#channel = channel;
+    this.#deps.log.info("the pool opened a channel", {
+      channelId: channel.channelId,
+      extranonceSize: channel.extranonceSize,
+      difficulty: channel.difficulty,
+    });
+    this.#deps.onOpened();
+  }
+
+  /** As the port says. */
+  onRefused(code: string): void {
+    const { pool, userIdentity, minExtranonceSize } = this.#options;
+    this.#deps.fail(channelRefusal(code, { pool, userIdentity, minExtranonceSize }));
+  }
+
+  /** As the port says. */
+  onWork(channel: UpstreamChannel, cause: TemplateCause): void {
+    const job = this.#deps.makeJob(channel);
+    if (job === undefined) return;
+    this.#deadline?.cancel();
+    this.#job = job;
+    this.#deps.onJob(job, cause);
+  }
+
+  /** As the port says. */
+  onClosed(_channel: UpstreamChannel, reason: string): void {
+    const { clock, log, fail } = this.#deps;
+    const { pool, workTimeoutMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#channel = undefined;
+    if (this.#reopenedMs !== undefined && nowMs - this.#reopenedMs < REOPEN_EVERY_MS) {
+      fail(new Fault("upstream-channel-closed", { pool, reason }));
+      return;
+    }
+    log.warn("the pool closed our channel; asking for another", { reason });
+    this.#reopenedMs = nowMs;
+    this.#deadline = clock.after(workTimeoutMs, () => fail(new Fault("upstream-channel-closed", { pool, reason })));
+    this.open();
+  }
+
+  /** The connection is gone. */
+  abandon(): void {
+    this.#deadline?.cancel();
+    this.#channel = undefined;
+    this.#job = undefined;
+  }
+}
