@@ -2,6 +2,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
+import { peerText } from "../kernel/peer-text.ts";
 import type { UpstreamAnswer, UpstreamShare } from "../mining/upstream-ports.ts";
 import { mining } from "../sv2/messages/mining.ts";
 import { encodeUserIdentity } from "../sv2/tlv.ts";
@@ -96,8 +97,10 @@ export class ChannelShares {
   }
 
   /** Takes a SubmitShares.Error. */
-  refused({ sequenceNumber, errorCode }: { readonly sequenceNumber: number; readonly errorCode: string }): void {
+  refused(refusal: { readonly sequenceNumber: number; readonly errorCode: string }): void {
     const { tally, log } = this.#deps;
+    const { sequenceNumber } = refusal;
+    const errorCode = peerText(refusal.errorCode);
     if (this.#pending.refuse(sequenceNumber, errorCode)) {
       tally.refused(errorCode);
       return;

@@ -5,6 +5,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
+import { peerText } from "../kernel/peer-text.ts";
 import type { UpstreamAnswer, UpstreamShare } from "../mining/upstream-ports.ts";
 import { mining } from "../sv2/messages/mining.ts";
 import type { Decoded } from "../sv2/table.ts";
@@ -161,7 +162,7 @@ export class UpstreamChannels {
       case "CloseChannel":
         for (const channel of this.#addressed(message.value.channelId)) {
           this.#remove(channel);
-          channel.owner.onClosed(channel, message.value.reasonCode);
+          channel.owner.onClosed(channel, peerText(message.value.reasonCode));
         }
         return;
       case "SetExtranoncePrefix":
@@ -175,7 +176,8 @@ export class UpstreamChannels {
         return;
       case "UpdateChannelError":
         this.#deps.log.warn("the pool does not take a channel's new hash rate or greatest target", {
-          ...message.value,
+          channelId: message.value.channelId,
+          errorCode: peerText(message.value.errorCode),
         });
         return;
       default:

@@ -6,6 +6,7 @@ import { targetToBytes } from "../bitcoin/target.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { describe } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
+import { peerText } from "../kernel/peer-text.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Job } from "../mining/job.ts";
 import type { PreparedJob } from "../mining/prepared-job.ts";
@@ -130,7 +131,9 @@ export class MinerChannels {
     onRefused: (miner: MinerChannel, code: string): void => {
       const { pool, minExtranonceSize } = this.#options;
       const userIdentity = this.#identityOf(miner);
-      this.#failed(miner, code, () => describe(channelRefusal(code, { pool, userIdentity, minExtranonceSize })));
+      this.#failed(miner, peerText(code), () =>
+        describe(channelRefusal(code, { pool, userIdentity, minExtranonceSize })),
+      );
     },
     onClosed: (miner: MinerChannel, reason: string): void => {
       if (this.#deps.clock.monotonicMs() - miner.sinceMs >= STEADY_MS) miner.failures = 0;

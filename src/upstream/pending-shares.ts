@@ -41,6 +41,8 @@ export class PendingShares {
   readonly #batches = new Set<Batch>();
   #size = 0;
   #givenUp = 0;
+  /** Shares in no batch that were forgotten since the last one. */
+  #forgotten = 0;
 
   /** `timeoutMs`: a share is given up after this time. */
   constructor(_deps: object, options: { readonly timeoutMs: number }) {
@@ -66,16 +68,19 @@ export class PendingShares {
       if ((lastSequenceNumber - sequenceNumber) >>> 0 >= 0x80000000) break;
       spoken.push(sequenceNumber);
     }
-    if (count >= spoken.length) {
+    // Shares that were forgotten may all be among those accepted: what is left is certain of the others.
+    const certain = Math.max(0, count - this.#forgotten);
+    this.#forgotten = 0;
+    if (certain >= spoken.length) {
       for (const sequenceNumber of spoken) this.#answer(this.#fresh, sequenceNumber, undefined);
-      return this.#acceptEarlier(count - spoken.length);
+      return count > 0 && this.#acceptEarlier(certain - spoken.length);
     }
     // The pool names the last one, so that one is accepted for sure.
     const named = this.#fresh.has(lastSequenceNumber);
     if (named) this.#answer(this.#fresh, lastSequenceNumber, undefined);
     const members = new Set(spoken);
     members.delete(lastSequenceNumber);
-    const batch: Batch = { members, accepted: Math.max(0, named ? count - 1 : count) };
+    const batch: Batch = { members, accepted: Math.max(0, named ? certain - 1 : certain) };
     for (const sequenceNumber of members) this.#move(sequenceNumber, batch);
     this.#batches.add(batch);
     this.#settle(batch);
@@ -172,7 +177,10 @@ export class PendingShares {
     const batch = table.get(sequenceNumber)?.batch;
     table.delete(sequenceNumber);
     this.#givenUp -= 1;
-    if (batch === undefined) return;
+    if (batch === undefined) {
+      this.#forgotten += 1;
+      return;
+    }
     batch.members.delete(sequenceNumber);
     batch.accepted = Math.max(0, batch.accepted - 1);
     if (batch.members.size === 0) this.#batches.delete(batch);

@@ -6,7 +6,7 @@ import { concat, fromUtf8, utf8 } from "../kernel/bytes.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** A pool of Stratum V1 answers its first line at once, ms. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 3_000;
 
 /** Bytes of an answer that are looked at. */
 const MAX_ANSWER = 4096;
