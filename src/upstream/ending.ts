@@ -73,7 +73,9 @@ export class Ending {
       {
         onData: (bytes) => {
           this.#listen(bytes);
-          listener.onData(bytes);
+          // No act of Noise looks like this, and a V1 pool keeps such a connection open.
+          if (!this.#isEstablished && isStratumV1(this.#firstWords)) listener.onClose("it answers in Stratum V1");
+          else listener.onData(bytes);
         },
         onClose: (reason) => {
           this.#hungUp ??= reason;
