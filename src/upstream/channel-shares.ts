@@ -29,6 +29,8 @@ export interface ChannelSharesOptions {
   readonly channelId: number;
   /** Extranonce bytes of the channel: all that a share may carry. */
   readonly extranonceSize: number;
+  /** The channel is this miner's alone, and named for it: its own shares need not name it again. */
+  readonly minerIdentity?: string | undefined;
   /** The first share's number; 0 when left out. */
   readonly firstSequenceNumber?: number;
 }
@@ -39,12 +41,14 @@ export class ChannelShares {
   readonly #channelId: number;
   readonly #extranonceSize: number;
   readonly #pending = new PendingShares({}, { timeoutMs: ANSWER_TIMEOUT_MS });
+  readonly #minerIdentity: string | undefined;
   #sequenceNumber: number;
 
   constructor(deps: ChannelSharesDeps, options: ChannelSharesOptions) {
     this.#deps = deps;
     this.#channelId = options.channelId;
     this.#extranonceSize = options.extranonceSize;
+    this.#minerIdentity = options.minerIdentity;
     this.#sequenceNumber = options.firstSequenceNumber ?? 0;
   }
 
@@ -64,7 +68,8 @@ export class ChannelShares {
     const sequenceNumber = this.#sequenceNumber;
     this.#sequenceNumber = (sequenceNumber + 1) >>> 0;
     const fields = { channelId: this.#channelId, sequenceNumber, jobId: work.jobId, nonce, ntime, version, extranonce };
-    const worker = this.#deps.namesWorkers() ? workerName(share.userIdentity) : "";
+    const isNamed = this.#deps.namesWorkers() && share.userIdentity !== this.#minerIdentity;
+    const worker = isNamed ? workerName(share.userIdentity) : "";
     this.#pending.add(
       sequenceNumber,
       (said) => {

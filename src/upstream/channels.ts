@@ -52,6 +52,7 @@ interface Group {
 interface Request {
   readonly owner: ChannelOwner;
   readonly minExtranonceSize: number;
+  readonly minerIdentity: string | undefined;
 }
 
 /** The channels. */
@@ -74,11 +75,14 @@ export class UpstreamChannels {
     return this.#channels.size;
   }
 
-  /** Asks for a channel; `owner` is told of the answer. Returns how to give up waiting: a channel that is opened later is closed at once. */
-  open(wish: OpenWish, owner: ChannelOwner): () => void {
+  /**
+   * Asks for a channel; `owner` is told of the answer. `minerIdentity`: the one miner below that it is for, whose shares need not name it then.
+   * Returns how to give up waiting: a channel that is opened later is closed at once.
+   */
+  open(wish: OpenWish, owner: ChannelOwner, minerIdentity?: string): () => void {
     this.#requestId += 1;
     const requestId = this.#requestId;
-    this.#requests.set(requestId, { owner, minExtranonceSize: wish.minExtranonceSize });
+    this.#requests.set(requestId, { owner, minExtranonceSize: wish.minExtranonceSize, minerIdentity });
     this.#deps.send(mining.encode("OpenExtendedMiningChannel", { requestId, ...wish }));
     return () => void this.#requests.delete(requestId);
   }
@@ -209,7 +213,11 @@ export class UpstreamChannels {
     }
     if (extranonceSize > MAX_EXTRANONCE)
       throw violation("the extranonce does not fit into a share", { extranonceSize });
-    const shares = new ChannelShares({ clock, log, send, tally, namesWorkers }, { channelId, extranonceSize });
+    const { minerIdentity } = request;
+    const shares = new ChannelShares(
+      { clock, log, send, tally, namesWorkers },
+      { channelId, extranonceSize, minerIdentity },
+    );
     const channel = new UpstreamChannel({ owner: request.owner, shares }, opened);
     this.#channels.set(channelId, channel);
     this.#join(channel, groupChannelId);

@@ -179,6 +179,7 @@ export class MinerChannels {
           minExtranonceSize: this.#options.minExtranonceSize,
         },
         miner,
+        miner.userIdentity,
       );
       if (this.#asked.has(miner)) miner.giveUp = giveUp;
     }
