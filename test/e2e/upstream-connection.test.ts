@@ -136,7 +136,7 @@ describe("our own server as the pool", () => {
   });
 
   test("serves a channel for each miner", async () => {
-    const { pool, connection, isReady } = await connected({}, { channels: "per_miner" });
+    const { pool, connection, isReady } = await connected({ mining: { ackBatchSize: 1 } }, { channels: "per_miner" });
     const works: PreparedJob[][] = [[], []];
     const said: UpstreamAnswer[] = [];
     works.forEach((list, i) => {

@@ -58,6 +58,40 @@ describe("a share", () => {
     expect(sent.map(toHex)).toEqual([golden.frameHex]);
   });
 
+  test("has number 0 behind 2^32 - 1, and is answered there too", () => {
+    const sent: Uint8Array[] = [];
+    const said: unknown[] = [];
+    const shares = new ChannelShares(
+      {
+        clock: new FakeClock(),
+        log: recordingLog(),
+        send: (frame) => void sent.push(frame),
+        tally: new ShareTally({ meter: recordingMeter() }, { pool: "main" }),
+        namesWorkers: () => false,
+      },
+      { channelId: 4, extranonceSize: 8, firstSequenceNumber: 0xfffffffe },
+    );
+    const work = { pool: "main", connection: 1, channelId: 4, jobId: 1, target: u256(1), difficulty: 1 };
+    for (let nonce = 0; nonce < 4; nonce++) {
+      const share = {
+        work,
+        version: 1,
+        ntime: 1,
+        nonce,
+        extranonce: new Uint8Array(8),
+        userIdentity: "a",
+        block: false,
+      };
+      shares.submit(share, (answer) => void said.push(`${nonce} ${answer}`));
+    }
+    const numberOf = (frame: Uint8Array): number => new DataView(frame.buffer, frame.byteOffset).getUint32(10, true);
+    expect(sent.map(numberOf)).toEqual([0xfffffffe, 0xffffffff, 0, 1]);
+    shares.refused({ sequenceNumber: 0xffffffff, errorCode: "stale-share" });
+    shares.accepted({ lastSequenceNumber: 0, newSubmitsAcceptedCount: 2 });
+    shares.accepted({ lastSequenceNumber: 1, newSubmitsAcceptedCount: 1 });
+    expect(said).toEqual(["1 stale-share", "0 undefined", "2 undefined", "3 undefined"]);
+  });
+
   test("is numbered, and answered when the pool spoke of it", async () => {
     const stage = upstreamStage();
     await stage.run();
