@@ -196,7 +196,7 @@ export const METRICS = {
   },
   upstream_shares_unanswered_total: {
     kind: "counter",
-    help: "Shares that the pool above did not answer within a minute, or before the connection ended; a later answer is counted too",
+    help: "Shares that the pool above did not answer within ten seconds, or before the connection ended; a later answer is counted too",
     labels: ["pool"],
   },
   upstream_shares_unsent_total: {

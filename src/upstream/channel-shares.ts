@@ -10,8 +10,8 @@ import { workerName } from "./identities.ts";
 import { PendingShares } from "./pending-shares.ts";
 import type { ShareTally } from "./share-tally.ts";
 
-/** A share without an answer is given up after this time, ms. */
-const ANSWER_TIMEOUT_MS = 60_000;
+/** One line a while tells of shares that the pool refused too late, ms. */
+const TELL_MS = 10_000;
 
 /** What the shares of a channel work with. */
 export interface ChannelSharesDeps {
@@ -29,6 +29,8 @@ export interface ChannelSharesOptions {
   readonly channelId: number;
   /** Extranonce bytes of the channel: all that a share may carry. */
   readonly extranonceSize: number;
+  /** A share's answer is waited for so long, ms. */
+  readonly timeoutMs: number;
   /** The channel is this miner's alone, and named for it: its own shares need not name it again. */
   readonly minerIdentity?: string | undefined;
   /** The first share's number; 0 when left out. */
@@ -40,14 +42,17 @@ export class ChannelShares {
   readonly #deps: ChannelSharesDeps;
   readonly #channelId: number;
   readonly #extranonceSize: number;
-  readonly #pending = new PendingShares({}, { timeoutMs: ANSWER_TIMEOUT_MS });
+  readonly #pending: PendingShares;
   readonly #minerIdentity: string | undefined;
   #sequenceNumber: number;
+  #lateRefusals = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ChannelSharesDeps, options: ChannelSharesOptions) {
     this.#deps = deps;
     this.#channelId = options.channelId;
     this.#extranonceSize = options.extranonceSize;
+    this.#pending = new PendingShares({}, { timeoutMs: options.timeoutMs });
     this.#minerIdentity = options.minerIdentity;
     this.#sequenceNumber = options.firstSequenceNumber ?? 0;
   }
@@ -106,8 +111,10 @@ export class ChannelShares {
     const { tally, log } = this.#deps;
     const { sequenceNumber } = refusal;
     const errorCode = peerText(refusal.errorCode);
-    if (this.#pending.refuse(sequenceNumber, errorCode)) {
+    const found = this.#pending.refuse(sequenceNumber, errorCode);
+    if (found !== "unknown") {
       tally.refused(errorCode);
+      if (found === "late") this.#tellLate(errorCode);
       return;
     }
     tally.odd();
@@ -126,5 +133,19 @@ export class ChannelShares {
   /** The channel or its connection is gone. */
   abandon(): void {
     this.#deps.tally.unanswered(this.#pending.abandon());
+  }
+
+  /** The share has been credited below by now: the operator should know when that happens often. */
+  #tellLate(errorCode: string): void {
+    this.#lateRefusals += 1;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#toldMs < TELL_MS) return;
+    this.#deps.log.warn("the pool refused shares so late that they were credited already", {
+      channelId: this.#channelId,
+      errorCode,
+      shares: this.#lateRefusals,
+    });
+    this.#lateRefusals = 0;
+    this.#toldMs = nowMs;
   }
 }

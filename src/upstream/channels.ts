@@ -39,6 +39,13 @@ export interface ChannelsDeps {
   readonly onCount: (open: number) => void;
 }
 
+/** Options of `UpstreamChannels`. */
+export interface ChannelsOptions {
+  readonly pool: string;
+  /** A share's answer is waited for so long, ms. */
+  readonly answerTimeoutMs: number;
+}
+
 /** What SubmitSharesExtended carries, bytes. */
 const MAX_EXTRANONCE = 32;
 
@@ -58,14 +65,14 @@ interface Request {
 /** The channels. */
 export class UpstreamChannels {
   readonly #deps: ChannelsDeps;
-  readonly #options: { readonly pool: string };
+  readonly #options: ChannelsOptions;
   readonly #channels = new Map<number, UpstreamChannel>();
   readonly #groups = new Map<number, Group>();
   readonly #requests = new Map<number, Request>();
   #requestId = 0;
   #at = 0;
 
-  constructor(deps: ChannelsDeps, options: { readonly pool: string }) {
+  constructor(deps: ChannelsDeps, options: ChannelsOptions) {
     this.#deps = deps;
     this.#options = options;
   }
@@ -115,7 +122,7 @@ export class UpstreamChannels {
     return channel.shares.submit(share, answer);
   }
 
-  /** Gives up shares that wait for too long. To be called every few seconds. */
+  /** Gives up shares that wait for too long. To be called every second. */
   expire(): void {
     for (const channel of this.#channels.values()) channel.shares.expire();
   }
@@ -216,7 +223,7 @@ export class UpstreamChannels {
     const { minerIdentity } = request;
     const shares = new ChannelShares(
       { clock, log, send, tally, namesWorkers },
-      { channelId, extranonceSize, minerIdentity },
+      { channelId, extranonceSize, minerIdentity, timeoutMs: this.#options.answerTimeoutMs },
     );
     const channel = new UpstreamChannel({ owner: request.owner, shares }, opened);
     this.#channels.set(channelId, channel);

@@ -12,7 +12,7 @@ import type { PoolSetup, SetupMessage } from "./setup.ts";
 import { violation } from "./violation.ts";
 
 /** What waits is looked at this often, ms. */
-const TICK_MS = 5_000;
+const TICK_MS = 1_000;
 
 const SPOKEN = [mining, common, extensions] as const;
 
@@ -22,8 +22,10 @@ export interface UpstreamConversationDeps {
   readonly log: Log;
   readonly setup: PoolSetup;
   readonly channels: UpstreamChannels;
-  /** Called every few seconds. */
+  /** Called every second. */
   readonly onTick: () => void;
+  /** The pool said something. */
+  readonly onFrame: () => void;
   /** The pool asks us to connect elsewhere (spec 3.6.5). */
   readonly onReconnect: (host: string, port: number) => void;
   /** The connection is gone. Called once. */
@@ -53,6 +55,7 @@ export class UpstreamConversation implements ClientConversation {
   /** As the port says. */
   receive(frame: Frame): void {
     if (this.#isOver) return;
+    this.#deps.onFrame();
     const understood = understand(SPOKEN, frame, "client");
     if (understood.kind === "message") this.#take(understood.message);
     else this.#deps.log.debug("a message of the pool that we do not know was passed over", { ...understood });

@@ -24,7 +24,6 @@ export interface EndingDeps {
 export interface EndingOptions {
   readonly pool: string;
   readonly address: ServerAddress;
-  readonly idleTimeoutMs: number;
 }
 
 /** An end in words, with its fault, and where the pool sent us. */
@@ -103,12 +102,9 @@ export class Ending {
       return { reason: describe(cause), fault: undefined, moveTo: undefined };
     }
     if (isOurs) return { reason: "stopped", fault: undefined, moveTo: undefined };
-    if (this.#hungUp !== undefined) {
-      const reason = stage === "ready" ? this.#hungUp : `${this.#hungUp} before there was work (${stage})`;
-      return { reason, fault: undefined, moveTo: undefined };
-    }
-    const { pool, idleTimeoutMs } = this.#options;
-    return faulty(new Fault("upstream-silent", { pool, idleTimeoutMs }));
+    const words = this.#hungUp ?? "the connection ended";
+    const reason = stage === "ready" ? words : `${words} before there was work (${stage})`;
+    return { reason, fault: undefined, moveTo: undefined };
   }
 
   async #noHandshake(signal: AbortSignal): Promise<Fault> {

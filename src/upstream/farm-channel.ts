@@ -87,16 +87,19 @@ export class FarmChannel implements ChannelOwner {
     this.tick();
   }
 
-  /** Tells the pool what was too early to be told. To be called every few seconds. */
+  /** Says something that pools answer (with SetTarget, also where nothing changed). */
+  ask(): void {
+    if (this.#channel !== undefined) this.#update(this.#channel);
+  }
+
+  /** Tells the pool what was too early to be told. To be called every second. */
   tick(): void {
     const channel = this.#channel;
     const nowMs = this.#deps.clock.monotonicMs();
     if (channel === undefined || nowMs - this.#toldMs < TELL_EVERY_MS) return;
     const change = this.#hashrate / this.#toldHashrate;
     if (change <= WORTH_TELLING && change >= 1 / WORTH_TELLING) return;
-    this.#toldHashrate = this.#hashrate;
-    this.#toldMs = nowMs;
-    this.#deps.channels.update(channel, this.#hashrate, ANY_TARGET);
+    this.#update(channel);
   }
 
   /** As the port says. */
@@ -146,5 +149,11 @@ export class FarmChannel implements ChannelOwner {
     this.#deadline?.cancel();
     this.#channel = undefined;
     this.#job = undefined;
+  }
+
+  #update(channel: UpstreamChannel): void {
+    this.#toldHashrate = this.#hashrate;
+    this.#toldMs = this.#deps.clock.monotonicMs();
+    this.#deps.channels.update(channel, this.#hashrate, ANY_TARGET);
   }
 }

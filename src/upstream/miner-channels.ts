@@ -72,6 +72,8 @@ export class MinerChannels {
   readonly #unsaid = new Set<MinerChannel>();
   #isOpen = false;
   #isOver = false;
+  /** The pool left the last question unanswered. */
+  #isIgnored = false;
   #failures = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
 
@@ -95,18 +97,33 @@ export class MinerChannels {
     return miner;
   }
 
+  /** Whether the pool owes an answer. */
+  get isAsking(): boolean {
+    return this.#asked.size > 0 || this.#isIgnored;
+  }
+
+  /** Says something that pools answer (with SetTarget, also where nothing changed), on any channel. */
+  ask(): void {
+    for (const { channel, said } of this.#all) {
+      if (channel === undefined || said === undefined) continue;
+      this.#deps.channels.update(channel, announceable(said.wish.nominalHashrate), targetToBytes(said.wish.maxTarget));
+      return;
+    }
+  }
+
   /** The connection is set up: asks for what waits. */
   start(): void {
     this.#isOpen = true;
     this.#pump();
   }
 
-  /** To be called every few seconds. */
+  /** To be called every second. */
   tick(): void {
     const nowMs = this.#deps.clock.monotonicMs();
     for (const miner of [...this.#asked]) {
       if (nowMs - miner.sinceMs < ANSWER_MS) continue;
       miner.giveUp?.();
+      this.#isIgnored = true;
       this.#failed(miner, "no answer", () => "the pool does not answer when asked for a channel");
     }
     for (const miner of [...this.#unsaid]) this.#say(miner);
@@ -122,6 +139,7 @@ export class MinerChannels {
 
   readonly #host = {
     onOpened: (miner: MinerChannel): void => {
+      this.#isIgnored = false;
       this.#asked.delete(miner);
       miner.giveUp = undefined;
       miner.sinceMs = this.#deps.clock.monotonicMs();
@@ -129,6 +147,7 @@ export class MinerChannels {
       this.#pump();
     },
     onRefused: (miner: MinerChannel, code: string): void => {
+      this.#isIgnored = false;
       const { pool, minExtranonceSize } = this.#options;
       const userIdentity = this.#identityOf(miner);
       this.#failed(miner, peerText(code), () =>

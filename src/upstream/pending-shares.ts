@@ -10,11 +10,11 @@ import type { UpstreamAnswer } from "../mining/upstream-ports.ts";
 /** Gets a share's answer, once. */
 export type OnAnswer = (said: UpstreamAnswer) => void;
 
-/** Shares that were given up (answered with `null`) and whose late answer is still recognised. Pools of SRI's kind acknowledge by tens, however long that takes. */
-const MAX_GIVEN_UP = 64;
+/** Shares that were given up (answered with `null`) and whose late answer is still recognised: SRI's pool acknowledges by tens, however long that takes. */
+const MAX_GIVEN_UP = 1_024;
 
 /** For how long, ms after they were sent. */
-const FORGET_MS = 300_000;
+const FORGET_MS = 3_600_000;
 
 interface Waiting {
   /** `undefined` once it was given up. */
@@ -87,25 +87,32 @@ export class PendingShares {
     return count > 0;
   }
 
-  /** Takes a SubmitShares.Error. Returns whether the share is known. */
-  refuse(sequenceNumber: number, code: string): boolean {
+  /** Takes a SubmitShares.Error. `late`: the share was given up before. */
+  refuse(sequenceNumber: number, code: string): "answered" | "late" | "unknown" {
     const table = this.#fresh.has(sequenceNumber) ? this.#fresh : this.#doubtful;
     const waiting = table.get(sequenceNumber);
-    if (waiting === undefined) return false;
+    if (waiting === undefined) return "unknown";
+    const found = waiting.onAnswer === undefined ? "late" : "answered";
     this.#answer(table, sequenceNumber, code);
     if (waiting.batch !== undefined) this.#settle(waiting.batch);
-    return true;
+    return found;
   }
 
   /** Gives up what was sent too long ago. `nowMs`: monotonic time. Returns how many shares that were. */
   expire(nowMs: number): number {
     let expired = 0;
+    // Both tables are in order of time, the oldest first.
     for (const table of [this.#doubtful, this.#fresh]) {
-      for (const [sequenceNumber, waiting] of table) {
-        const ageMs = nowMs - waiting.sentMs;
-        if (ageMs < this.#timeoutMs) break;
+      for (const waiting of table.values()) {
+        if (nowMs - waiting.sentMs < this.#timeoutMs) break;
         if (waiting.onAnswer !== undefined) expired += this.#giveUp(waiting);
-        if (ageMs >= FORGET_MS || this.#givenUp > MAX_GIVEN_UP) this.#forget(table, sequenceNumber);
+      }
+    }
+    for (const table of [this.#doubtful, this.#fresh]) {
+      for (const [sequenceNumber, { onAnswer, sentMs }] of table) {
+        const isOld = nowMs - sentMs >= FORGET_MS || this.#givenUp > MAX_GIVEN_UP;
+        if (onAnswer !== undefined || !isOld) break;
+        this.#forget(table, sequenceNumber);
       }
     }
     return expired;

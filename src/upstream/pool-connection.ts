@@ -34,6 +34,7 @@ import { MinerChannels } from "./miner-channels.ts";
 import { reconnectAddress } from "./reconnects.ts";
 import { PoolSetup } from "./setup.ts";
 import { type ShareCounts, ShareTally } from "./share-tally.ts";
+import { Silence } from "./silence.ts";
 import type { UpstreamChannel } from "./upstream-channel.ts";
 
 /** A pool to connect to. */
@@ -73,8 +74,10 @@ export interface PoolConnectionOptions {
   readonly versionRollingMask: number;
   /** From dialling to the first active job, or with `per_miner` to SetupConnection.Success, ms. */
   readonly connectTimeoutMs: number;
-  /** Silence after which the pool is taken for gone, ms. */
+  /** Silence after which the pool is taken for gone, ms; it is asked for a sign of life before. */
   readonly idleTimeoutMs: number;
+  /** A share's answer is waited for so long, ms; then it gets `null`. 10 seconds when left out. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** What a connection tells. */
@@ -120,6 +123,12 @@ const MAX_FRAME_SIZE = 0x40000;
 /** A handshake may take this long, ms: SRI's figure. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** The longest time that timers take, ms. */
+const NEVER_MS = 0x7fffffff;
+
+/** A share's answer is waited for so long, ms: refusals come at once, acknowledgements of a slow miner's shares when ten came together. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
 /** Said with CloseChannel at the end. */
 const GOODBYE = "the proxy leaves";
 
@@ -138,6 +147,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
   readonly #farm: FarmChannel | undefined;
   readonly #miners: MinerChannels | undefined;
   readonly #ending: Ending;
+  readonly #silence: Silence;
   #stage: PoolConnectionState["stage"] = "new";
   #listener: PoolConnectionListener | undefined;
   #deadline: Timer | undefined;
@@ -154,10 +164,8 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
     const send = (frame: Uint8Array): void => this.#send(frame);
     const minExtranonceSize = options.rollableBytes + CHANNEL_BYTES;
     this.#log = log;
-    this.#ending = new Ending(
-      { clock, log, dial: deps.dial },
-      { pool: name, address, idleTimeoutMs: options.idleTimeoutMs },
-    );
+    this.#ending = new Ending({ clock, log, dial: deps.dial }, { pool: name, address });
+    this.#silence = new Silence({ clock }, { limitMs: options.idleTimeoutMs });
     this.#tally = new ShareTally({ meter }, { pool: name });
     this.#setup = new PoolSetup(
       { clock, log, send, onSetUp: () => this.#onSetUp(), onDone: () => this.#onSetupDone() },
@@ -178,7 +186,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         namesWorkers: () => this.#setup.extensions.includes(WORKER_TRACKING_TYPE),
         onCount: (open) => meter.gauge("upstream_channels", open, { pool: name }),
       },
-      { pool: name },
+      { pool: name, answerTimeoutMs: options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS },
     );
     const shared = {
       clock,
@@ -281,6 +289,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         },
         onEstablished: () => {
           this.#ending.established();
+          this.#silence.broken();
           this.#stage = "setup";
         },
         onFailure: (error) => this.#ending.failed(error),
@@ -290,7 +299,8 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         goodbye: GOODBYE,
         maxFrameSize: MAX_FRAME_SIZE,
         handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-        idleTimeoutMs: this.#options.idleTimeoutMs,
+        // How long a pool may be silent depends on what it was asked: see #listen.
+        idleTimeoutMs: NEVER_MS,
       },
       over,
     );
@@ -308,7 +318,9 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         if (this.#stage === "ready") meter.gauge("upstream_connected", 1, { pool: this.#pool.name });
         this.#farm?.tick();
         this.#miners?.tick();
+        this.#listen();
       },
+      onFrame: () => this.#silence.broken(),
       onReconnect: (host, port) => this.#reconnect(host, port),
       onOver: () => {
         this.#send = () => undefined;
@@ -317,6 +329,19 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         meter.gauge("upstream_connected", 0, { pool: this.#pool.name });
       },
     });
+  }
+
+  /** Looks whether the pool is still there. With no channel open or asked for it has no reason to speak. */
+  #listen(): void {
+    if (this.#miners !== undefined && this.#channels.size === 0 && !this.#miners.isAsking) this.#silence.broken();
+    const verdict = this.#silence.judge();
+    if (verdict === "ask") {
+      this.#farm?.ask();
+      this.#miners?.ask();
+    } else if (verdict === "leave") {
+      const { idleTimeoutMs } = this.#options;
+      this.#fail(new Fault("upstream-silent", { pool: this.#pool.name, idleTimeoutMs }));
+    }
   }
 
   #onSetUp(): void {

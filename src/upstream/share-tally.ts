@@ -17,7 +17,7 @@ export interface ShareCounts {
   /** As the pool counts. */
   readonly accepted: number;
   readonly refused: number;
-  /** Without an answer for a minute, or at the end. */
+  /** Without an answer in time, or at the end; some of them are accepted or refused later. */
   readonly unanswered: number;
   /** Waiting for one. */
   readonly waiting: number;

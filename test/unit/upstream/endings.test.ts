@@ -89,9 +89,58 @@ describe("a pool that is too slow", () => {
     server.send("SetTarget", { channelId: 2, maximumTarget: u256(1) });
     clock.advance(179_999);
     expect(await goesOn()).toBe(true);
-    clock.advance(1);
+    clock.advance(1_000);
     expect(facts((await end()).fault)).toEqual({ code: "upstream-silent", pool: "main", idleTimeoutMs: 180_000 });
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe("a pool with nothing to say", () => {
+  /** Answers UpdateChannel as SRI's does. */
+  const answering = playPool((message, server) => {
+    if (message.name !== "UpdateChannel") return false;
+    server.send("SetTarget", { channelId: message.value.channelId, maximumTarget: u256(0x7f) });
+    return true;
+  });
+
+  test("is asked for a sign of life in time, and kept when it gives one", async () => {
+    const { run, clock, server, goesOn } = upstreamStage({ onMessage: answering });
+    await run();
+    clock.advance(59_999);
+    expect(server.got("UpdateChannel")).toEqual([]);
+    clock.advance(1);
+    expect(server.got("UpdateChannel")).toEqual([
+      { channelId: 2, nominalHashRate: Math.fround(1e12), maximumTarget: u256(0xff) },
+    ]);
+    clock.advance(1_000_000);
+    expect(await goesOn()).toBe(true);
+    expect(server.got("UpdateChannel").length).toBeLessThan(20);
+  });
+
+  test("is asked on any channel where every miner has its own", async () => {
+    const { run, clock, server, goesOn, connection } = upstreamStage({ channels: "per_miner", onMessage: answering });
+    await run();
+    // Without a channel it has no reason to speak.
+    clock.advance(1_000_000);
+    expect(await goesOn()).toBe(true);
+    const wish = { userIdentity: "a.b", nominalHashrate: 7e9, maxTarget: 2n ** 255n };
+    for (let i = 0; i < 3; i++) connection.open(wish, () => undefined);
+    clock.advance(1_000_000);
+    expect(await goesOn()).toBe(true);
+    const asked = server.got("UpdateChannel");
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked[0]).toMatchObject({ channelId: 2, nominalHashRate: 7e9 });
+  });
+
+  test("that leaves miners without any answer is gone, although no channel is open", async () => {
+    const { run, clock, connection, end } = upstreamStage({
+      channels: "per_miner",
+      onMessage: silentAt("OpenExtendedMiningChannel"),
+    });
+    await run();
+    connection.open({ userIdentity: "a.b", nominalHashrate: 7e9, maxTarget: 1n }, () => undefined);
+    clock.advance(181_000);
+    expect((await end()).fault?.code).toBe("upstream-silent");
   });
 });
 

@@ -32,7 +32,7 @@ describe("a batch of acknowledged shares", () => {
   test("leaves out what was refused before", () => {
     const { pending, add, said } = table();
     add(0, 0, 1, 2);
-    expect(pending.refuse(1, "stale-share")).toBe(true);
+    expect(pending.refuse(1, "stale-share")).toBe("answered");
     expect(pending.accept(2, 2)).toBe(true);
     expect(said()).toEqual({ 0: undefined, 1: "stale-share", 2: undefined });
   });
@@ -42,7 +42,7 @@ describe("a batch of acknowledged shares", () => {
     add(0, 0, 1, 2, 3);
     expect(pending.accept(3, 3)).toBe(true);
     expect(waiting()).toEqual([0, 1, 2]);
-    expect(pending.refuse(1, "difficulty-too-low")).toBe(true);
+    expect(pending.refuse(1, "difficulty-too-low")).toBe("answered");
     expect(said()).toEqual({ 0: undefined, 1: "difficulty-too-low", 2: undefined, 3: undefined });
   });
 
@@ -80,7 +80,7 @@ describe("a batch of acknowledged shares", () => {
     expect(pending.accept(3, 0)).toBe(false);
     // It is the newest correct one all the same (spec 5.3.13).
     expect(said()).toEqual({ 0: undefined, 1: undefined, 3: undefined });
-    expect(pending.refuse(2, "stale-share")).toBe(true);
+    expect(pending.refuse(2, "stale-share")).toBe("answered");
     expect(pending.size).toBe(0);
   });
 
@@ -97,8 +97,8 @@ describe("a refusal", () => {
     const { pending, add, answers } = table();
     add(0, 0);
     pending.accept(0, 1);
-    expect(pending.refuse(0, "stale-share")).toBe(false);
-    expect(pending.refuse(9, "stale-share")).toBe(false);
+    expect(pending.refuse(0, "stale-share")).toBe("unknown");
+    expect(pending.refuse(9, "stale-share")).toBe("unknown");
     expect(answers.get(0)).toEqual([undefined]);
   });
 });
@@ -112,24 +112,26 @@ describe("time", () => {
     expect(pending.expire(60_000)).toBe(2);
     expect(said()).toEqual({ 0: null, 1: null });
     expect(pending.size).toBe(2);
-    expect(pending.refuse(1, "stale-share")).toBe(true);
+    expect(pending.refuse(1, "stale-share")).toBe("late");
     expect(pending.accept(3, 3)).toBe(true);
     expect(said()).toEqual({ 0: null, 1: null, 2: undefined, 3: undefined });
   });
 
   test("forgets shares in the end, and counts none of the others accepted on their account", () => {
     const { pending, add, said, waiting } = table();
-    add(0, ...Array.from({ length: 200 }, (_, i) => i));
-    expect(pending.expire(60_000)).toBe(200);
-    add(60_000, 200, 201, 202);
-    // 200 of 203 were accepted: all that were given up, or some and one of the three.
-    expect(pending.accept(202, 200)).toBe(true);
-    expect(waiting()).toEqual([200, 201]);
-    expect(said()[202]).toBeUndefined();
-    pending.refuse(200, "stale-share");
-    expect(waiting()).toEqual([201]);
+    add(0, ...Array.from({ length: 2_000 }, (_, i) => i));
+    expect(pending.expire(60_000)).toBe(2_000);
+    expect(pending.refuse(0, "stale-share")).toBe("unknown");
+    expect(pending.refuse(1_999, "stale-share")).toBe("late");
+    add(60_000, 2_000, 2_001, 2_002);
+    // 2,000 of 2,002 were accepted: all that were given up and one more, or fewer of those and others.
+    expect(pending.accept(2_002, 2_000)).toBe(true);
+    expect(waiting()).toEqual([2_000, 2_001]);
+    expect(said()[2_002]).toBeUndefined();
+    pending.refuse(2_000, "stale-share");
+    expect(waiting()).toEqual([2_001]);
     expect(pending.expire(120_000)).toBe(1);
-    expect(said()[201]).toBeNull();
+    expect(said()[2_001]).toBeNull();
   });
 });
 
@@ -188,7 +190,7 @@ describe("whatever the interleaving", () => {
             const isExplained =
               "last" in message
                 ? pending.accept(message.last, message.count)
-                : pending.refuse(message.refused, `no-${message.refused}`);
+                : pending.refuse(message.refused, `no-${message.refused}`) === "answered";
             if (!expires) expect(isExplained).toBe(true);
           };
           for (const one of steps) {
