@@ -97,14 +97,15 @@ describe("a pool that is too slow", () => {
 
 describe("a pool with nothing to say", () => {
   /** Answers UpdateChannel as SRI's does. */
-  const answering = playPool((message, server) => {
-    if (message.name !== "UpdateChannel") return false;
-    server.send("SetTarget", { channelId: message.value.channelId, maximumTarget: u256(0x7f) });
-    return true;
-  });
+  const answering = () =>
+    playPool((message, server) => {
+      if (message.name !== "UpdateChannel") return false;
+      server.send("SetTarget", { channelId: message.value.channelId, maximumTarget: u256(0x7f) });
+      return true;
+    });
 
   test("is asked for a sign of life in time, and kept when it gives one", async () => {
-    const { run, clock, server, goesOn } = upstreamStage({ onMessage: answering });
+    const { run, clock, server, goesOn } = upstreamStage({ onMessage: answering() });
     await run();
     clock.advance(59_999);
     expect(server.got("UpdateChannel")).toEqual([]);
@@ -118,7 +119,7 @@ describe("a pool with nothing to say", () => {
   });
 
   test("is asked on any channel where every miner has its own", async () => {
-    const { run, clock, server, goesOn, connection } = upstreamStage({ channels: "per_miner", onMessage: answering });
+    const { run, clock, server, goesOn, connection } = upstreamStage({ channels: "per_miner", onMessage: answering() });
     await run();
     // Without a channel it has no reason to speak.
     clock.advance(1_000_000);
