@@ -85,7 +85,7 @@ export async function measureAuxTip(
   });
   await chain.start();
   await first;
-  const { port, stop } = await startBenchServer(merge);
+  const { port, stop } = await startBenchServer({ merge });
   const clients = new Clients();
   const [toOffer, toLast]: [number[], number[]] = [[], []];
   try {

@@ -1,12 +1,14 @@
 /** The server of the benches over sockets: real transport and Noise, a pretend node, every hash a share. */
 import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { utf8 } from "../../src/kernel/bytes.ts";
+import type { Clock } from "../../src/kernel/clock.ts";
 import { Bus } from "../../src/kernel/events.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import type { MergeMining } from "../../src/merge/merge-mining.ts";
-import { MINING_DEFAULTS } from "../../src/mining/downstream-deps.ts";
+import { MINING_DEFAULTS, type MiningOptions } from "../../src/mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
 import { BIP320_MASK, JobIds } from "../../src/mining/job.ts";
+import type { Template } from "../../src/mining/template.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
@@ -14,6 +16,7 @@ import { JobMaker } from "../../src/pool/job-maker.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
 import { MiningServer } from "../../src/pool/server.ts";
 import { SERVER_DEFAULTS } from "../../src/pool/server-options.ts";
+import type { Transport } from "../../src/pool/transport.ts";
 import { TcpTransport } from "../../src/pool/transports/tcp.ts";
 import { generateAuthoritySecretKey } from "../../src/sv2/noise/authority-key.ts";
 import { EphemeralKeyPool } from "../../src/sv2/noise/key-pool.ts";
@@ -23,6 +26,14 @@ import { FakeBlockSink, FakeJobSource, makeTemplate } from "../support/fake-chai
 /** Every hash is a share and none is a block: the clients need no proof of work, the server judges all the same. */
 const ANY_HASH = 2 ** -33;
 
+/** What the coinbases of benches are named by. */
+export const BENCH_TAG = utf8("/bllvm-stratum-v2/");
+
+/** One output of P2WPKH's size. */
+export function benchPayout(value: bigint): { readonly value: bigint; readonly script: Uint8Array }[] {
+  return [{ value, script: new Uint8Array(22) }];
+}
+
 /** A running server. */
 export interface BenchServer {
   readonly source: FakeJobSource;
@@ -30,9 +41,25 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Starts it, with chains where `merge` is given. */
-export async function startBenchServer(merge?: MergeMining): Promise<BenchServer> {
-  const clock = systemClock;
+/** What a bench may choose. */
+export interface BenchServerOptions {
+  /** Chains to merge-mine. */
+  readonly merge?: MergeMining;
+  readonly clock?: Clock;
+  /** Plain TCP when left out. */
+  readonly transport?: Transport;
+  /** `false` serves plain frames. */
+  readonly noise?: boolean;
+  readonly mining?: Partial<MiningOptions>;
+  /** Age at which a job is replaced, ms; an hour when left out, for benches give jobs themselves. */
+  readonly refreshMs?: number;
+  /** The first one; one of 2,500 transactions when left out. */
+  readonly template?: Template;
+}
+
+/** Starts it. */
+export async function startBenchServer(options: BenchServerOptions = {}): Promise<BenchServer> {
+  const { merge, clock = systemClock } = options;
   const random = systemRandom();
   const crypto = nodeCrypto({ log: silentLog });
   const meter = new MemoryMeter();
@@ -41,7 +68,8 @@ export async function startBenchServer(merge?: MergeMining): Promise<BenchServer
       throw error;
     },
   });
-  const source = new FakeJobSource(makeTemplate({ height: 840_000, prevHash: random.bytes(32), transactions: 2500 }));
+  const first = (): Template => makeTemplate({ height: 840_000, prevHash: random.bytes(32), transactions: 2500 });
+  const source = new FakeJobSource(options.template ?? first());
   const jobIds = new JobIds();
   const jobs = new JobMaker(
     {
@@ -51,22 +79,20 @@ export async function startBenchServer(merge?: MergeMining): Promise<BenchServer
       jobSource: source,
       bus,
       jobIds,
-      payout: (value) => [{ value, script: new Uint8Array(22) }],
+      payout: benchPayout,
       ...(merge === undefined ? {} : { merge }),
     },
-    { tag: utf8("/bllvm-stratum-v2/"), refreshMs: 3_600_000, versionRollingMask: BIP320_MASK },
+    { tag: BENCH_TAG, refreshMs: options.refreshMs ?? 3_600_000, versionRollingMask: BIP320_MASK },
   );
+  const identity = new StaticIdentity(
+    { crypto, clock, random },
+    { authoritySecretKey: generateAuthoritySecretKey(random) },
+  );
+  const ephemeralKeys = new EphemeralKeyPool({ crypto, random }, { capacity: 1000 });
   const server = new MiningServer(
     {
-      transports: [new TcpTransport({ clock, log: silentLog }, { host: "127.0.0.1", port: 0 })],
-      noise: {
-        crypto,
-        identity: new StaticIdentity(
-          { crypto, clock, random },
-          { authoritySecretKey: generateAuthoritySecretKey(random) },
-        ),
-        ephemeralKeys: new EphemeralKeyPool({ crypto, random }, { capacity: 1000 }),
-      },
+      transports: [options.transport ?? new TcpTransport({}, { host: "127.0.0.1", port: 0 })],
+      noise: options.noise === false ? undefined : { crypto, identity, ephemeralKeys },
       clock,
       log: silentLog,
       meter,
@@ -86,7 +112,7 @@ export async function startBenchServer(merge?: MergeMining): Promise<BenchServer
         handshakesPerSecond: 100_000,
         messagesPerSecond: 1_000_000,
       },
-      mining: { ...MINING_DEFAULTS, minDifficulty: ANY_HASH, maxDifficulty: ANY_HASH },
+      mining: { ...MINING_DEFAULTS, minDifficulty: ANY_HASH, maxDifficulty: ANY_HASH, ...options.mining },
       requiredExtensions: [],
     },
   );

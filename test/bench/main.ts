@@ -1,8 +1,9 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm server`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm server bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { measureAuxTip } from "./aux-tip.ts";
+import { bandwidthLines, printRow } from "./bandwidth/bench.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { publisherBenches } from "./bllvm-events.ts";
 import { hashingBenches } from "./hashing.ts";
@@ -72,7 +73,13 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
       apart(`server=${scenario}`);
     }
   },
+  async bandwidth() {
+    for (const text of await bandwidthLines(fileURLToPath(import.meta.url))) console.log(text);
+  },
 };
+
+/** Groups that print tables of their own. */
+const OWN_TABLES: ReadonlySet<string> = new Set(["bandwidth"]);
 
 /** Runs one scenario in a process of its own. */
 function apart(scenario: string): void {
@@ -142,6 +149,10 @@ async function main(wanted: readonly string[]): Promise<number> {
     await tip(scenario.slice("tip=".length));
     return 0;
   }
+  if (scenario?.startsWith("bandwidth=")) {
+    await printRow(scenario.slice("bandwidth=".length));
+    return 0;
+  }
   const unknown = wanted.filter((name) => !(name in GROUPS));
   if (unknown.length > 0) {
     console.error(`no bench group is called ${unknown.join(", ")}; there are ${Object.keys(GROUPS).join(", ")}`);
@@ -150,7 +161,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`);
   for (const [name, run] of Object.entries(GROUPS)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
-    console.log(`\n## ${name}\n\n| what | median | reference |\n|---|---|---|`);
+    console.log(`\n## ${name}${OWN_TABLES.has(name) ? "" : "\n\n| what | median | reference |\n|---|---|---|"}`);
     await run();
   }
   return 0;

@@ -1,0 +1,31 @@
+/**
+ * What SV2 is carried by in the bandwidth bench, a row each. A transport of the server's is added here, with how a miner dials it; whatever
+ * encrypts, the bytes of its TCP stream and the IP packets are counted in the same way. A transport over UDP needs a look at
+ * `network.ts` too: what TCP has acknowledged is read from the kernel there.
+ */
+
+import type { Transport } from "../../../src/pool/transport.ts";
+import { TcpTransport } from "../../../src/pool/transports/tcp.ts";
+import { type Dial, dialTcp } from "./links.ts";
+
+/** A way to carry SV2. */
+export interface Carrier {
+  readonly name: string;
+  /** Whether Noise encrypts the frames; not behind a transport that does so itself. */
+  readonly noise: boolean;
+  /** The server's side on a port that the system chooses. */
+  listen(): Transport;
+  /** The miner's side. */
+  readonly dial: Dial;
+}
+
+const tcp = (): Transport => new TcpTransport({}, { host: "127.0.0.1", port: 0 });
+
+/** All carriers by the name that a scenario has them by. */
+export const CARRIERS = {
+  noise: { name: "Noise over TCP", noise: true, listen: tcp, dial: dialTcp },
+  plain: { name: "plain TCP", noise: false, listen: tcp, dial: dialTcp },
+} as const satisfies Record<string, Carrier>;
+
+/** The name of a carrier. */
+export type CarrierName = keyof typeof CARRIERS;

@@ -1,0 +1,94 @@
+/** What `npm run bench -- bandwidth` counts: stretches of mining, and for each the ways to carry it, the baseline first. */
+import { CARRIERS, type CarrierName } from "./carriers.ts";
+import { type Day, type DayWish, makeDay } from "./day.ts";
+import type { Figures } from "./figures.ts";
+import type { Network } from "./network.ts";
+import { runSv1 } from "./sv1.ts";
+import { RECORDED, type Sv1Dialect, TERSE } from "./sv1-lines.ts";
+import { type Channels, runSv2 } from "./sv2.ts";
+
+/** One row. */
+export interface Scenario {
+  readonly name: string;
+  run(day: Day, network: Network): Promise<Figures>;
+}
+
+/** A table. */
+export interface Stretch {
+  readonly title: string;
+  readonly wish: DayWish;
+  /** The first is what the others are compared with. */
+  readonly scenarios: readonly Scenario[];
+}
+
+/** How shares are acknowledged: in batches of so many, after so many seconds at the latest. */
+type Ack = readonly [shares: number, seconds: number];
+
+const EACH: Ack = [1, 5];
+/** `mining.ack_shares` and `mining.ack_s` as they are unless the operator says otherwise. */
+const DEFAULT: Ack = [10, 5];
+/** The longest that may be configured. */
+const LONGEST: Ack = [10, 60];
+/** Long enough for ten shares at six a minute. */
+const TEN: Ack = [10, 120];
+const HUNDRED: Ack = [100, 1200];
+
+function sv1(name: string, dialect: Sv1Dialect, more: { tls?: boolean; joined?: boolean } = {}): Scenario {
+  const options = { dialect, tls: false, joined: false, ...more };
+  return { name: `SV1, ${name}`, run: (day, network) => runSv1(day, options, network) };
+}
+
+function sv2(carrier: CarrierName, channels: Channels, [ackShares, ackS]: Ack): Scenario {
+  const options = { carrier: CARRIERS[carrier], channels, ackShares, ackS };
+  const name = `SV2, ${channels}, ${CARRIERS[carrier].name}, ${ackShares === 1 ? "each share" : `${ackShares} shares or ${ackS} s`}`;
+  return { name, run: (day, network) => runSv2(day, options, network) };
+}
+
+/** All tables. */
+export const STRETCHES: readonly Stretch[] = [
+  {
+    title: "one miner, a day, 6 shares a minute",
+    wish: { hours: 24, miners: 1, sharesPerMinute: 6, refreshS: 30, seed: 1 },
+    scenarios: [
+      sv1("as recorded", RECORDED),
+      sv1("shortest spelling", TERSE),
+      sv1("as recorded, TLS", RECORDED, { tls: true }),
+      ...[EACH, DEFAULT, LONGEST, TEN, HUNDRED].map((ack) => sv2("noise", "standard", ack)),
+      sv2("plain", "standard", TEN),
+      ...[EACH, DEFAULT, LONGEST, TEN, HUNDRED].map((ack) => sv2("noise", "extended", ack)),
+      sv2("plain", "extended", TEN),
+    ],
+  },
+  {
+    title: "one miner, an hour, 118 shares a minute as in the recorded session",
+    wish: { hours: 1, miners: 1, sharesPerMinute: 118, refreshS: 30, seed: 2 },
+    scenarios: [
+      sv1("as recorded", RECORDED),
+      ...[EACH, DEFAULT, HUNDRED].map((ack) => sv2("noise", "standard", ack)),
+      ...[EACH, DEFAULT, HUNDRED].map((ack) => sv2("noise", "extended", ack)),
+    ],
+  },
+  {
+    title: "a farm of 100 miners, half an hour, 6 shares a minute each",
+    wish: { hours: 0.5, miners: 100, sharesPerMinute: 6, refreshS: 30, seed: 3 },
+    scenarios: [
+      sv1("as recorded, a connection each", RECORDED),
+      sv1("as recorded, one connection for all", RECORDED, { joined: true }),
+      ...[EACH, DEFAULT, TEN].map((ack) => sv2("noise", "grouped standard", ack)),
+      sv2("noise", "extended", DEFAULT),
+      sv2("noise", "extended", TEN),
+      sv2("noise", "aggregated", EACH),
+      sv2("noise", "aggregated", DEFAULT),
+      sv2("noise", "aggregated, workers named", DEFAULT),
+      sv2("plain", "aggregated", DEFAULT),
+    ],
+  },
+];
+
+/** Runs one row by its place. */
+export function runScenario(stretch: number, scenario: number, network: Network): Promise<Figures> {
+  const { wish, scenarios } = STRETCHES[stretch] ?? { scenarios: [] };
+  const wanted = scenarios[scenario];
+  if (wish === undefined || wanted === undefined) throw new Error(`there is no row ${stretch}:${scenario}`);
+  return wanted.run(makeDay(wish), network);
+}
