@@ -1,9 +1,8 @@
 /**
- * What SV2 is carried by in the bandwidth bench, a row each. A transport of the server's is added here, with how a miner dials it; whatever
- * encrypts, the bytes of its TCP stream and the IP packets are counted in the same way. A transport over UDP needs a look at
- * `network.ts` too: what TCP has acknowledged is read from the kernel there.
+ * What SV2 is carried by in the bandwidth bench, a row each. A transport of the server's is added here, with a `Dial` of `links.ts` that
+ * counts the bytes beneath what encrypts, and gets rows in `scenarios.ts`. One over UDP gives those a `quietMs`: TCP's queues say when
+ * everything is acknowledged, a protocol of its own does not.
  */
-
 import type { Transport } from "../../../src/pool/transport.ts";
 import { TcpTransport } from "../../../src/pool/transports/tcp.ts";
 import { type Dial, dialTcp } from "./links.ts";

@@ -48,6 +48,8 @@ const BLOCKS_PER_HOUR = 6;
 const BLOCKS_PER_LATE_SHARE = 8;
 /** How long after a block a late share arrives. */
 const LATE_MS = 300;
+/** When the server looks at its first connection for the first time; then each second. */
+const FIRST_TICK_MS = 100;
 /** A block of some 2,500 to 4,096 transactions. */
 const BRANCHES = 12;
 
@@ -132,7 +134,7 @@ function retargetsOf(wish: DayWish, shares: readonly ShareEvent[], miner: number
   );
   const retargets: RetargetEvent[] = [];
   let difficulty = FIRST_DIFFICULTY;
-  let tickMs = 1000;
+  let tickMs = FIRST_TICK_MS;
   const change = (atMs: number, to: number | undefined): void => {
     if (to === undefined) return;
     difficulty = to;
@@ -140,7 +142,7 @@ function retargetsOf(wish: DayWish, shares: readonly ShareEvent[], miner: number
   };
   const own = shares.filter((share) => share.miner === miner && !share.late).sort((a, b) => a.atMs - b.atMs);
   for (const { atMs } of own) {
-    for (; tickMs < atMs; tickMs += 1000) change(tickMs, controller.tick(tickMs));
+    for (; tickMs <= atMs; tickMs += 1000) change(tickMs, controller.tick(tickMs));
     change(atMs, controller.share(difficulty, atMs));
   }
   return retargets;

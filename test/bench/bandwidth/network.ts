@@ -6,6 +6,7 @@
  * was delivered and acknowledged by TCP, as it would have been long ago on a real link. Packets are therefore as many as with hours between them.
  */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** IP packets, and their bytes with all headers, both ways. */
 export interface IpCount {
@@ -21,20 +22,35 @@ export interface Network {
   count(): IpCount | undefined;
 }
 
+/** How a network of one's own is waited for. */
+export interface OwnNetworkOptions {
+  /** Time without a packet that has to pass as well, ms: 0 over TCP, whose queues tell; more for what acknowledges in secret, as QUIC does. */
+  readonly quietMs: number;
+}
+
+/** Looks at the queues right after one another; what is still missing then waits for a timer of TCP's. */
+const EAGER_LOOKS = 8;
+
 /** A network namespace of this process's own, as `own-network.ts` makes it. */
-export function ownNetwork(): Network {
+export function ownNetwork(_deps: object, { quietMs }: OwnNetworkOptions): Network {
+  const count = (): IpCount => ({
+    packets: counter("/proc/net/snmp", "Ip:", "InReceives"),
+    bytes: counter("/proc/net/netstat", "IpExt:", "InOctets"),
+  });
   return {
     async settle() {
       // Once more after the queues are empty: what was read last may have caused an answer.
-      for (let empty = 0; empty < 2; ) {
-        await turn();
+      for (let empty = 0, looks = 0; empty < 2; looks++) {
+        await (looks < EAGER_LOOKS ? turn() : sleep(1));
         empty = queuesAreEmpty() ? empty + 1 : 0;
       }
+      if (quietMs === 0) return;
+      for (let before = -1, { packets } = count(); packets !== before; { packets } = count()) {
+        before = packets;
+        await sleep(quietMs);
+      }
     },
-    count: () => ({
-      packets: counter("/proc/net/snmp", "Ip:", "InReceives"),
-      bytes: counter("/proc/net/netstat", "IpExt:", "InOctets"),
-    }),
+    count,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What `npm run bench -- bandwidth` counts: stretches of mining, and for each the ways to carry it, the baseline first. */
 import { CARRIERS, type CarrierName } from "./carriers.ts";
-import { type Day, type DayWish, makeDay } from "./day.ts";
+import type { Day, DayWish } from "./day.ts";
 import type { Figures } from "./figures.ts";
 import type { Network } from "./network.ts";
 import { runSv1 } from "./sv1.ts";
@@ -10,6 +10,8 @@ import { type Channels, runSv2 } from "./sv2.ts";
 /** One row. */
 export interface Scenario {
   readonly name: string;
+  /** Silence by which its transport is known to have nothing more to say, ms; left out for TCP. */
+  readonly quietMs?: number;
   run(day: Day, network: Network): Promise<Figures>;
 }
 
@@ -69,8 +71,8 @@ export const STRETCHES: readonly Stretch[] = [
     ],
   },
   {
-    title: "a farm of 100 miners, half an hour, 6 shares a minute each",
-    wish: { hours: 0.5, miners: 100, sharesPerMinute: 6, refreshS: 30, seed: 3 },
+    title: "a farm of 100 miners, 20 minutes, 6 shares a minute each",
+    wish: { hours: 1 / 3, miners: 100, sharesPerMinute: 6, refreshS: 30, seed: 3 },
     scenarios: [
       sv1("as recorded, a connection each", RECORDED),
       sv1("as recorded, one connection for all", RECORDED, { joined: true }),
@@ -85,10 +87,13 @@ export const STRETCHES: readonly Stretch[] = [
   },
 ];
 
-/** Runs one row by its place. */
-export function runScenario(stretch: number, scenario: number, network: Network): Promise<Figures> {
-  const { wish, scenarios } = STRETCHES[stretch] ?? { scenarios: [] };
-  const wanted = scenarios[scenario];
-  if (wish === undefined || wanted === undefined) throw new Error(`there is no row ${stretch}:${scenario}`);
-  return wanted.run(makeDay(wish), network);
-}
+/** A few minutes that are counted in a hurry and again without, to show that hurrying changes nothing. */
+export const PACE: Stretch = {
+  title: "one miner, ten minutes",
+  wish: { hours: 1 / 6, miners: 1, sharesPerMinute: 6, refreshS: 30, seed: 5 },
+  scenarios: [
+    sv1("as recorded", RECORDED),
+    ...[EACH, DEFAULT, TEN].map((ack) => sv2("noise", "standard", ack)),
+    sv2("noise", "extended", DEFAULT),
+  ],
+};

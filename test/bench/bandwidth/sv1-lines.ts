@@ -14,6 +14,12 @@ export interface Sv1Share {
   readonly nonce: string;
 }
 
+/** What mining.notify tells of a job. */
+export type NotifiedJob = Pick<
+  Job,
+  "prevHash" | "coinbasePrefix" | "coinbaseSuffix" | "merklePath" | "version" | "nBits" | "minTime"
+>;
+
 /** One way of spelling. All lines are without their newline. */
 export interface Sv1Dialect {
   readonly name: string;
@@ -23,7 +29,7 @@ export interface Sv1Dialect {
   readonly opening: readonly (readonly [miner: string, pool: string])[];
   jobId(count: number): string;
   difficulty(difficulty: number): string;
-  notify(job: Job, jobId: string, clean: boolean): string;
+  notify(job: NotifiedJob, jobId: string, clean: boolean): string;
   submit(share: Sv1Share): string;
   readonly accepted: string;
   readonly late: string;
@@ -32,7 +38,7 @@ export interface Sv1Dialect {
 const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, "0");
 
 /** The parameters of mining.notify, which all pools agree on. */
-function notifyParams(job: Job, jobId: string, clean: boolean): unknown[] {
+function notifyParams(job: NotifiedJob, jobId: string, clean: boolean): unknown[] {
   const { prevHash, coinbasePrefix, coinbaseSuffix, merklePath, version, nBits, minTime } = job;
   // SV1 has the bytes of each word of the hash reversed.
   const words = Buffer.from(prevHash).swap32().toString("hex");

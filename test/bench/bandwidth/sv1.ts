@@ -120,10 +120,7 @@ export async function runSv1(day: Day, { dialect, tls, joined }: Sv1Options, net
     upBytes: seats.reduce((sum, { link }) => sum + link.sentBytes, 0),
     downBytes: seats.reduce((sum, { link }) => sum + link.receivedBytes, 0),
     ip: difference(network.count(), began),
-    shares: tally.of("submit", "answer"),
-    jobs: tally.of("notify"),
-    targets: tally.of("set_difficulty"),
-    plainBytes: tally.total,
+    messages: tally.messages,
     accepted,
     refused,
   };

@@ -114,10 +114,7 @@ export async function runSv2(day: Day, options: Sv2Options, network: Network): P
     upBytes: link.sentBytes,
     downBytes: link.receivedBytes,
     ip: difference(network.count(), began),
-    shares: tally.of("SubmitSharesStandard", "SubmitSharesExtended", "SubmitSharesSuccess", "SubmitSharesError"),
-    jobs: tally.of("NewMiningJob", "NewExtendedMiningJob", "SetNewPrevHash"),
-    targets: tally.of("SetTarget"),
-    plainBytes: tally.total,
+    messages: tally.messages,
     accepted: client.accepted,
     refused: client.refused,
   };

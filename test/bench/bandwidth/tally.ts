@@ -8,27 +8,16 @@ export interface Sum {
 
 /** Adds up messages by name. */
 export class Tally {
-  readonly #sums = new Map<string, Sum>();
+  readonly #sums: Record<string, Sum> = {};
 
   /** Counts a message of `bytes` bytes. */
   add(name: string, bytes: number): void {
-    const { count, bytes: before } = this.of(name);
-    this.#sums.set(name, { count: count + 1, bytes: before + bytes });
+    const before = this.#sums[name] ?? { count: 0, bytes: 0 };
+    this.#sums[name] = { count: before.count + 1, bytes: before.bytes + bytes };
   }
 
-  /** What was counted under `names` together. */
-  of(...names: readonly string[]): Sum {
-    return names.reduce(
-      (sum, name) => {
-        const { count, bytes } = this.#sums.get(name) ?? { count: 0, bytes: 0 };
-        return { count: sum.count + count, bytes: sum.bytes + bytes };
-      },
-      { count: 0, bytes: 0 },
-    );
-  }
-
-  /** Bytes of all messages. */
-  get total(): number {
-    return this.of(...this.#sums.keys()).bytes;
+  /** All kinds. */
+  get messages(): Readonly<Record<string, Sum>> {
+    return this.#sums;
   }
 }
