@@ -8,7 +8,7 @@ import { RECORDED } from "../bench/bandwidth/sv1-lines.ts";
 import { type Channels, runSv2 } from "../bench/bandwidth/sv2.ts";
 
 /** Chosen for having late shares, new blocks and a new difficulty. */
-const DAY = makeDay({ hours: 1, miners: 3, sharesPerMinute: 6, refreshS: 30, seed: 33 });
+const DAY = makeDay({ hours: 1, miners: 3, sharesPerMinute: 6, refreshS: 30, seed: 4 });
 const BLOCKS = DAY.events.filter((event) => event.kind === "job" && event.cause === "newBlock").length;
 const network = sharedNetwork();
 

@@ -12,7 +12,7 @@ import { PACE, STRETCHES, type Stretch } from "./scenarios.ts";
 import { paceLines, tableLines } from "./table.ts";
 
 /** Rows that are counted at a time. With more, an answer might come too late for the acknowledgement that rides on it. */
-const AT_A_TIME = 6;
+const AT_A_TIME = 8;
 /** Silence after each message where nothing is hurried: longer than TCP's delays of 40 and 200 ms. */
 const SILENCE_MS = 300;
 

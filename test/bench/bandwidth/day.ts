@@ -41,6 +41,8 @@ export interface Day extends DayWish {
 export const START_MS = 1_700_000_000_000;
 /** The difficulty that miners begin with: some 16 hashes a share, so that shares are real and cost the bench nothing. */
 export const FIRST_DIFFICULTY = 2 ** -28;
+/** Where every hash is a share: vardiff cannot go lower. */
+export const LEAST_DIFFICULTY = 2 ** -32;
 
 const HOUR_MS = 3_600_000;
 const BLOCKS_PER_HOUR = 6;
@@ -147,9 +149,6 @@ function retargetsOf(wish: DayWish, shares: readonly ShareEvent[], miner: number
   }
   return retargets;
 }
-
-/** Vardiff may go as low as it likes. */
-export const LEAST_DIFFICULTY = 1e-12;
 
 function exponential(random: () => number, mean: number): number {
   return Math.max(1, Math.round(-Math.log(1 - random()) * mean));
