@@ -84,6 +84,12 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
     },
     { tag: BENCH_TAG, refreshMs: options.refreshMs ?? 3_600_000, versionRollingMask: BIP320_MASK },
   );
+  const limits = {
+    ...SERVER_DEFAULTS.limits,
+    connectionsPerAddress: 1_000_000,
+    handshakesPerSecond: 100_000,
+    messagesPerSecond: 1_000_000,
+  };
   const identity = new StaticIdentity(
     { crypto, clock, random },
     { authoritySecretKey: generateAuthoritySecretKey(random) },
@@ -106,12 +112,7 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
       ...(merge === undefined ? {} : { onHashed: merge.hashed }),
     },
     {
-      limits: {
-        ...SERVER_DEFAULTS.limits,
-        connectionsPerAddress: 1_000_000,
-        handshakesPerSecond: 100_000,
-        messagesPerSecond: 1_000_000,
-      },
+      limits,
       mining: { ...MINING_DEFAULTS, minDifficulty: ANY_HASH, maxDifficulty: ANY_HASH, ...options.mining },
       requiredExtensions: [],
     },

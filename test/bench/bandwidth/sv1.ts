@@ -1,16 +1,16 @@
 /** A day over Stratum V1: pool and miners say what `sv1-lines.ts` spells. */
-import { createServer, type Server, type Socket } from "node:net";
-import { createInterface } from "node:readline";
-import { createServer as createTlsServer } from "node:tls";
+import type { Socket } from "node:net";
 import { randomU32 } from "../../../src/kernel/random.ts";
-import type { Job } from "../../../src/mining/job.ts";
+import type { Template } from "../../../src/mining/template.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { type Day, FIRST_DIFFICULTY } from "./day.ts";
 import type { Figures } from "./figures.ts";
 import { jobOf } from "./job.ts";
-import { BENCH_PSK, dialTcp, dialTls, type Link } from "./links.ts";
+import { dialTcp, dialTls } from "./links.ts";
 import { difference, type Network } from "./network.ts";
 import type { Sv1Dialect } from "./sv1-lines.ts";
+import { Sv1Miner } from "./sv1-miner.ts";
+import { Sv1Pool, say } from "./sv1-pool.ts";
 import { Tally } from "./tally.ts";
 import { Turns } from "./turns.ts";
 
@@ -22,17 +22,11 @@ export interface Sv1Options {
   readonly joined: boolean;
 }
 
-/** A miner and its place at the pool. */
+/** A connection: its miner, and the pool's end. */
 interface Seat {
-  readonly link: Link;
-  /** The pool's end. */
+  readonly miner: Sv1Miner;
   readonly pool: Socket;
-  job: { readonly jobId: string; readonly ntime: string };
-  /** The last job on the block before. */
-  jobBefore: { readonly jobId: string; readonly ntime: string };
 }
-
-const NO_JOB = { jobId: "", ntime: "" };
 
 /** Plays `day` and returns what it took. */
 export async function runSv1(day: Day, { dialect, tls, joined }: Sv1Options, network: Network): Promise<Figures> {
@@ -40,113 +34,60 @@ export async function runSv1(day: Day, { dialect, tls, joined }: Sv1Options, net
   const turns = new Turns({ network });
   const random = seededRandom(day.seed);
   const seats: Seat[] = [];
-  let accepted = 0;
-  let refused = 0;
   let jobs = 0;
-  /** Ids of jobs on the present block. */
-  const current = new Set<string>();
-
-  const say = (socket: { write(line: string): unknown }, name: string, text: string): void => {
-    const line = `${text}\n`;
-    tally.add(name, line.length);
-    socket.write(line);
-  };
-  const poolHears = (socket: Socket, line: string): void => {
-    const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: string[] };
-    if (method !== "mining.submit") say(socket, "opening", dialect.opening[id - 1]?.[1] ?? "");
-    else say(socket, "answer", current.has(params[1] ?? "") ? dialect.accepted : dialect.late);
-  };
-  const minerHears = (seat: Seat, line: string): void => {
-    const { method, params, result, error, id } = JSON.parse(line);
-    if (method === "mining.notify") {
-      const [jobId, , , , , , , ntime, clean] = params;
-      if (clean === true) seat.jobBefore = seat.job;
-      seat.job = { jobId, ntime };
-    } else if (id === 4 && result === true) accepted += 1;
-    else if (id === 4 && error !== null) refused += 1;
-  };
-  const publish = async (job: Job, clean: boolean): Promise<void> => {
+  const publish = async (template: Template, atMs: number, clean: boolean): Promise<void> => {
     // Shares of the time before are judged by then.
     await turns.end();
+    const job = jobOf(template, atMs, dialect.extranonceSize);
     const jobId = dialect.jobId(++jobs);
-    if (clean) current.clear();
-    current.add(jobId);
+    pool.begin(jobId, clean);
     for (const seat of seats) {
       await turns.take(seat);
-      say(seat.pool, "notify", dialect.notify(job, jobId, clean));
+      say(seat.pool, tally, "notify", dialect.notify(job, jobId, clean));
     }
   };
 
   const began = network.count();
-  const arrivals: ((socket: Socket) => void)[] = [];
-  const server = await listen(tls, (socket) => {
-    createInterface({ input: socket }).on("line", (line) => poolHears(socket, line));
-    arrivals.shift()?.(socket);
-  });
-  const port = portOf(server);
+  const pool = await Sv1Pool.listen({ tally, dialect }, tls);
   for (let i = 0; i < (joined ? 1 : day.miners); i++) {
-    const arrived = new Promise<Socket>((resolve) => void arrivals.push(resolve));
-    const link = await (tls ? dialTls(port) : dialTcp(port));
-    const seat: Seat = { link, pool: await arrived, job: NO_JOB, jobBefore: NO_JOB };
+    const arrived = pool.next();
+    const link = await (tls ? dialTls(pool.port) : dialTcp(pool.port));
+    const seat: Seat = { miner: new Sv1Miner({ link }), pool: await arrived };
     seats.push(seat);
-    lines(link, (line) => minerHears(seat, line));
     for (const [line] of dialect.opening) {
       await turns.take(seat);
-      say(link, "opening", line);
+      say(link, tally, "opening", line);
     }
     await turns.take(seat);
-    say(seat.pool, "set_difficulty", dialect.difficulty(FIRST_DIFFICULTY));
+    say(seat.pool, tally, "set_difficulty", dialect.difficulty(FIRST_DIFFICULTY));
   }
-  await publish(jobOf(day.first, 0, dialect.extranonceSize), true);
+  await publish(day.first, 0, true);
   for (const event of day.events) {
     if (event.kind === "job") {
-      await publish(jobOf(event.template, event.atMs, dialect.extranonceSize), event.cause === "newBlock");
+      await publish(event.template, event.atMs, event.cause === "newBlock");
       continue;
     }
     const seat = seats[joined ? 0 : event.miner];
     if (seat === undefined) throw new Error(`there is no miner ${event.miner}`);
     await turns.take(seat);
-    if (event.kind === "retarget") say(seat.pool, "set_difficulty", dialect.difficulty(event.difficulty));
-    else {
+    if (event.kind === "retarget") {
+      say(seat.pool, tally, "set_difficulty", dialect.difficulty(event.difficulty));
+    } else {
       const nonce = randomU32(random).toString(16).padStart(8, "0");
-      say(seat.link, "submit", dialect.submit({ ...(event.late ? seat.jobBefore : seat.job), nonce }));
+      say(seat.miner.link, tally, "submit", dialect.submit({ ...seat.miner.work(event.late), nonce }));
     }
   }
   await turns.end();
-  await Promise.all(seats.map(({ link }) => link.end()));
+  await Promise.all(seats.map(({ miner }) => miner.link.end()));
   await turns.end();
-  await new Promise((resolve) => void server.close(resolve));
+  await pool.close();
+  const sum = (of: (miner: Sv1Miner) => number): number => seats.reduce((total, { miner }) => total + of(miner), 0);
   return {
-    upBytes: seats.reduce((sum, { link }) => sum + link.sentBytes, 0),
-    downBytes: seats.reduce((sum, { link }) => sum + link.receivedBytes, 0),
+    upBytes: sum(({ link }) => link.sentBytes),
+    downBytes: sum(({ link }) => link.receivedBytes),
     ip: difference(network.count(), began),
     messages: tally.messages,
-    accepted,
-    refused,
+    accepted: sum(({ accepted }) => accepted),
+    refused: sum(({ refused }) => refused),
   };
-}
-
-async function listen(tls: boolean, onSocket: (socket: Socket) => void): Promise<Server> {
-  const pskCallback = () => BENCH_PSK.key;
-  const server = tls
-    ? createTlsServer({ pskCallback, minVersion: "TLSv1.3" }, onSocket)
-    : createServer({ noDelay: true }, onSocket);
-  if (tls) server.on("connection", (socket: Socket) => void socket.setNoDelay(true));
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return address.port;
-}
-
-function lines(link: Link, onLine: (line: string) => void): void {
-  let rest = "";
-  link.onData((bytes) => {
-    const parts = (rest + Buffer.from(bytes).toString("latin1")).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) onLine(part);
-  });
 }

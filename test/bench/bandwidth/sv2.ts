@@ -13,7 +13,7 @@ import type { Carrier } from "./carriers.ts";
 import { type Day, FIRST_DIFFICULTY, LEAST_DIFFICULTY, START_MS } from "./day.ts";
 import type { Figures } from "./figures.ts";
 import { difference, type Network } from "./network.ts";
-import { OverheardTransport } from "./overheard.ts";
+import { overhear } from "./overheard.ts";
 import { Sv2Client } from "./sv2-client.ts";
 import { Tally } from "./tally.ts";
 
@@ -49,7 +49,8 @@ export async function runSv2(day: Day, options: Sv2Options, network: Network): P
   const { noise } = carrier;
   const aggregated = channels.startsWith("aggregated");
   const clock = new FakeClock(START_MS);
-  const transport = new OverheardTransport(carrier.listen());
+  const transport = carrier.listen();
+  const writes = overhear(transport);
   const sharesPerMinute = aggregated ? day.sharesPerMinute * day.miners : day.sharesPerMinute;
   const server = await startBenchServer({
     clock,
@@ -89,9 +90,9 @@ export async function runSv2(day: Day, options: Sv2Options, network: Network): P
 
   const to = async (atMs: number): Promise<void> => {
     while (clock.monotonicMs() < atMs) {
-      const { writes } = transport;
+      const before = writes();
       clock.advance(Math.min(atMs, (Math.floor(clock.monotonicMs() / STEP_MS) + 1) * STEP_MS) - clock.monotonicMs());
-      if (transport.writes !== writes) await network.settle();
+      if (writes() !== before) await network.settle();
     }
   };
   for (const event of day.events) {
