@@ -3,7 +3,7 @@ import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { utf8 } from "../../src/kernel/bytes.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { Bus } from "../../src/kernel/events.ts";
-import { silentLog } from "../../src/kernel/log.ts";
+import { type Log, silentLog } from "../../src/kernel/log.ts";
 import type { MergeMining } from "../../src/merge/merge-mining.ts";
 import { MINING_DEFAULTS, type MiningOptions } from "../../src/mining/downstream-deps.ts";
 import { ExtranonceAllocator } from "../../src/mining/extranonce.ts";
@@ -34,11 +34,22 @@ export function benchPayout(value: bigint): { readonly value: bigint; readonly s
   return [{ value, script: new Uint8Array(22) }];
 }
 
+/** The transport of benches that are about something else: TCP on a port that the system chooses. */
+export function listenTcp(): Transport {
+  return new TcpTransport({}, { host: "127.0.0.1", port: 0 });
+}
+
 /** A running server. */
 export interface BenchServer {
   readonly source: FakeJobSource;
   readonly port: number;
   stop(): Promise<void>;
+}
+
+/** What a transport may be made with. */
+export interface ListenDeps {
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** What a bench may choose. */
@@ -47,7 +58,7 @@ export interface BenchServerOptions {
   readonly merge?: MergeMining;
   readonly clock?: Clock;
   /** Plain TCP when left out. */
-  readonly transport?: Transport;
+  readonly listen?: (deps: ListenDeps) => Transport;
   /** `false` serves plain frames. */
   readonly noise?: boolean;
   readonly mining?: Partial<MiningOptions>;
@@ -59,7 +70,7 @@ export interface BenchServerOptions {
 
 /** Starts it. */
 export async function startBenchServer(options: BenchServerOptions = {}): Promise<BenchServer> {
-  const { merge, clock = systemClock } = options;
+  const { merge, clock = systemClock, listen = listenTcp } = options;
   const random = systemRandom();
   const crypto = nodeCrypto({ log: silentLog });
   const meter = new MemoryMeter();
@@ -97,7 +108,7 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
   const ephemeralKeys = new EphemeralKeyPool({ crypto, random }, { capacity: 1000 });
   const server = new MiningServer(
     {
-      transports: [options.transport ?? new TcpTransport({}, { host: "127.0.0.1", port: 0 })],
+      transports: [listen({ clock, log: silentLog })],
       noise: options.noise === false ? undefined : { crypto, identity, ephemeralKeys },
       clock,
       log: silentLog,

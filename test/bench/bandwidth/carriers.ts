@@ -4,7 +4,7 @@
  * everything is acknowledged, a protocol of its own does not.
  */
 import type { Transport } from "../../../src/pool/transport.ts";
-import { TcpTransport } from "../../../src/pool/transports/tcp.ts";
+import { type ListenDeps, listenTcp } from "../bench-server.ts";
 import { type Dial, dialTcp } from "./links.ts";
 
 /** A way to carry SV2. */
@@ -13,17 +13,15 @@ export interface Carrier {
   /** Whether Noise encrypts the frames; not behind a transport that does so itself. */
   readonly noise: boolean;
   /** The server's side on a port that the system chooses. */
-  listen(): Transport;
+  listen(deps: ListenDeps): Transport;
   /** The miner's side. */
   readonly dial: Dial;
 }
 
-const tcp = (): Transport => new TcpTransport({}, { host: "127.0.0.1", port: 0 });
-
 /** All carriers by the name that a scenario has them by. */
 export const CARRIERS = {
-  noise: { name: "Noise over TCP", noise: true, listen: tcp, dial: dialTcp },
-  plain: { name: "plain TCP", noise: false, listen: tcp, dial: dialTcp },
+  noise: { name: "Noise over TCP", noise: true, listen: listenTcp, dial: dialTcp },
+  plain: { name: "plain TCP", noise: false, listen: listenTcp, dial: dialTcp },
 } as const satisfies Record<string, Carrier>;
 
 /** The name of a carrier. */

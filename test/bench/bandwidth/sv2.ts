@@ -49,12 +49,15 @@ export async function runSv2(day: Day, options: Sv2Options, network: Network): P
   const { noise } = carrier;
   const aggregated = channels.startsWith("aggregated");
   const clock = new FakeClock(START_MS);
-  const transport = carrier.listen();
-  const writes = overhear(transport);
+  let writes = (): number => 0;
   const sharesPerMinute = aggregated ? day.sharesPerMinute * day.miners : day.sharesPerMinute;
   const server = await startBenchServer({
     clock,
-    transport,
+    listen(deps) {
+      const transport = carrier.listen(deps);
+      writes = overhear(transport);
+      return transport;
+    },
     noise,
     template: day.first,
     refreshMs: 100 * 3_600_000,
