@@ -35,7 +35,7 @@ export function benchPayout(value: bigint): { readonly value: bigint; readonly s
 }
 
 /** The transport of benches that are about something else: TCP on a port that the system chooses. */
-export function listenTcp(): Transport {
+export async function listenTcp(): Promise<Transport> {
   return new TcpTransport({}, { host: "127.0.0.1", port: 0 });
 }
 
@@ -58,7 +58,7 @@ export interface BenchServerOptions {
   readonly merge?: MergeMining;
   readonly clock?: Clock;
   /** Plain TCP when left out. */
-  readonly listen?: (deps: ListenDeps) => Transport;
+  readonly listen?: (deps: ListenDeps) => Promise<Transport>;
   /** `false` serves plain frames. */
   readonly noise?: boolean;
   readonly mining?: Partial<MiningOptions>;
@@ -108,7 +108,7 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
   const ephemeralKeys = new EphemeralKeyPool({ crypto, random }, { capacity: 1000 });
   const server = new MiningServer(
     {
-      transports: [listen({ clock, log: silentLog })],
+      transports: [await listen({ clock, log: silentLog })],
       noise: options.noise === false ? undefined : { crypto, identity, ephemeralKeys },
       clock,
       log: silentLog,

@@ -13,7 +13,7 @@ export interface Carrier {
   /** Whether Noise encrypts the frames; not behind a transport that does so itself. */
   readonly noise: boolean;
   /** The server's side on a port that the system chooses. */
-  listen(deps: ListenDeps): Transport;
+  listen(deps: ListenDeps): Promise<Transport>;
   /** The miner's side. */
   readonly dial: Dial;
 }

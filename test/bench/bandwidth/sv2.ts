@@ -53,8 +53,8 @@ export async function runSv2(day: Day, options: Sv2Options, network: Network): P
   const sharesPerMinute = aggregated ? day.sharesPerMinute * day.miners : day.sharesPerMinute;
   const server = await startBenchServer({
     clock,
-    listen(deps) {
-      const transport = carrier.listen(deps);
+    async listen(deps) {
+      const transport = await carrier.listen(deps);
       writes = overhear(transport);
       return transport;
     },
