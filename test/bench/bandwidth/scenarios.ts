@@ -76,9 +76,8 @@ export const STRETCHES: readonly Stretch[] = [
     scenarios: [
       sv1("as recorded, a connection each", RECORDED),
       sv1("as recorded, one connection for all", RECORDED, { joined: true }),
-      ...[EACH, DEFAULT, TEN].map((ack) => sv2("noise", "grouped standard", ack)),
-      sv2("noise", "extended", DEFAULT),
-      sv2("noise", "extended", TEN),
+      ...[EACH, DEFAULT, LONGEST, TEN].map((ack) => sv2("noise", "grouped standard", ack)),
+      ...[DEFAULT, LONGEST].map((ack) => sv2("noise", "extended", ack)),
       sv2("noise", "aggregated", EACH),
       sv2("noise", "aggregated", DEFAULT),
       sv2("noise", "aggregated, workers named", DEFAULT),
