@@ -29,6 +29,7 @@ import {
   openAuthoriser,
   payoutAddressAuthoriser,
 } from "../pool/authoriser.ts";
+import { Door } from "../pool/door.ts";
 import { JobMaker } from "../pool/job-maker.ts";
 import { nodeCrypto } from "../pool/noise-crypto.ts";
 import { MiningServer } from "../pool/server.ts";
@@ -299,6 +300,7 @@ export function compose(world: World): DependencyContainer {
       ephemeralKeys: new EphemeralKeyPool({ crypto, random }, { capacity: EPHEMERAL_KEYS }),
     };
   });
+  part(TOKENS.door, () => new Door({ clock: get(TOKENS.clock), meter: get(TOKENS.meter) }, limitsOf(config)));
   part(TOKENS.transports, () => [
     new TcpTransport({ clock: get(TOKENS.clock), log: log("tcp") }, world.settings.listen),
   ]);
@@ -307,6 +309,7 @@ export function compose(world: World): DependencyContainer {
     return new MiningServer(
       {
         transports: get(TOKENS.transports),
+        door: get(TOKENS.door),
         noise: get(TOKENS.noise),
         clock: get(TOKENS.clock),
         log: log("server"),

@@ -28,6 +28,7 @@ import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { BllvmClient } from "../node/bllvm/client/client.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
+import type { Door } from "../pool/door.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
@@ -68,6 +69,7 @@ export const TOKENS = {
   extranonces: token<ExtranonceAllocator>("ExtranonceAllocator"),
   jobIds: token<JobIds>("JobIds"),
   jobMaker: token<JobMaker>("JobMaker"),
+  door: token<Door>("Door"),
   transports: token<readonly Transport[]>("Transports"),
   foundAux: token<FoundAuxJournal>("FoundAuxJournal"),
   mergeMining: token<MergeMining>("MergeMining"),

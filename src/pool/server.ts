@@ -23,16 +23,14 @@ import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
 import { NoiseResponder } from "../sv2/noise/handshake.ts";
 import type { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import type { StaticIdentity } from "../sv2/noise/static-identity.ts";
-import { Admission, type Ticket } from "./admission.ts";
 import { announceShare } from "./announce-share.ts";
 import type { Agreement } from "./conversation.ts";
+import type { Admitted, Door } from "./door.ts";
 import type { PoolBus } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
-import { HandshakeGate } from "./handshake-gate.ts";
 import { MinerPeer } from "./miner-peer.ts";
 import { SERVER_DEFAULTS, type ServerLimits, type ServerTimes } from "./server-options.ts";
 import { Session } from "./session.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import type { Stream, Transport } from "./transport.ts";
 
 /** What makes connections secure. */
@@ -46,7 +44,9 @@ export interface ServerNoise {
 export interface MiningServerDeps {
   /** Where connections come from; started and stopped by the server. */
   readonly transports: readonly Transport[];
-  /** `undefined` serves plain frames, for tests and behind a TLS or QUIC transport that authenticates on its own. */
+  /** Who is let in; shared with those transports that ask before a handshake of their own. */
+  readonly door: Door;
+  /** For the streams of every transport that wants Noise inside; `undefined` serves plain frames on all of them, for tests. */
   readonly noise: ServerNoise | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -97,19 +97,13 @@ const KEYS_PER_SLOT = 20;
 /** A slot that begins later than this found the event loop busy: no time for keys. */
 const BUSY_LAG_MS = 20;
 
-/** Lines about closed connections at level `info`: what peers can write into the log is bounded. */
-const CONNECTION_LINES = { perSecond: 5, burst: 100 };
-
 /** The server. Start it after its job feed, stop it before. */
 export class MiningServer implements Part {
   readonly name = "mining server";
   readonly #deps: MiningServerDeps;
   readonly #options: MiningServerOptions;
   readonly #times: ServerTimes;
-  readonly #admission: Admission;
-  readonly #gate: HandshakeGate;
   readonly #fanOut: FanOut<Client>;
-  readonly #connectionLines: TokenBucket;
   readonly #clients = new Set<Client>();
   readonly #slots: readonly Set<Client>[] = Array.from({ length: SLOTS }, () => new Set<Client>());
   readonly #channels: Record<ChannelKind, number> = { standard: 0, extended: 0 };
@@ -122,18 +116,11 @@ export class MiningServer implements Part {
   /** Whether the log knows of jobs whose extranonce is too small. */
   #isCramped = false;
 
-  /** Throws `Fault("network-invalid")` for a limit's network that cannot be read. */
   constructor(deps: MiningServerDeps, options: MiningServerOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#times = { ...SERVER_DEFAULTS.times, ...options.times };
-    const { clock } = deps;
-    const { limits } = options;
-    this.#admission = new Admission({}, limits);
-    const burst = Math.max(1, Math.ceil(limits.handshakesPerSecond / 20));
-    this.#gate = new HandshakeGate({ clock }, { perSecond: limits.handshakesPerSecond, burst });
-    this.#fanOut = new FanOut({ clock }, { sliceMs: this.#times.fanOutSliceMs });
-    this.#connectionLines = new TokenBucket(CONNECTION_LINES, clock.monotonicMs());
+    this.#fanOut = new FanOut({ clock: deps.clock }, { sliceMs: this.#times.fanOutSliceMs });
   }
 
   /** Where miners connect, `host:port` for each transport; empty before `start`. */
@@ -180,7 +167,7 @@ export class MiningServer implements Part {
     const started: Transport[] = [];
     try {
       for (const transport of transports) {
-        this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream)));
+        this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream, transport.noise)));
         this.#subscriptions.push(transport.onTrouble((error) => this.#onTrouble(error)));
         await transport.start(signal);
         started.push(transport);
@@ -239,28 +226,27 @@ export class MiningServer implements Part {
 
   /** Out of file descriptors: every attempt to connect fails so, and the log tells it now and then. */
   #onTrouble(error: Error): void {
-    const { meter, log, clock } = this.#deps;
+    const { meter, log, door } = this.#deps;
     meter.count("connections_refused_total", 1, { reason: "system" });
-    const level = this.#connectionLines.tryTake(clock.monotonicMs()) ? "warn" : "debug";
+    const level = door.tryTell() ? "warn" : "debug";
     log[level](`a connection could not be accepted: ${error.message}; see \`ulimit -n\``, { error });
   }
 
-  #accept(stream: Stream): void {
-    const ticket = this.#admission.admit(stream.remoteAddress);
-    if (typeof ticket === "string") {
-      this.#deps.meter.count("connections_refused_total", 1, { reason: ticket });
+  #accept(stream: Stream, secured: boolean): void {
+    const ticket = stream.admitted ?? this.#deps.door.admit(stream.remoteAddress);
+    if (ticket === undefined) {
       stream.destroy();
       return;
     }
     this.#lastId += 1;
-    const client = this.#client(this.#lastId, stream, ticket);
+    const client = this.#client(this.#lastId, stream, ticket, secured ? this.#deps.noise : undefined);
     this.#clients.add(client);
     this.#slots[client.id % SLOTS]?.add(client);
     this.#deps.meter.gauge("connections", this.#clients.size);
   }
 
-  #client(id: number, stream: Stream, ticket: Ticket): Client {
-    const { clock, meter, noise } = this.#deps;
+  #client(id: number, stream: Stream, ticket: Admitted, noise: ServerNoise | undefined): Client {
+    const { clock, meter, door } = this.#deps;
     const { limits, requiredExtensions, fixedVersion = false } = this.#options;
     const { sharesPerMinute } = this.#options.mining;
     const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
@@ -274,11 +260,10 @@ export class MiningServer implements Part {
         connection: new Connection({ noise: handshake }, { role: "server", maxFrameSize: limits.frameBytes }),
         peer: (send) => new MinerPeer({ send, downstream, log }, { extensions, fixedVersion, sharesPerMinute }),
         costlyActSize: handshake?.expects ?? 0,
-        gate: this.#gate,
+        door,
         ticket,
         clock,
         log,
-        connectionLines: this.#connectionLines,
         meter,
         onGone: () => this.#forget(client),
       },

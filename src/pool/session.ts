@@ -15,8 +15,8 @@ import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Connection } from "../sv2/connection.ts";
 import type { Frame } from "../sv2/frame.ts";
-import type { Ticket } from "./admission.ts";
-import type { GatePlace, HandshakeGate } from "./handshake-gate.ts";
+import type { Admitted, Door } from "./door.ts";
+import type { GatePlace } from "./handshake-gate.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Stream, StreamListener } from "./transport.ts";
@@ -59,12 +59,11 @@ export interface SessionDeps<P extends Peer = Peer> {
   readonly peer: (send: (frame: Uint8Array) => void) => P;
   /** Bytes that complete the act which costs CPU time, 64 for Noise; 0 for plain connections, which need no gate. */
   readonly costlyActSize: number;
-  readonly gate: HandshakeGate;
-  readonly ticket: Ticket;
+  /** Where costly acts have their turns, and lines about closed connections their bound. */
+  readonly door: Pick<Door, "gate" | "tryTell">;
+  readonly ticket: Admitted;
   readonly clock: Clock;
   readonly log: Log;
-  /** Shared by all sessions: how many closed connections may be told of at level `info`, so that peers cannot fill the log. */
-  readonly connectionLines: TokenBucket;
   readonly meter: Meter;
   /** Told once the stream is closed. */
   readonly onGone: () => void;
@@ -99,16 +98,14 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   constructor(deps: SessionDeps<P>, limits: SessionLimits) {
     this.#deps = deps;
     this.#limits = limits;
-    this.#startedMs = deps.clock.monotonicMs();
-    this.#lastFrameMs = this.#startedMs;
+    this.#startedMs = deps.ticket.sinceMs;
+    const nowMs = deps.clock.monotonicMs();
+    this.#lastFrameMs = nowMs;
     this.#pastGate = deps.costlyActSize === 0;
-    this.#bucket = new TokenBucket(
-      { perSecond: limits.messagesPerSecond, burst: limits.messageBurst },
-      this.#startedMs,
-    );
+    this.#bucket = new TokenBucket({ perSecond: limits.messagesPerSecond, burst: limits.messageBurst }, nowMs);
     this.#outbox = new Outbox(deps, {
       limit: () => limits.bufferBytes + this.peer.bytesOwed,
-      nowMs: this.#startedMs,
+      nowMs,
     });
     this.peer = deps.peer((frame) => this.#send(frame));
     deps.stream.attach(this);
@@ -199,13 +196,13 @@ export class Session<P extends Peer = Peer> implements StreamListener {
 
   /** Lets the first costly act through, or keeps it until its turn comes. */
   #passGate(bytes: Uint8Array): boolean {
-    const { connection, costlyActSize, gate, stream, ticket } = this.#deps;
+    const { connection, costlyActSize, door, stream, ticket } = this.#deps;
     if (connection.buffered === 0 && isPlainText(bytes)) {
       throw new Fault("not-stratum-v2", { looksLike: bytes[0] === BRACE ? "Stratum V1" : "text" });
     }
     if (connection.buffered + bytes.length < costlyActSize) return true;
     this.#pastGate = true;
-    this.#place = gate.enter(ticket.subscriber, () => this.#onTurn());
+    this.#place = door.gate.enter(ticket.subscriber, () => this.#onTurn());
     if (this.#place === undefined) return true;
     this.#held = [bytes];
     stream.pause();
@@ -311,9 +308,9 @@ export class Session<P extends Peer = Peer> implements StreamListener {
 
   #report(fault: Fault): void {
     this.#deps.meter.count("connections_dropped_total", 1, { code: fault.code });
-    const { clock, connectionLines, connection } = this.#deps;
+    const { door, connection } = this.#deps;
     const told = fault.code === "not-stratum-v2" || connection.established;
-    const level = told && connectionLines.tryTake(clock.monotonicMs()) ? "info" : "debug";
+    const level = told && door.tryTell() ? "info" : "debug";
     this.#deps.log[fault.code === "session-failed" ? "error" : level](`connection closed: ${describe(fault)}`, {
       code: fault.code,
       error: fault,

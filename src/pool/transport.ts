@@ -3,8 +3,10 @@
  * back pressure and never learns whether it is a TCP connection, a TLS socket or one stream of a QUIC connection, so
  * the same session code serves them all.
  */
+import type { TransportName } from "../client/url.ts";
 import type { Unsubscribe } from "../kernel/events.ts";
 import type { Part } from "../kernel/lifecycle.ts";
+import type { Admitted } from "./door.ts";
 
 /** What a stream tells its owner. Callbacks run one at a time, never from inside a call of the owner's. */
 export interface StreamListener {
@@ -22,6 +24,8 @@ export interface Stream {
   readonly remoteAddress: string;
   /** The peer's port. */
   readonly remotePort: number;
+  /** The peer's place, where the transport asked the door before a handshake of its own; else the server asks. */
+  readonly admitted?: Admitted | undefined;
   /** Bytes written here that the operating system has not taken yet. */
   readonly bufferedBytes: number;
   /** Names the one listener; nothing is read before. Throws `TypeError` when called again. */
@@ -43,6 +47,10 @@ export interface Stream {
 
 /** Accepts streams. `start` binds, so that `address` is known; `stop` also destroys streams that are still open. */
 export interface Transport extends Part {
+  /** What carries the streams, as URLs for miners say it. */
+  readonly kind: TransportName;
+  /** Whether the Noise handshake runs inside each stream. */
+  readonly noise: boolean;
   /** Where peers reach us, `host:port` or `[host]:port`; `undefined` before `start`. */
   readonly address: string | undefined;
   /** Calls `listener` with every later stream. A stream with no listener is destroyed. */

@@ -11,6 +11,7 @@ import { BIP320_MASK, JobIds } from "../../src/mining/job.ts";
 import type { Template } from "../../src/mining/template.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
+import { Door } from "../../src/pool/door.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
 import { JobMaker } from "../../src/pool/job-maker.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
@@ -48,6 +49,7 @@ export interface BenchServer {
 
 /** What a transport may be made with. */
 export interface ListenDeps {
+  readonly door: Door;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -101,6 +103,7 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
     handshakesPerSecond: 100_000,
     messagesPerSecond: 1_000_000,
   };
+  const door = new Door({ clock, meter }, limits);
   const identity = new StaticIdentity(
     { crypto, clock, random },
     { authoritySecretKey: generateAuthoritySecretKey(random) },
@@ -108,7 +111,8 @@ export async function startBenchServer(options: BenchServerOptions = {}): Promis
   const ephemeralKeys = new EphemeralKeyPool({ crypto, random }, { capacity: 1000 });
   const server = new MiningServer(
     {
-      transports: [await listen({ clock, log: silentLog })],
+      transports: [await listen({ door, clock, log: silentLog })],
+      door,
       noise: options.noise === false ? undefined : { crypto, identity, ephemeralKeys },
       clock,
       log: silentLog,

@@ -13,6 +13,7 @@ import type { Template } from "../../src/mining/template.ts";
 import type { PoolChannels, UpstreamShares } from "../../src/mining/upstream-ports.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
+import { Door } from "../../src/pool/door.ts";
 import type { MiningJobCreated, PoolEvents, ShareSubmitted } from "../../src/pool/events.ts";
 import { JobMaker } from "../../src/pool/job-maker.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
@@ -116,9 +117,11 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const credits: ShareCredit[] = [];
   const extranonces = new ExtranonceAllocator({}, { serverId: 9 });
   const noise = options.noise ?? true;
+  const limits = { ...SERVER_DEFAULTS.limits, ...options.limits };
   const server = new MiningServer(
     {
       transports: [new TcpTransport({}, { host: "127.0.0.1", port: 0 })],
+      door: new Door({ clock, meter }, limits),
       noise: noise ? { crypto, identity, ephemeralKeys } : undefined,
       clock,
       log,
@@ -135,7 +138,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       ...(options.poolChannels === undefined ? {} : { poolChannels: options.poolChannels }),
     },
     {
-      limits: { ...SERVER_DEFAULTS.limits, ...options.limits },
+      limits,
       mining: { ...MINING_DEFAULTS, ...FIXED_DIFFICULTY, ...options.mining },
       requiredExtensions: options.requiredExtensions ?? [],
       times: { stopGraceMs: 50, ...options.times },

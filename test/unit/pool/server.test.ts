@@ -6,6 +6,7 @@ import { ExtranonceAllocator } from "../../../src/mining/extranonce.ts";
 import { JobIds } from "../../../src/mining/job.ts";
 import { MemoryMeter } from "../../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../../src/pool/authoriser.ts";
+import { Door } from "../../../src/pool/door.ts";
 import type { PoolEvents } from "../../../src/pool/events.ts";
 import { MiningServer, type ServerNoise } from "../../../src/pool/server.ts";
 import { SERVER_DEFAULTS, type ServerLimits } from "../../../src/pool/server-options.ts";
@@ -16,6 +17,8 @@ import { StaticIdentity } from "../../../src/sv2/noise/static-identity.ts";
 import { FakeBlockSink } from "../../support/fake-chain.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeStream } from "../../support/fake-stream.ts";
+import { encodeMessage } from "../../support/messages.ts";
+import { SETUP_CONNECTION } from "../../support/mock-miner.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
@@ -24,12 +27,18 @@ const never = new AbortController().signal;
 /** A transport without a network. */
 class FakeTransport implements Transport {
   readonly name: string = "fake";
+  readonly kind = "tcp";
+  readonly noise: boolean;
   address: string | undefined;
   state: "new" | "started" | "refusing" | "stopped" = "new";
   /** Thrown by `start`. */
   failure: Error | undefined;
   readonly #streams = new Set<(stream: Stream) => void>();
   readonly #troubles = new Set<(error: Error) => void>();
+
+  constructor(noise = true) {
+    this.noise = noise;
+  }
 
   async start(): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
@@ -55,8 +64,7 @@ class FakeTransport implements Transport {
     return () => void this.#troubles.delete(listener);
   }
 
-  connect(): FakeStream {
-    const stream = new FakeStream();
+  connect(stream = new FakeStream()): FakeStream {
     for (const listener of this.#streams) listener(stream);
     return stream;
   }
@@ -71,10 +79,12 @@ function fakeServer(limits: Partial<ServerLimits> = {}, noise?: (clock: FakeCloc
   const clock = new FakeClock();
   const log = recordingLog();
   const meter = new MemoryMeter();
-  const transports = [new FakeTransport(), new FakeTransport()] as const;
+  const transports = [new FakeTransport(), new FakeTransport(false)] as const;
+  const door = new Door({ clock, meter }, { ...SERVER_DEFAULTS.limits, ...limits });
   const server = new MiningServer(
     {
       transports,
+      door,
       noise: noise?.(clock),
       clock,
       log,
@@ -89,7 +99,17 @@ function fakeServer(limits: Partial<ServerLimits> = {}, noise?: (clock: FakeCloc
     },
     { limits: { ...SERVER_DEFAULTS.limits, ...limits }, mining: MINING_DEFAULTS, requiredExtensions: [] },
   );
-  return { clock, log, meter, transports, server };
+  return { clock, log, meter, transports, door, server };
+}
+
+/** What a server needs for Noise. */
+function keys(clock: FakeClock): ServerNoise {
+  const deps = { crypto: nobleCrypto(), clock, random: seededRandom(1) };
+  return {
+    crypto: deps.crypto,
+    identity: new StaticIdentity(deps, { authoritySecretKey: new Uint8Array(32).fill(1) }),
+    ephemeralKeys: new EphemeralKeyPool(deps, { capacity: 50 }),
+  };
 }
 
 describe("MiningServer", () => {
@@ -117,6 +137,34 @@ describe("MiningServer", () => {
     expect(server.connections).toBe(1);
     expect(meter.total("connections")).toBe(1);
     expect(transports[1].connect().destroyed).toBe(false);
+  });
+
+  test("a stream that its transport had admitted already is counted once, and its place is given back", async () => {
+    const { server, transports, door, meter } = fakeServer({ connections: 1 });
+    await server.start(never);
+    const stream = new (class extends FakeStream {
+      readonly admitted = door.admit("192.0.2.1");
+    })();
+    expect(door.admit("192.0.2.1"), "its handshake holds the only place").toBeUndefined();
+    expect(transports[0].connect(stream).destroyed).toBe(false);
+    expect(server.connections).toBe(1);
+    stream.close();
+    expect(transports[0].connect().destroyed).toBe(false);
+    expect(meter.byLabel("connections_refused_total")).toEqual({ total: 1 });
+  });
+
+  test("Noise runs inside the transports that want it, plain frames on the others of the same server", async () => {
+    const { server, transports } = fakeServer({}, (at) => keys(at));
+    await server.start(never);
+    const setup = encodeMessage("SetupConnection", SETUP_CONNECTION);
+    const [noisy, plain] = transports.map((transport) => transport.connect());
+    noisy?.receive(seededRandom(2).bytes(64));
+    plain?.receive(setup);
+    expect(
+      noisy?.writes.map(({ length }) => length),
+      "act 2",
+    ).toEqual([234]);
+    expect(plain?.written).toEqual(encodeMessage("SetupConnectionSuccess", { usedVersion: 2, flags: 0 }));
   });
 
   test("each connection's deadlines are checked every second, a tenth of them at a time", async () => {
@@ -147,13 +195,7 @@ describe("MiningServer", () => {
   test("prepares ephemeral keys while it has nothing else to do, and wipes them when it stops", async () => {
     let noise: ServerNoise | undefined;
     const { server, clock } = fakeServer({}, (at) => {
-      const deps = { crypto: nobleCrypto(), clock: at, random: seededRandom(1) };
-      const authoritySecretKey = new Uint8Array(32).fill(1);
-      noise = {
-        crypto: deps.crypto,
-        identity: new StaticIdentity(deps, { authoritySecretKey }),
-        ephemeralKeys: new EphemeralKeyPool(deps, { capacity: 50 }),
-      };
+      noise = keys(at);
       return noise;
     });
     await server.start(never);

@@ -4,7 +4,6 @@ import { Fault } from "../../../src/kernel/fault.ts";
 import type { Meter } from "../../../src/kernel/meter.ts";
 import { HandshakeGate } from "../../../src/pool/handshake-gate.ts";
 import { type Peer, Session, type SessionLimits } from "../../../src/pool/session.ts";
-import { TokenBucket } from "../../../src/pool/token-bucket.ts";
 import { Connection } from "../../../src/sv2/connection.ts";
 import { encodeFrameHeader, type Frame } from "../../../src/sv2/frame.ts";
 import type { NoiseHandshake } from "../../../src/sv2/noise/ports.ts";
@@ -29,6 +28,8 @@ interface Setting {
   readonly limits?: Partial<SessionLimits>;
   readonly noise?: NoiseHandshake;
   readonly gate?: HandshakeGate;
+  /** Time that the transport's own handshake took, ms. */
+  readonly handshakeTookMs?: number;
   /** What the peer's other side does with a frame. */
   readonly onFrame?: (frame: Frame, send: (frame: Uint8Array) => void) => Fault | undefined;
   readonly onClose?: () => void;
@@ -78,16 +79,16 @@ function session(setting: Setting = {}) {
         };
       },
       costlyActSize: setting.noise?.expects ?? 0,
-      gate,
+      door: { gate, tryTell: () => true },
       ticket: {
         subscriber: 1n,
+        sinceMs: clock.monotonicMs() - (setting.handshakeTookMs ?? 0),
         release: () => {
           seen.released += 1;
         },
       },
       clock,
       log,
-      connectionLines: new TokenBucket({ perSecond: 1, burst: 100 }, 0),
       meter,
       onGone: () => {
         seen.gone += 1;
@@ -107,6 +108,15 @@ function session(setting: Setting = {}) {
 const dropped = (code: string): string => `connections_dropped_total ${code}`;
 
 describe("deadlines", () => {
+  test("the time of a transport's own handshake is within the handshake time, not on top of it", () => {
+    const { stream, counts, pass } = session({ handshakeTookMs: 6000 });
+    pass(4000);
+    expect(stream.destroyed).toBe(false);
+    pass(1000);
+    expect(stream.destroyed).toBe(true);
+    expect(counts.get(dropped("handshake-timeout"))).toBe(1);
+  });
+
   test("a peer that sends nothing is closed after the handshake time and not before", () => {
     const { stream, pass, counts, seen } = session();
     pass(10_000);
@@ -318,8 +328,7 @@ describe("failures", () => {
   });
 
   test("peers cannot fill the log: beyond the allowance a closed connection is told at debug only", () => {
-    const bucket = new TokenBucket({ perSecond: 1, burst: 1 }, 0);
-    const levels = [0, 1].map(() => {
+    const levels = [true, false].map((mayTell) => {
       const log = recordingLog();
       const stream = new FakeStream();
       const clock = new FakeClock();
@@ -329,11 +338,10 @@ describe("failures", () => {
           connection: new Connection({}, { role: "server", maxFrameSize: 100 }),
           peer: () => ({ open: true, bytesOwed: 0, messagesWanted: 0, receive: () => undefined, close() {} }),
           costlyActSize: 0,
-          gate: new HandshakeGate({ clock }, { perSecond: 1, burst: 1 }),
-          ticket: { subscriber: 1n, release() {} },
+          door: { gate: new HandshakeGate({ clock }, { perSecond: 1, burst: 1 }), tryTell: () => mayTell },
+          ticket: { subscriber: 1n, sinceMs: 0, release() {} },
           clock,
           log,
-          connectionLines: bucket,
           meter: { count() {}, gauge() {}, observe() {} },
           onGone() {},
         },
