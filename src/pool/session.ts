@@ -16,6 +16,7 @@ import type { Meter } from "../kernel/meter.ts";
 import type { Connection } from "../sv2/connection.ts";
 import type { Frame } from "../sv2/frame.ts";
 import type { Admitted, Door } from "./door.ts";
+import { isClientHello, plainText } from "./foreign-protocol.ts";
 import type { GatePlace } from "./handshake-gate.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -68,12 +69,6 @@ export interface SessionDeps<P extends Peer = Peer> {
   /** Told once the stream is closed. */
   readonly onGone: () => void;
 }
-
-/** Fewer bytes than this are too few to call a first act plain text: random bytes look so once in 10^13. */
-const PLAIN_TEXT_SURE = 32;
-
-/** `{`, with which every line of Stratum V1 begins. */
-const BRACE = 0x7b;
 
 /** A connection from accept to close. */
 export class Session<P extends Peer = Peer> implements StreamListener {
@@ -197,9 +192,8 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   /** Lets the first costly act through, or keeps it until its turn comes. */
   #passGate(bytes: Uint8Array): boolean {
     const { connection, costlyActSize, door, stream, ticket } = this.#deps;
-    if (connection.buffered === 0 && isPlainText(bytes)) {
-      throw new Fault("not-stratum-v2", { looksLike: bytes[0] === BRACE ? "Stratum V1" : "text" });
-    }
+    const looksLike = connection.buffered > 0 ? undefined : isClientHello(bytes) ? "TLS" : plainText(bytes);
+    if (looksLike !== undefined) throw new Fault("not-stratum-v2", { looksLike });
     if (connection.buffered + bytes.length < costlyActSize) return true;
     this.#pastGate = true;
     this.#place = door.gate.enter(ticket.subscriber, () => this.#onTurn());
@@ -332,10 +326,4 @@ export class Session<P extends Peer = Peer> implements StreamListener {
       this.#deps.log.error(`closing a session failed: ${describe(error)}`, { error });
     }
   }
-}
-
-/** Whether the first bytes of a connection are text of another protocol and not half an ElligatorSwift key. */
-function isPlainText(bytes: Uint8Array): boolean {
-  if (bytes.length < PLAIN_TEXT_SURE) return false;
-  return bytes.subarray(0, 64).every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d);
 }

@@ -6,10 +6,11 @@ import { describe, expect, test } from "vitest";
 import { concat } from "../../src/kernel/bytes.ts";
 import { encodeFrameHeader } from "../../src/sv2/frame.ts";
 import { encodeMessage } from "../support/messages.ts";
-import { MockMiner, SETUP_CONNECTION } from "../support/mock-miner.ts";
+import { SETUP_CONNECTION } from "../support/mock-miner.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { startServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { steadily } from "../support/steady-miner.ts";
+import { TCP, type TestTransport, TRANSPORTS } from "../support/transports.ts";
 import { pause, until } from "../support/until.ts";
 
 /** A share's way through a busy test machine, attackers in the same process; alone it takes a few milliseconds. */
@@ -17,12 +18,13 @@ const PATIENCE_MS = 1500;
 
 const random = seededRandom(42);
 
-/** Lets `attack` loose beside a steady miner. */
-async function beside(
-  what: string,
-  options: TestServerOptions,
-  attack: (pool: TestServer) => Promise<void>,
-): Promise<TestServer> {
+type Attack = (pool: TestServer) => Promise<void>;
+
+/** Lets attacks loose beside a steady miner. */
+const besideOver = (transport: TestTransport) => (what: string, options: TestServerOptions, attack: Attack) =>
+  beside({ ...options, transport }, what, attack);
+
+async function beside(options: TestServerOptions, what: string, attack: Attack): Promise<TestServer> {
   const pool = await startServer({
     ...options,
     mining: { ackBatchSize: 1, ...options.mining },
@@ -43,18 +45,20 @@ const dropped = (pool: TestServer): Readonly<Record<string, number>> => pool.met
 const header = (length: number): Uint8Array =>
   encodeFrameHeader({ extensionType: 0, channel: true, msgType: 0x1b, length });
 
-describe("a peer costs only itself when it", () => {
+describe.each(TRANSPORTS)("over $name a peer costs only itself when it", (transport) => {
+  const beside = besideOver(transport);
+
   test("sends nothing (pool_does_not_hang_on_no_handshake)", async () => {
-    const pool = await beside("silence", {}, async ({ address }) => {
-      const peers = await Promise.all(Array.from({ length: 30 }, () => MockMiner.reach(address)));
+    const pool = await beside("silence", {}, async ({ reach }) => {
+      const peers = await Promise.all(Array.from({ length: 30 }, () => reach()));
       await Promise.all(peers.map(({ closed }) => closed));
     });
     expect(dropped(pool)).toEqual({ "handshake-timeout": 30 });
   });
 
   test("sends half of the first act, a byte now and then", async () => {
-    const pool = await beside("half an act", {}, async ({ address }) => {
-      const peer = await MockMiner.reach(address);
+    const pool = await beside("half an act", {}, async ({ reach }) => {
+      const peer = await reach();
       let open = true;
       void peer.closed.then(() => {
         open = false;
@@ -86,8 +90,8 @@ describe("a peer costs only itself when it", () => {
   });
 
   test("sends garbage instead of a handshake, and behind it", async () => {
-    const pool = await beside("garbage", {}, async ({ address }) => {
-      const peers = await Promise.all(Array.from({ length: 20 }, () => MockMiner.reach(address)));
+    const pool = await beside("garbage", {}, async ({ reach }) => {
+      const peers = await Promise.all(Array.from({ length: 20 }, () => reach()));
       for (const peer of peers) {
         peer.ignoreAnswers();
         peer.sendRaw(random.bytes(500));
@@ -119,7 +123,9 @@ describe("a peer costs only itself when it", () => {
     expect(Object.values(dropped(pool))).toEqual([1]);
   });
 
-  for (const noise of [true, false]) {
+  const encryptions = transport === TCP ? [true, false] : [true];
+
+  for (const noise of encryptions) {
     test(`announces and sends frames of 16 MiB, ${noise ? "encrypted" : "plain"}`, async () => {
       const pool = await beside(`16 MiB frames, ${noise ? "encrypted" : "plain"}`, { noise }, async ({ miner }) => {
         const peer = await miner();
@@ -132,7 +138,8 @@ describe("a peer costs only itself when it", () => {
   }
 
   test("never reads what it is sent", async () => {
-    const pool = await beside("a peer that never reads", { limits: { bufferBytes: 65_536 } }, async ({ miner }) => {
+    const limits = { bufferBytes: 65_536, messagesPerSecond: 10_000 };
+    const pool = await beside("a peer that never reads", { limits }, async ({ miner, meter }) => {
       const peer = await miner();
       peer.pause();
       const requestedExtensions = Array.from({ length: 30_000 }, (_, i) => 100 + i);
@@ -146,13 +153,14 @@ describe("a peer costs only itself when it", () => {
         peer.sendFrame(question);
         await pause(2);
       }
+      await until("the server gave it up", () => meter.total("connections_dropped_total") > 0);
       peer.resume();
       await peer.closed;
     });
     expect(dropped(pool)).toEqual({ "peer-not-reading": 1 });
   });
 
-  for (const noise of [true, false]) {
+  for (const noise of encryptions) {
     test(`floods the server with shares, ${noise ? "encrypted" : "plain"}`, async () => {
       const pool = await beside(
         `a flood, ${noise ? "encrypted" : "plain"}`,
@@ -180,7 +188,7 @@ describe("a peer costs only itself when it", () => {
   test("comes back again and again, with or without a handshake", async () => {
     const pool = await beside("a reconnect storm", { limits: { handshakesPerSecond: 40 } }, async (server) => {
       for (let round = 0; round < 4; round++) {
-        const reset = await Promise.all(Array.from({ length: 25 }, () => MockMiner.reach(server.address)));
+        const reset = await Promise.all(Array.from({ length: 25 }, () => server.reach()));
         for (const peer of reset) peer.reset();
         const whole = await Promise.all(Array.from({ length: 10 }, () => server.connect()));
         for (const peer of whole) peer.destroy();
@@ -191,12 +199,12 @@ describe("a peer costs only itself when it", () => {
   });
 
   test("is a Stratum V1 miner or a browser", async () => {
-    const pool = await beside("plain text", {}, async ({ address }) => {
+    const pool = await beside("plain text", {}, async ({ reach }) => {
       for (const text of [
         '{"id": 1, "method": "mining.subscribe", "params": ["cpuminer/2.5.1"]}\n',
         "GET / HTTP/1.1\r\nHost: pool.example.com\r\n\r\n",
       ]) {
-        const peer = await MockMiner.reach(address);
+        const peer = await reach();
         peer.sendRaw(new TextEncoder().encode(text));
         await peer.closed;
       }

@@ -5,11 +5,14 @@ import { makeTemplate } from "../support/fake-chain.ts";
 import { targetOf } from "../support/grind.ts";
 import { MockChannel } from "../support/mock-channel.ts";
 import { EASIEST_TARGET } from "../support/mock-miner.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver } from "../support/server.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 
 const REQUIRES_STANDARD_JOBS = 0b001;
 
-describe("jobs", () => {
+describe.each(TRANSPORTS)("jobs over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("header_timestamp_value_assertion: a job of a refreshed template begins at the template's time", async () => {
     const nowS = Math.floor(Date.now() / 1000);
     const template = makeTemplate({ height: 100, prevHash: new Uint8Array(32).fill(1), curTime: nowS + 30 });

@@ -4,16 +4,17 @@ import { concat } from "../../src/kernel/bytes.ts";
 import { encodeFrameHeader } from "../../src/sv2/frame.ts";
 import { MockChannel } from "../support/mock-channel.ts";
 import { EASIEST_TARGET, MockMiner } from "../support/mock-miner.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver } from "../support/server.ts";
+import { TCP, TRANSPORTS } from "../support/transports.ts";
 import { pause, until } from "../support/until.ts";
 
-describe("connections in all", () => {
+describe.each(TRANSPORTS)("connections in all over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("the last place is served, the next is closed at the door, and a place given back serves again", async () => {
-    const { miner, address, meter, server } = await startServer({ limits: { connections: 3 } });
+    const { miner, turnedAway, meter, server } = await startServer({ limits: { connections: 3 } });
     const inside = [await miner(), await miner(), await miner()];
-    const outside = await MockMiner.reach(address);
-    await outside.closed;
-    expect(outside.bytesReceived).toBe(0);
+    await turnedAway();
     expect(meter.byLabel("connections_refused_total")).toEqual({ total: 1 });
     for (const client of inside) await client.openStandard();
     inside[0]?.destroy();
@@ -22,29 +23,37 @@ describe("connections in all", () => {
   });
 });
 
-describe("connections of one address", () => {
+describe.each(TRANSPORTS)("connections of one address over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("loopback has no limit of its own, unless it is given one", async () => {
     const many = await startServer({ limits: { connectionsPerAddress: 1 } });
     for (let i = 0; i < 5; i++) await many.miner();
     const few = await startServer({ limits: { networks: [{ network: "127.0.0.0/8", maxConnections: 2 }] } });
     for (let i = 0; i < 2; i++) await few.miner();
-    await (await MockMiner.reach(few.address)).closed;
+    await few.turnedAway();
     expect(few.meter.byLabel("connections_refused_total")).toEqual({ address: 1 });
   });
 });
 
-describe("handshakes per second", () => {
+describe.each(TRANSPORTS)("handshakes per second over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("more than the rate have to wait, and nobody is refused", async () => {
     const { connect, meter } = await startServer({ limits: { handshakesPerSecond: 20 } });
     const began = performance.now();
     const clients = await Promise.all(Array.from({ length: 21 }, () => connect()));
     const elapsedMs = performance.now() - began;
-    // One may begin at once, twenty follow at 50 ms each.
+    // One may begin at once, twenty follow at 50 ms each; where TLS is outside it has turns of its own.
     expect(elapsedMs).toBeGreaterThan(900);
     expect(elapsedMs).toBeLessThan(5000);
     expect(meter.total("handshakes_total")).toBe(21);
     for (const client of clients) await client.setup();
   });
+});
+
+describe("handshakes per second over TCP", () => {
+  const startServer = serverOver(TCP);
 
   test("peers that connect and say nothing use up none of it", async () => {
     const { connect, address } = await startServer({ limits: { handshakesPerSecond: 1 } });
@@ -57,7 +66,9 @@ describe("handshakes per second", () => {
   });
 });
 
-describe("frame size", () => {
+describe.each(TRANSPORTS)("frame size over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("a frame of the limit is read, one byte more costs the connection", async () => {
     const { miner, meter } = await startServer({ limits: { frameBytes: 2000 } });
     const frame = (length: number): Uint8Array =>
@@ -71,7 +82,9 @@ describe("frame size", () => {
   });
 });
 
-describe("channels of one connection", () => {
+describe.each(TRANSPORTS)("channels of one connection over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("the last one is opened, the next refused, and the connection goes on", async () => {
     const { miner } = await startServer({ mining: { maxChannels: 3, ackBatchSize: 1 } });
     const client = await miner();
@@ -93,7 +106,9 @@ describe("channels of one connection", () => {
   });
 });
 
-describe("silence", () => {
+describe.each(TRANSPORTS)("silence over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("an idle connection is closed after its time, one that speaks now and then is not", async () => {
     const { miner, meter, server } = await startServer({ limits: { idleTimeoutMs: 1500 } });
     const silent = await miner();
@@ -111,7 +126,9 @@ describe("silence", () => {
   });
 });
 
-describe("messages per second", () => {
+describe.each(TRANSPORTS)("messages per second over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("a proxy that comes back with kept shares has all of them judged; after that it has to wait", async () => {
     const { miner, credits } = await startServer({ limits: { messagesPerSecond: 100 }, mining: { ackBatchSize: 1 } });
     const channel = await MockChannel.extended(await miner());
@@ -126,7 +143,9 @@ describe("messages per second", () => {
   });
 });
 
-describe("bytes that wait for a peer", () => {
+describe.each(TRANSPORTS)("bytes that wait for a peer over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("many channels of one connection get their jobs though all of them together exceed the limit", async () => {
     const channels = 300;
     const { miner, source, meter } = await startServer({ limits: { bufferBytes: 16_384, messagesPerSecond: 2000 } });

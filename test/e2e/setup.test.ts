@@ -2,32 +2,40 @@
 import { describe, expect, test } from "vitest";
 import { encodeFrameHeader } from "../../src/sv2/frame.ts";
 import { MockMiner, SETUP_CONNECTION } from "../support/mock-miner.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver, startServer } from "../support/server.ts";
 import { replaceBy, sniff } from "../support/sniffer.ts";
+import { PLAIN_TRANSPORTS, TRANSPORTS } from "../support/transports.ts";
 
-describe("SetupConnection", () => {
-  for (const noise of [true, false]) {
-    test(`a mining client of version 2 is accepted, ${noise ? "encrypted" : "plain"}`, async () => {
-      const { connect, server } = await startServer({ noise });
-      const client = await connect();
-      expect(await client.setup()).toEqual({ usedVersion: 2, flags: 0 });
-      expect(server.connections).toBe(1);
-    });
-  }
+test("SetupConnection on plain frames, as tests of other parts have them, is accepted", async () => {
+  const { connect, server } = await startServer({ noise: false });
+  const client = await connect();
+  expect(await client.setup()).toEqual({ usedVersion: 2, flags: 0 });
+  expect(server.connections).toBe(1);
+});
 
-  test("pool_reject_setup_connection_with_non_mining_protocol", async () => {
-    const pool = await startServer();
-    const sniffer = await sniff(pool, {
-      direction: "toUpstream",
-      name: "SetupConnection",
-      action: replaceBy("SetupConnection", { ...SETUP_CONNECTION, protocol: 2, endpointPort: 1212 }),
-    });
-    const client = await MockMiner.connect(sniffer.address, { noise: pool.initiator() });
-    client.send("SetupConnection", SETUP_CONNECTION);
-    await sniffer.waitFor("toUpstream", "SetupConnection");
-    const error = await sniffer.waitFor("toDownstream", "SetupConnectionError");
-    expect(error).toEqual({ flags: 0, errorCode: "unsupported-protocol" });
-    expect(await client.closed).toBeUndefined();
+test("pool_reject_setup_connection_with_non_mining_protocol", async () => {
+  const pool = await startServer();
+  const sniffer = await sniff(pool, {
+    direction: "toUpstream",
+    name: "SetupConnection",
+    action: replaceBy("SetupConnection", { ...SETUP_CONNECTION, protocol: 2, endpointPort: 1212 }),
+  });
+  const client = await MockMiner.connect(sniffer.address, { noise: pool.initiator() });
+  client.send("SetupConnection", SETUP_CONNECTION);
+  await sniffer.waitFor("toUpstream", "SetupConnection");
+  const error = await sniffer.waitFor("toDownstream", "SetupConnectionError");
+  expect(error).toEqual({ flags: 0, errorCode: "unsupported-protocol" });
+  expect(await client.closed).toBeUndefined();
+});
+
+describe.each([...TRANSPORTS, ...PLAIN_TRANSPORTS])("SetupConnection over $name", (transport) => {
+  const startServer = serverOver(transport);
+
+  test("a mining client of version 2 is accepted", async () => {
+    const { connect, server } = await startServer();
+    const client = await connect();
+    expect(await client.setup()).toEqual({ usedVersion: 2, flags: 0 });
+    expect(server.connections).toBe(1);
   });
 
   test("pool_reject_setup_connection_with_unsupported_version", async () => {

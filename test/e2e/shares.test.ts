@@ -5,14 +5,17 @@ import { meetsTarget, targetFromCompact } from "../../src/bitcoin/target.ts";
 import { equal } from "../../src/kernel/bytes.ts";
 import { EASY_BITS, makeTemplate, refusal } from "../support/fake-chain.ts";
 import { MockChannel } from "../support/mock-channel.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver } from "../support/server.ts";
+import { PLAIN_TRANSPORTS, TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 const REQUIRES_STANDARD_JOBS = 0b001;
 const PREV_HASH = new Uint8Array(32).fill(7);
 const REGTEST = makeTemplate({ height: 500, prevHash: PREV_HASH, nBits: EASY_BITS });
 
-describe("accepted shares", () => {
+describe.each([...TRANSPORTS, ...PLAIN_TRANSPORTS])("accepted shares over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("are acknowledged in batches by count", async () => {
     const { miner, credits } = await startServer({ mining: { ackBatchSize: 4, ackMaxDelayMs: 60_000 } });
     const channel = await MockChannel.extended(await miner());
@@ -60,7 +63,9 @@ describe("accepted shares", () => {
   });
 });
 
-describe("refused shares, in SRI's words", () => {
+describe.each(TRANSPORTS)("refused shares, in SRI's words over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   async function channelOn(kind: "standard" | "extended", versionRollingMask?: number): Promise<MockChannel> {
     const { miner } = await startServer({
       mining: { ackBatchSize: 1 },
@@ -137,7 +142,9 @@ describe("refused shares, in SRI's words", () => {
   });
 });
 
-describe("blocks", () => {
+describe.each(TRANSPORTS)("blocks over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   for (const kind of ["standard", "extended"] as const) {
     test(`a ${kind} share that meets the network's target reaches the sink as a block that a node would accept`, async () => {
       const { miner, sink, shares } = await startServer({ template: REGTEST, mining: { ackBatchSize: 100 } });
@@ -188,18 +195,21 @@ describe("blocks", () => {
   });
 });
 
-test("a miner that vanishes without a word harms nobody and leaves nothing behind", async () => {
-  const { miner, server, extranonces, meter } = await startServer({ mining: { ackBatchSize: 1 } });
-  const steady = await MockChannel.extended(await miner());
-  for (let i = 0; i < 5; i++) {
-    const channel = await MockChannel.extended(await miner());
-    channel.submit(channel.find());
-    if (i % 2 === 0) channel.miner.reset();
-    else channel.miner.destroy();
-  }
-  await until("only one is left", () => server.connections === 1);
-  expect(extranonces.inUse).toBe(1);
-  expect(meter.byLabel("channels")).toMatchObject({ extended: 1 });
-  steady.submit(steady.find());
-  await steady.miner.expect("SubmitSharesSuccess");
-});
+test.each(TRANSPORTS)(
+  "a miner that vanishes without a word harms nobody and leaves nothing behind, over $name",
+  async (transport) => {
+    const { miner, server, extranonces, meter } = await serverOver(transport)({ mining: { ackBatchSize: 1 } });
+    const steady = await MockChannel.extended(await miner());
+    for (let i = 0; i < 5; i++) {
+      const channel = await MockChannel.extended(await miner());
+      channel.submit(channel.find());
+      if (i % 2 === 0) channel.miner.reset();
+      else channel.miner.destroy();
+    }
+    await until("only one is left", () => server.connections === 1);
+    expect(extranonces.inUse).toBe(1);
+    expect(meter.byLabel("channels")).toMatchObject({ extended: 1 });
+    steady.submit(steady.find());
+    await steady.miner.expect("SubmitSharesSuccess");
+  },
+);

@@ -2,11 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { EASY_BITS, makeTemplate } from "../support/fake-chain.ts";
 import { MockChannel } from "../support/mock-channel.ts";
-import { MockMiner } from "../support/mock-miner.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver } from "../support/server.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 import { pause, until } from "../support/until.ts";
 
-describe("stopping", () => {
+describe.each(TRANSPORTS)("stopping over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("shares that wait in a batch are acknowledged before the goodbye", async () => {
     const { miner, stop, credits } = await startServer({ mining: { ackBatchSize: 1000, ackMaxDelayMs: 60_000 } });
     const channel = await MockChannel.extended(await miner());
@@ -100,11 +102,11 @@ describe("stopping", () => {
   });
 
   test("a miner that does not go is made to, and one in the middle of its handshake is not waited for", async () => {
-    const { connect, address, stop, server } = await startServer({ times: { stopDrainMs: 400 } });
+    const { connect, reach, stop, server } = await startServer({ times: { stopDrainMs: 400 } });
     const stubborn = await connect();
     stubborn.stayAfterGoodbye();
     await stubborn.setup();
-    const half = await MockMiner.reach(address);
+    const half = await reach();
     const began = performance.now();
     await stop();
     expect(performance.now() - began).toBeLessThan(3000);
@@ -114,12 +116,12 @@ describe("stopping", () => {
   });
 
   test("nobody new is let in, and no new job is sent", async () => {
-    const { miner, address, stop, source } = await startServer({ times: { stopGraceMs: 400 } });
+    const { miner, reach, stop, source } = await startServer({ times: { stopGraceMs: 400 } });
     const channel = await MockChannel.extended(await miner());
     const stopped = stop();
     await pause(50);
     source.newBlock();
-    await expect(MockMiner.reach(address)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    await expect(reach()).rejects.toMatchObject({ code: "ECONNREFUSED" });
     await stopped;
     await channel.miner.closed;
     expect(channel.miner.inbox.unread.map(({ name }) => name)).not.toContain("SetNewPrevHash");

@@ -1,9 +1,9 @@
-/** A scripted SV2 client over a real TCP socket: it sends what the test says, honest or not, and keeps what it gets. */
-import { connect, type Socket } from "node:net";
+/** A scripted SV2 client over a real socket: it sends what the test says, honest or not, and keeps what it gets. */
 import { Connection } from "../../src/sv2/connection.ts";
 import type { NoiseHandshake } from "../../src/sv2/noise/ports.ts";
 import { Inbox } from "./inbox.ts";
 import { decodeMessage, encodeMessage, type Fields, type Message, type Name } from "./messages.ts";
+import { TCP, type TestTransport, type Wire } from "./transports.ts";
 
 const WAIT_MS = 10_000;
 
@@ -11,6 +11,8 @@ const WAIT_MS = 10_000;
 export interface MockMinerOptions {
   /** Initiator's handshake; without it the connection is plain. */
   readonly noise?: NoiseHandshake | undefined;
+  /** What carries it. Default TCP. */
+  readonly transport?: TestTransport | undefined;
 }
 
 /** Fields of SetupConnection that a test seldom cares about. */
@@ -35,7 +37,7 @@ export class MockMiner {
   readonly inbox = new Inbox<Message>(({ name }) => name);
   /** Resolves when the server closed the connection, with the error if there was one. */
   readonly closed: Promise<Error | undefined>;
-  readonly #socket: Socket;
+  readonly #socket: Wire;
   readonly #connection: Connection;
   #established: (() => void) | undefined;
   #bytesReceived = 0;
@@ -43,7 +45,7 @@ export class MockMiner {
   #leaves = true;
   #requestId = 0;
 
-  private constructor(socket: Socket, options: MockMinerOptions) {
+  private constructor(socket: Wire, options: MockMinerOptions) {
     this.#socket = socket;
     this.#connection = new Connection({ noise: options.noise }, { role: "client", maxFrameSize: 0xffffff });
     let failure: Error | undefined;
@@ -80,19 +82,8 @@ export class MockMiner {
 
   /** Connects and sends nothing at all. */
   static async reach(address: string, options: MockMinerOptions = {}): Promise<MockMiner> {
-    const at = address.lastIndexOf(":");
-    const socket = connect({
-      host: address.slice(0, at),
-      port: Number(address.slice(at + 1)),
-      noDelay: true,
-      allowHalfOpen: true,
-    });
-    const miner = new MockMiner(socket, options);
-    await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
-      socket.once("error", reject);
-    });
-    return miner;
+    const { transport = TCP } = options;
+    return new MockMiner(await transport.reach(address), options);
   }
 
   /** Runs the handshake; resolves when frames can be sent, rejects when the server closes instead. */

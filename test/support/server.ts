@@ -1,5 +1,5 @@
 /** The real mining server on a loopback port, with a scripted node behind it and everything that it tells recorded. */
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { opReturn } from "../../src/bitcoin/script.ts";
 import { fromHex, utf8 } from "../../src/kernel/bytes.ts";
@@ -19,13 +19,13 @@ import { JobMaker } from "../../src/pool/job-maker.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
 import { MiningServer } from "../../src/pool/server.ts";
 import { SERVER_DEFAULTS, type ServerLimits, type ServerTimes } from "../../src/pool/server-options.ts";
-import { TcpTransport } from "../../src/pool/transports/tcp.ts";
 import { NoiseInitiator, NoiseResponder } from "../../src/sv2/noise/handshake.ts";
 import { EphemeralKeyPool } from "../../src/sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../../src/sv2/noise/static-identity.ts";
 import { FakeBlockSink, FakeJobSource, makeTemplate } from "./fake-chain.ts";
 import { MockMiner } from "./mock-miner.ts";
 import { type LogLine, recordingLog } from "./recording-log.ts";
+import { TCP, type TestTransport } from "./transports.ts";
 
 /** BIP340's first test vector, a key that nobody else should trust. */
 const AUTHORITY_SECRET_KEY = fromHex("0000000000000000000000000000000000000000000000000000000000000003");
@@ -39,6 +39,8 @@ const random = systemRandom();
 
 /** What a test may choose. */
 export interface TestServerOptions {
+  /** What connections come over. Default TCP. */
+  readonly transport?: TestTransport;
   /** `false` serves plain frames. */
   readonly noise?: boolean;
   readonly limits?: Partial<ServerLimits>;
@@ -73,6 +75,10 @@ export interface TestServer {
   readonly initiator: () => NoiseInitiator | undefined;
   /** A server's handshake under our authority, for a man in the middle. */
   readonly responder: () => NoiseResponder | undefined;
+  /** A client that has sent nothing yet. */
+  reach(): Promise<MockMiner>;
+  /** Connects and resolves when the server closed the connection at the door. */
+  turnedAway(): Promise<void>;
   /** A client after its handshake. */
   connect(): Promise<MockMiner>;
   /** Connects and sets up. */
@@ -82,6 +88,11 @@ export interface TestServer {
 
 /** Difficulty of 2^-26: some 64 hashes a share, and vardiff has no say. */
 export const FIXED_DIFFICULTY: Partial<MiningOptions> = { minDifficulty: 2 ** -26, maxDifficulty: 2 ** -26 };
+
+/** `startServer` over one transport of the table. */
+export function serverOver(transport: TestTransport): (options?: TestServerOptions) => Promise<TestServer> {
+  return (options = {}) => startServer({ ...options, transport });
+}
 
 /** Starts a server that is stopped when the test ends. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
@@ -116,13 +127,15 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const ephemeralKeys = new EphemeralKeyPool({ crypto, random }, { capacity: 100 });
   const credits: ShareCredit[] = [];
   const extranonces = new ExtranonceAllocator({}, { serverId: 9 });
-  const noise = options.noise ?? true;
+  const { transport = TCP } = options;
+  const noise = transport.noise && (options.noise ?? true);
   const limits = { ...SERVER_DEFAULTS.limits, ...options.limits };
+  const door = new Door({ clock, meter }, limits);
   const server = new MiningServer(
     {
-      transports: [new TcpTransport({}, { host: "127.0.0.1", port: 0 })],
-      door: new Door({ clock, meter }, limits),
-      noise: noise ? { crypto, identity, ephemeralKeys } : undefined,
+      transports: [await transport.listen({ door, clock, log })],
+      door,
+      noise: options.noise === false ? undefined : { crypto, identity, ephemeralKeys },
       clock,
       log,
       meter,
@@ -158,9 +171,19 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     noise ? new NoiseInitiator({ crypto, clock, random }, { authorityPublicKey: AUTHORITY_PUBLIC_KEY }) : undefined;
   const responder = (): NoiseResponder | undefined =>
     noise ? new NoiseResponder({ crypto, identity, ephemeral: () => ephemeralKeys.take() }) : undefined;
-  const connect = async (): Promise<MockMiner> => {
-    const miner = await MockMiner.connect(address, { noise: initiator() });
+  const reach = async (): Promise<MockMiner> => {
+    const miner = await MockMiner.reach(address, { noise: initiator(), transport });
     onTestFinished(() => miner.destroy());
+    return miner;
+  };
+  const turnedAway = async (): Promise<void> => {
+    const miner = await reach().catch(() => undefined);
+    await miner?.closed;
+    expect(miner?.bytesReceived ?? 0).toBe(0);
+  };
+  const connect = async (): Promise<MockMiner> => {
+    const miner = await reach();
+    await miner.handshake();
     return miner;
   };
   const miner = async (flags = 0): Promise<MockMiner> => {
@@ -181,6 +204,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     address,
     initiator,
     responder,
+    reach,
+    turnedAway,
     connect,
     miner,
     stop,

@@ -1,9 +1,10 @@
 /** `mine`: the CPU miner against any SV2 server. */
-import { parseServerUrl } from "../../client/url.ts";
+import { parseServerUrl, type ServerAddress } from "../../client/url.ts";
 import { CpuMiner } from "../../devnet/miner/miner.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
+import { dialServer } from "../dialers.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted } from "../interrupt.ts";
 import { systemClock, systemRandom } from "../system.ts";
@@ -29,7 +30,8 @@ export async function mine(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  const { transport, host, port, noise, authorityPublicKey, certSha256 } = parseServerUrl(url);
+  const server = parseServerUrl(url);
+  const { transport, host, port, noise, authorityPublicKey, certSha256 } = server;
   const startedMs = systemClock.monotonicMs();
   const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
   const tell = (event: string, sentence: string, facts: Readonly<Record<string, unknown>>): void => {
@@ -38,7 +40,13 @@ export async function mine(
     );
   };
   const miner = new CpuMiner(
-    { clock: systemClock, random: systemRandom(), log: silentLog, crypto: nodeCrypto({ log: silentLog }) },
+    {
+      clock: systemClock,
+      random: systemRandom(),
+      log: silentLog,
+      crypto: nodeCrypto({ log: silentLog }),
+      dial: dialServer(),
+    },
     {
       transport,
       host,
@@ -56,8 +64,7 @@ export async function mine(
   const done = new Promise<void>((resolve) => {
     let opened = false;
     miner.on("connected", () => {
-      const checked = authorityPublicKey === undefined ? "its key is NOT checked" : "its key is the right one";
-      tell("connected", `connected to ${host}:${port}, encrypted; ${checked}`, { host, port });
+      tell("connected", `connected to ${host}:${port}, encrypted; ${vouched(server)}`, { host, port });
     });
     miner.on("channel", ({ kind, channelId }) => {
       opened = true;
@@ -109,4 +116,11 @@ export async function mine(
     elapsedMs: Math.round(systemClock.monotonicMs() - startedMs),
   });
   return enough || signal.aborted ? EXIT.ok.code : EXIT.failed.code;
+}
+
+/** Who vouched for a server that we are connected to. */
+function vouched({ transport, noise, authorityPublicKey, certSha256 }: ServerAddress): string {
+  if (noise && authorityPublicKey !== undefined) return "its key is the right one";
+  if (certSha256 !== undefined) return "its certificate is the right one";
+  return transport === "tcp" ? "its key is NOT checked" : "its certificate was checked";
 }

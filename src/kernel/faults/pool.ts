@@ -15,8 +15,8 @@ export const POOL_FAULTS = faults({
   },
   "not-stratum-v2": {
     act: "drop",
-    what: "the peer speaks plain text instead of Stratum V2",
-    help: "A Stratum V1 miner or a browser reached the Stratum V2 port. Give the miner a stratum2+tcp:// address, or put a translator such as SRI's translator_sv2 in front of it.",
+    what: "the peer speaks another protocol than Stratum V2",
+    help: "A Stratum V1 miner, a browser or a TLS client reached this port. Give the miner a stratum2+tcp:// address (for the TLS port stratum2+tls://), or put a translator such as SRI's translator_sv2 in front of it.",
   },
   "handshake-timeout": {
     act: "drop",
@@ -57,5 +57,45 @@ export const POOL_FAULTS = faults({
     act: "drop",
     what: "serving one connection failed unexpectedly",
     help: "This is a mistake in bllvm-stratum-v2: only that connection was closed. Please report it with the cause and the log lines before it.",
+  },
+  "tls-refused": {
+    act: "drop",
+    what: "the peer does not offer what the TLS listener needs",
+    help: "Miners need TLS 1.3 and have to offer the protocol `sv2` (ALPN): a browser, an old client or a monitor does not. Nothing is to be done here.",
+  },
+  "tls-handshake-failed": {
+    act: "drop",
+    what: "the peer broke the TLS handshake off",
+    help: "When the reason speaks of the certificate, that client does not trust ours: give it a `cert-sha256` or the authority key in its URL, or a certificate of a public authority here (docs/transports.md). Else the link or the client is broken.",
+  },
+  "tls-client-refused": {
+    act: "drop",
+    what: "the peer has no client certificate that is accepted here",
+    help: "With `client_ca_file` in [tls] only clients with a certificate of one of its authorities, in force and for client authentication, are let in. Give that client one, or take the key out.",
+  },
+  "tls-certificate-invalid": {
+    act: "halt",
+    what: "the certificate files of [tls] cannot be used",
+    help: "`certificate_file` holds the server's certificate first and those of its authorities behind it, `key_file` the private key of the first, not encrypted, both PEM. Check them with `openssl x509 -in FILE -noout -text`.",
+  },
+  "tls-file-failed": {
+    act: "halt",
+    what: "a file of [tls] cannot be read or written",
+    help: "Check that it exists and that this user may read it, for `certificate_file` and `key_file` left out that `data_dir` can be written; the cause names the system's error.",
+  },
+  "tls-key-permissions": {
+    act: "halt",
+    what: "the private key of [tls] can be read by everybody on this machine",
+    help: "Run `chmod 600` on it, or `chmod 640` with a group of its own. Who else could read it until now can pose as this server: if that matters, get another certificate.",
+  },
+  "server-certificate": {
+    act: "retry",
+    what: "the server's TLS certificate is not accepted",
+    help: "Write the server's authority key into the URL: it vouches for the server inside TLS. Or write `?cert-sha256=` with the fingerprint that its operator publishes. Only if it is what they publish: otherwise somebody may stand in between.",
+  },
+  "server-no-sv2": {
+    act: "retry",
+    what: "there is no Stratum V2 over TLS at that address",
+    help: "Check the port: servers that offer Stratum V2 over TLS speak TLS 1.3 and the protocol `sv2` (ALPN). For plain Stratum V2 write stratum2+tcp://.",
   },
 });

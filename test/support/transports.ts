@@ -1,0 +1,98 @@
+/**
+ * The transports that the session tests run over, as one table: how the server listens and how a scripted client reaches it.
+ * What a session promises, it promises on every row.
+ */
+import { connect as connectTcp } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import type { Clock } from "../../src/kernel/clock.ts";
+import type { Log } from "../../src/kernel/log.ts";
+import type { Door } from "../../src/pool/door.ts";
+import type { Transport } from "../../src/pool/transport.ts";
+import { type CertificatePem, readCertificate } from "../../src/pool/transports/certificate.ts";
+import { TcpTransport } from "../../src/pool/transports/tcp.ts";
+import { TlsTransport } from "../../src/pool/transports/tls.ts";
+import { selfSigned } from "./certificates.ts";
+
+/** A client's end of a stream. */
+export type Wire = Duplex & {
+  readonly localPort?: number | undefined;
+  /** Vanishes without a goodbye, as a crashed device does. */
+  resetAndDestroy(): unknown;
+};
+
+/** One row. */
+export interface TestTransport {
+  readonly name: string;
+  /** Whether Noise runs inside. */
+  readonly noise: boolean;
+  /** The server's side on a free loopback port, to be started. */
+  listen(deps: { readonly door: Door; readonly clock: Clock; readonly log: Log }): Promise<Transport>;
+  /** A client's side, open for bytes. Rejects when the server closes before. */
+  reach(address: string): Promise<Wire>;
+}
+
+const ANYWHERE = { host: "127.0.0.1", port: 0 };
+
+/** A self-signed certificate that all tests of this process share. */
+const certificate = selfSigned();
+
+/** A TLS listener's source of one certificate for ever. */
+export function fixedCertificate(pem: CertificatePem) {
+  const read = readCertificate(pem);
+  return { current: () => read, onChange: () => () => undefined };
+}
+
+/** `host:port` taken apart. */
+export function hostAndPort(address: string): { readonly host: string; readonly port: number } {
+  const at = address.lastIndexOf(":");
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
+}
+
+/** Stratum V2's own transport. */
+export const TCP: TestTransport = {
+  name: "TCP",
+  noise: true,
+  listen: async () => new TcpTransport({}, ANYWHERE),
+  async reach(address) {
+    const socket = connectTcp({ ...hostAndPort(address), noDelay: true, allowHalfOpen: true });
+    await opened(socket, "connect");
+    return socket;
+  },
+};
+
+function overTls(noise: boolean): TestTransport {
+  return {
+    name: noise ? "TLS" : "TLS without Noise",
+    noise,
+    async listen(deps) {
+      return new TlsTransport({ ...deps, certificates: fixedCertificate(await certificate) }, { ...ANYWHERE, noise });
+    },
+    async reach(address) {
+      const raw = connectTcp({ ...hostAndPort(address), noDelay: true, allowHalfOpen: true });
+      const socket = connectTls({ socket: raw, ALPNProtocols: ["sv2"], rejectUnauthorized: false });
+      await opened(socket, "secureConnect");
+      return Object.assign(socket, { resetAndDestroy: () => raw.resetAndDestroy() });
+    },
+  };
+}
+
+/** TLS with Noise inside, the default. */
+export const TLS = overTls(true);
+
+/** TLS with plain frames inside. */
+export const PLAIN_TLS = overTls(false);
+
+/** Every transport as it is by default, for `describe.each`. */
+export const TRANSPORTS: readonly TestTransport[] = [TCP, TLS];
+
+/** Those on which the operator may leave Noise out. */
+export const PLAIN_TRANSPORTS: readonly TestTransport[] = [PLAIN_TLS];
+
+function opened(socket: Duplex, event: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve);
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("the server closed the connection first")));
+  });
+}
