@@ -29,12 +29,10 @@ import {
   openAuthoriser,
   payoutAddressAuthoriser,
 } from "../pool/authoriser.ts";
-import { Door } from "../pool/door.ts";
 import { JobMaker } from "../pool/job-maker.ts";
 import { nodeCrypto } from "../pool/noise-crypto.ts";
 import { MiningServer } from "../pool/server.ts";
 import type { ServerLimits } from "../pool/server-options.ts";
-import { TcpTransport } from "../pool/transports/tcp.ts";
 import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { chainScopes } from "./chain-scope.ts";
@@ -42,6 +40,7 @@ import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { registerLedger } from "./ledger-parts.ts";
+import { registerListeners } from "./listener-parts.ts";
 import { miningOptionsOf } from "./mining-options.ts";
 import { logTee } from "./module/log-tee.ts";
 import { bllvmClient, bllvmRpc, type NodeLink } from "./module/node-link.ts";
@@ -300,10 +299,7 @@ export function compose(world: World): DependencyContainer {
       ephemeralKeys: new EphemeralKeyPool({ crypto, random }, { capacity: EPHEMERAL_KEYS }),
     };
   });
-  part(TOKENS.door, () => new Door({ clock: get(TOKENS.clock), meter: get(TOKENS.meter) }, limitsOf(config)));
-  part(TOKENS.transports, () => [
-    new TcpTransport({ clock: get(TOKENS.clock), log: log("tcp") }, world.settings.listen),
-  ]);
+  registerListeners({ settings: world.settings, part, get, log }, limitsOf(config));
   part(TOKENS.miningServer, () => {
     const payouts = get(TOKENS.payouts);
     return new MiningServer(

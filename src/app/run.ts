@@ -1,5 +1,6 @@
 /** Starts the composed server in the order in which its parts depend on each other, and stops it in reverse. */
 import type { DependencyContainer } from "tsyringe";
+import type { TransportName } from "../client/url.ts";
 import type { ReloadedConfig } from "../host/control-api.ts";
 import { Lifecycle, type Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
@@ -8,6 +9,7 @@ import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-f
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
 import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
+import { certificateOf } from "./listener-settings.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
 import { payoutReserveOf } from "./settings.ts";
@@ -19,11 +21,23 @@ import { TOKENS } from "./tokens.ts";
 /** A part that does not stop within this time is left behind. The server itself takes up to 12.5 s for its goodbye. */
 const STOP_TIMEOUT_MS = 20_000;
 
+/** Where miners can connect. */
+export interface Listener {
+  readonly transport: TransportName;
+  /** `host:port` that it is bound to. */
+  readonly listening: string;
+  readonly noise: boolean;
+  /** SHA-256 of the certificate (32 bytes), where that is all that vouches for it. */
+  readonly certSha256: Uint8Array | undefined;
+}
+
 /** A server that miners can connect to. */
 export interface RunningServer {
   readonly container: DependencyContainer;
   /** `host:port` of each listener, the port as the system chose it when 0 was configured. */
   readonly listening: readonly string[];
+  /** The same with what miners have to know of each to connect; TCP first. */
+  readonly listeners: readonly Listener[];
   /** The authority's public key as miners write it, base58check. */
   readonly authorityPublicKey: string;
   /** Reads the configuration file again. Throws `Fault` for one that cannot be taken over, and then everything goes on as before. */
@@ -70,6 +84,7 @@ export async function startServer(
   const lifecycle = new Lifecycle({ clock: systemClock, log: world.log }, { stopTimeoutMs: STOP_TIMEOUT_MS });
   const server = container.resolve(TOKENS.miningServer);
   const nodes = container.resolve(TOKENS.nodes);
+  const certificates = container.resolve(TOKENS.certificates);
   const connections: Part = {
     name: "node connections",
     start: async () => undefined,
@@ -96,6 +111,7 @@ export async function startServer(
     container.resolve(TOKENS.distribution),
     container.resolve(TOKENS.compaction),
     container.resolve(TOKENS.summaries),
+    ...(certificates === undefined ? [] : [certificates]),
     server,
     ...(control === undefined ? [] : [control]),
     ...above,
@@ -120,6 +136,7 @@ export async function startServer(
   return {
     container,
     listening: server.addresses,
+    listeners: listenersOf(container),
     authorityPublicKey: encodeAuthorityPublicKey(authorityPublicKey(world.authoritySecretKey)),
     reload: () => container.resolve(TOKENS.reloader).reload(),
     stop: async () => {
@@ -127,6 +144,17 @@ export async function startServer(
       await container.dispose();
     },
   };
+}
+
+function listenersOf(container: DependencyContainer): Listener[] {
+  const certificate = container.resolve(TOKENS.certificates)?.current();
+  const { selfSigned } = certificateOf(container.resolve(TOKENS.settings));
+  return container.resolve(TOKENS.transports).flatMap(({ kind, noise, address }) => {
+    if (address === undefined) return [];
+    // With Noise inside, the authority key vouches; a certificate of the operator's changes, and authorities vouch for it.
+    const certSha256 = kind !== "tcp" && !noise && selfSigned ? certificate?.sha256 : undefined;
+    return [{ transport: kind, listening: address, noise, certSha256 }];
+  });
 }
 
 /** The authority key of a data folder, made at the first start. Throws `Fault` `key-file-*`. */

@@ -16,6 +16,7 @@ import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
 import { chainsOf } from "./chain-settings.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { checkListeners } from "./listener-rules.ts";
 import { checkRewardRules } from "./reward-rules.ts";
 import { PACKAGE_FOLDER } from "./version.ts";
 
@@ -77,6 +78,7 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
   const { config, file, folder } = loaded;
   if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
   checkRewardRules(config, file);
+  checkListeners(config, file);
   const merge = mergeSettingsOf(loaded);
   return {
     ...merge,

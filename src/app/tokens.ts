@@ -33,6 +33,7 @@ import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
+import type { CertificateFiles } from "../pool/transports/certificate-files.ts";
 import type { NodeEvents } from "./module/events/node-events.ts";
 import type { PoolLinkEvents } from "./module/events/pool-link.ts";
 import type { Reloader } from "./reload.ts";
@@ -70,6 +71,7 @@ export const TOKENS = {
   jobIds: token<JobIds>("JobIds"),
   jobMaker: token<JobMaker>("JobMaker"),
   door: token<Door>("Door"),
+  certificates: token<CertificateFiles | undefined>("CertificateFiles, if a listener needs them"),
   transports: token<readonly Transport[]>("Transports"),
   foundAux: token<FoundAuxJournal>("FoundAuxJournal"),
   mergeMining: token<MergeMining>("MergeMining"),

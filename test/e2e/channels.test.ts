@@ -4,15 +4,18 @@ import { toHex } from "../../src/kernel/bytes.ts";
 import { targetOf } from "../support/grind.ts";
 import { MockChannel } from "../support/mock-channel.ts";
 import { EASIEST_TARGET, MockMiner } from "../support/mock-miner.ts";
-import { startServer } from "../support/server.ts";
+import { serverOver } from "../support/server.ts";
 import { sniff } from "../support/sniffer.ts";
+import { TRANSPORTS } from "../support/transports.ts";
 import { pause, until } from "../support/until.ts";
 
 const GROUP = 1;
 const REQUIRES_STANDARD_JOBS = 0b001;
 const CHANNELS = 10;
 
-describe("channels", () => {
+describe.each(TRANSPORTS)("channels over $name", (transport) => {
+  const startServer = serverOver(transport);
+
   test("pool_standard_channel_receives_share", async () => {
     const pool = await startServer({ mining: { ackBatchSize: 1 } });
     const sniffer = await sniff(pool);

@@ -9,7 +9,7 @@ import { devnetConfig, startDevnet } from "../devnet.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, onHangup } from "../interrupt.ts";
 import { createLog } from "../log.ts";
-import { minerUrl } from "../miner-url.ts";
+import { listenerUrl } from "../miner-url.ts";
 import { authorityKeyOf, type RunningServer, startServer } from "../run.ts";
 import { parseHostPort, settingsOf } from "../settings.ts";
 import { systemRandom } from "../system.ts";
@@ -92,7 +92,12 @@ async function prepare(
 function announce(server: RunningServer, options: StartOptions, terminal: Terminal, log: Log): void {
   const [listening = ""] = server.listening;
   const { authorityPublicKey } = server;
-  const url = minerUrl(listening, authorityPublicKey);
-  log.info(`miners connect to ${url}`, { listening, authorityPublicKey });
-  if (options.json) terminal.out(jsonLine({ listening, authorityPublicKey, url }));
+  const listeners = server.listeners.map((listener) => ({
+    transport: listener.transport,
+    listening: listener.listening,
+    url: listenerUrl(listener, authorityPublicKey),
+  }));
+  const url = listeners[0]?.url;
+  for (const each of listeners) log.info(`miners connect to ${each.url}`, { ...each, authorityPublicKey });
+  if (options.json) terminal.out(jsonLine({ listening, authorityPublicKey, url, listeners }));
 }

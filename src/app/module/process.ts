@@ -8,7 +8,7 @@ import { claimDataNetwork } from "../data-network.ts";
 import { EXIT } from "../exit-codes.ts";
 import { adviceOf, exitCodeOf } from "../failure.ts";
 import { aborted, interruptSignal, onHangup } from "../interrupt.ts";
-import { minerUrl } from "../miner-url.ts";
+import { listenerUrl } from "../miner-url.ts";
 import { authorityKeyOf, type RunningServer } from "../run.ts";
 import { settingsOf } from "../settings.ts";
 import { processTerminal } from "../terminal.ts";
@@ -67,9 +67,11 @@ export async function runModule(launch: Launch, signal: AbortSignal): Promise<nu
     if (signal.aborted) return EXIT.ok.code;
     throw error;
   }
-  const [listening = ""] = server.listening;
-  const { authorityPublicKey } = server;
-  log.info(`miners connect to ${minerUrl(listening, authorityPublicKey)}`, { listening, authorityPublicKey });
+  const { authorityPublicKey, listeners } = server;
+  for (const listener of listeners) {
+    const { listening } = listener;
+    log.info(`miners connect to ${listenerUrl(listener, authorityPublicKey)}`, { listening, authorityPublicKey });
+  }
   const release = onHangup(() => {
     if (!signal.aborted) void server.reload().catch(() => undefined);
   });

@@ -3,7 +3,7 @@
  * The contents are compared, not times: whoever renews certificates writes several files, one after the other, and a file
  * that was read half written is simply read again.
  */
-import type { Files } from "../../daemon/files.ts";
+import { open } from "node:fs/promises";
 import { toHex } from "../../kernel/bytes.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -11,13 +11,18 @@ import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import { type Certificate, type CertificatePem, type CertificateSource, readCertificate } from "./certificate.ts";
 
+/** A file's text and its mode bits; `undefined` where the system keeps none. */
+export interface FileText {
+  readonly text: string;
+  readonly mode: number | undefined;
+}
+
 /** What the files are read with. */
 export interface CertificateFilesDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly files: Pick<Files, "read">;
-  /** Mode bits of a file, as `stat` has them; `undefined` where the system keeps none. */
-  readonly modeOf: (path: string) => Promise<number | undefined>;
+  /** Reads a whole file, and who may read it; rejects with the system's error. */
+  readonly read: (path: string) => Promise<FileText>;
   /** Makes certificate and key at the first start; left out where the operator has their own. */
   readonly make?: (paths: CertificatePaths) => Promise<void>;
 }
@@ -36,6 +41,7 @@ export interface CertificateFilesOptions {
   readonly everyMs?: number;
 }
 
+/** The longest file that is read. */
 const MAX_BYTES = 1 << 20;
 const DAY_MS = 86_400_000;
 /** So long before its end an operator is warned, once a day. */
@@ -107,22 +113,20 @@ export class CertificateFiles implements CertificateSource, Part {
 
   async #read(): Promise<CertificatePem> {
     const { chain, key, clientCa } = this.#options.paths;
-    const { files, modeOf } = this.#deps;
-    const read = async (path: string): Promise<string> => {
+    const read = async (path: string): Promise<FileText> => {
       try {
-        return await files.read(path, MAX_BYTES);
+        return await this.#deps.read(path);
       } catch (cause) {
         throw new Fault("tls-file-failed", { path }, { cause });
       }
     };
-    const keyText = await read(key);
-    const mode = await modeOf(key);
+    const secret = await read(key);
     // A group of its own may read it: that is how Debian hands keys to services.
-    if (mode !== undefined && (mode & 0o007) !== 0) {
-      throw new Fault("tls-key-permissions", { path: key, mode: (mode & 0o777).toString(8) });
+    if (secret.mode !== undefined && (secret.mode & 0o007) !== 0) {
+      throw new Fault("tls-key-permissions", { path: key, mode: (secret.mode & 0o777).toString(8) });
     }
-    const pem = { chain: await read(chain), key: keyText };
-    return clientCa === undefined ? pem : { ...pem, clientCa: await read(clientCa) };
+    const pem = { chain: (await read(chain)).text, key: secret.text };
+    return clientCa === undefined ? pem : { ...pem, clientCa: (await read(clientCa)).text };
   }
 
   #take(certificate: Certificate): void {
@@ -165,4 +169,17 @@ export class CertificateFiles implements CertificateSource, Part {
 
 function same(a: CertificatePem, b: CertificatePem): boolean {
   return a.chain === b.chain && a.key === b.key && a.clientCa === b.clientCa;
+}
+
+/** Reads from the disk. The open file is asked who may read it, not the path: nobody can change it in between. */
+export async function readFileText(path: string): Promise<FileText> {
+  const file = await open(path, "r");
+  try {
+    const { mode, size } = await file.stat();
+    if (size > MAX_BYTES) throw new Error(`the file has ${size} bytes, more than the ${MAX_BYTES} expected`);
+    // Windows keeps no such bits; Node makes some up there.
+    return { text: await file.readFile("utf8"), mode: process.platform === "win32" ? undefined : mode };
+  } finally {
+    await file.close();
+  }
 }

@@ -36,14 +36,11 @@ function onDisk(
     {
       clock,
       log,
-      files: {
-        async read(path) {
-          const text = texts.get(path);
-          if (text === undefined) throw new Error(`ENOENT: ${path}`);
-          return text;
-        },
+      async read(path) {
+        const text = texts.get(path);
+        if (text === undefined) throw new Error(`ENOENT: ${path}`);
+        return { text, mode: path === PATHS.key ? modes.key : 0o100644 };
       },
-      modeOf: async () => modes.key,
       ...(make === undefined ? {} : { make: async (paths: CertificatePaths) => make(paths) }),
     },
     { paths: more.clientCa === undefined ? PATHS : { ...PATHS, clientCa: "/tls/ca.pem" } },
@@ -79,7 +76,11 @@ describe("a certificate", () => {
     ["is of another key", () => ({ ...first, key: second.key }), "not the key of the first"],
     ["is cut off", () => ({ ...first, chain: first.chain.slice(0, 300) }), "in the middle"],
     ["is empty", () => ({ ...first, chain: "" }), "no certificate"],
-    ["is damaged", () => ({ ...first, chain: first.chain.replace("\nMII", "\nBII") }), "something that is no certificate"],
+    [
+      "is damaged",
+      () => ({ ...first, chain: first.chain.replace("\nMII", "\nBII") }),
+      "something that is no certificate",
+    ],
     ["has half a chain", () => ({ ...first, chain: first.chain + authority.pem.slice(0, 200) }), "in the middle"],
     ["has half a key", () => ({ ...first, key: first.key.slice(0, 100) }), "no private key, or half"],
     [
