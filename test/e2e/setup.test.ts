@@ -13,21 +13,6 @@ test("SetupConnection on plain frames, as tests of other parts have them, is acc
   expect(server.connections).toBe(1);
 });
 
-test("pool_reject_setup_connection_with_non_mining_protocol", async () => {
-  const pool = await startServer();
-  const sniffer = await sniff(pool, {
-    direction: "toUpstream",
-    name: "SetupConnection",
-    action: replaceBy("SetupConnection", { ...SETUP_CONNECTION, protocol: 2, endpointPort: 1212 }),
-  });
-  const client = await MockMiner.connect(sniffer.address, { noise: pool.initiator() });
-  client.send("SetupConnection", SETUP_CONNECTION);
-  await sniffer.waitFor("toUpstream", "SetupConnection");
-  const error = await sniffer.waitFor("toDownstream", "SetupConnectionError");
-  expect(error).toEqual({ flags: 0, errorCode: "unsupported-protocol" });
-  expect(await client.closed).toBeUndefined();
-});
-
 describe.each([...TRANSPORTS, ...PLAIN_TRANSPORTS])("SetupConnection over $name", (transport) => {
   const startServer = serverOver(transport);
 
@@ -36,6 +21,21 @@ describe.each([...TRANSPORTS, ...PLAIN_TRANSPORTS])("SetupConnection over $name"
     const client = await connect();
     expect(await client.setup()).toEqual({ usedVersion: 2, flags: 0 });
     expect(server.connections).toBe(1);
+  });
+
+  test("pool_reject_setup_connection_with_non_mining_protocol", async () => {
+    const pool = await startServer();
+    const sniffer = await sniff(pool, {
+      direction: "toUpstream",
+      name: "SetupConnection",
+      action: replaceBy("SetupConnection", { ...SETUP_CONNECTION, protocol: 2, endpointPort: 1212 }),
+    });
+    const client = await MockMiner.connect(sniffer.address, { noise: pool.initiator() });
+    client.send("SetupConnection", SETUP_CONNECTION);
+    await sniffer.waitFor("toUpstream", "SetupConnection");
+    const error = await sniffer.waitFor("toDownstream", "SetupConnectionError");
+    expect(error).toEqual({ flags: 0, errorCode: "unsupported-protocol" });
+    expect(await client.closed).toBeUndefined();
   });
 
   test("pool_reject_setup_connection_with_unsupported_version", async () => {

@@ -71,6 +71,7 @@ export interface TestServer {
   readonly shares: ShareSubmitted[];
   readonly jobs: MiningJobCreated[];
   readonly address: string;
+  readonly transport: TestTransport;
   /** A client's handshake that checks our certificate; `undefined` on a plain server. */
   readonly initiator: () => NoiseInitiator | undefined;
   /** A server's handshake under our authority, for a man in the middle. */
@@ -202,6 +203,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     shares,
     jobs,
     address,
+    transport,
     initiator,
     responder,
     reach,

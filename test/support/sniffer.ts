@@ -1,9 +1,10 @@
 /**
  * A man in the middle between two real SV2 parts, as SRI's Sniffer (sv2-apps integration-tests/lib/sniffer.rs): it ends the
  * encryption on both sides with keys that the test knows, records what passes in each direction, and can hold back or
- * replace messages on the way. It runs over real sockets, plain or Noise.
+ * replace messages on the way. It runs over real sockets, plain or Noise: clients reach it over TCP, and it reaches the server over
+ * any transport.
  */
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { concat } from "../../src/kernel/bytes.ts";
 import { Connection } from "../../src/sv2/connection.ts";
@@ -12,6 +13,7 @@ import { encodeFrameHeader } from "../../src/sv2/frame.ts";
 import type { NoiseHandshake } from "../../src/sv2/noise/ports.ts";
 import { Inbox } from "./inbox.ts";
 import { decodeMessage, encodeMessage, type Fields, type Message, type Name } from "./messages.ts";
+import { TCP, type TestTransport, type Wire } from "./transports.ts";
 
 /** Which way a message goes. */
 export type Direction = "toUpstream" | "toDownstream";
@@ -38,6 +40,8 @@ export interface SnifferOptions {
   /** Handshake with the upstream; we play the client. */
   readonly initiator?: () => NoiseHandshake | undefined;
   readonly intercepts?: readonly Intercept[];
+  /** How the server is reached. Default TCP. */
+  readonly transport?: TestTransport;
 }
 
 const WAIT_MS = 10_000;
@@ -48,11 +52,12 @@ export async function sniff(
     readonly address: string;
     readonly responder: () => NoiseHandshake | undefined;
     readonly initiator: () => NoiseHandshake | undefined;
+    readonly transport?: TestTransport;
   },
   ...intercepts: readonly Intercept[]
 ): Promise<Sniffer> {
-  const { address, responder, initiator } = server;
-  const sniffer = await Sniffer.start({ upstream: address, responder, initiator, intercepts });
+  const { address, responder, initiator, transport = TCP } = server;
+  const sniffer = await Sniffer.start({ upstream: address, responder, initiator, intercepts, transport });
   onTestFinished(() => sniffer.stop());
   return sniffer;
 }
@@ -61,7 +66,7 @@ export async function sniff(
 export class Sniffer {
   readonly #options: SnifferOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<Wire>();
   readonly #inboxes: Readonly<Record<Direction, Inbox<Message>>> = {
     toUpstream: new Inbox(({ name }) => name),
     toDownstream: new Inbox(({ name }) => name),
@@ -69,7 +74,7 @@ export class Sniffer {
 
   private constructor(options: SnifferOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#relay(socket));
+    this.#server = createServer({ noDelay: true }, (socket) => void this.#relay(socket));
   }
 
   /** Listens on a free loopback port. */
@@ -117,10 +122,17 @@ export class Sniffer {
     await closed;
   }
 
-  #relay(downstream: Socket): void {
-    const { upstream: address, responder, initiator } = this.#options;
-    const at = address.lastIndexOf(":");
-    const upstream = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)), noDelay: true });
+  async #relay(downstream: Socket): Promise<void> {
+    const { upstream: address, responder, initiator, transport = TCP } = this.#options;
+    // Until both sides are there nobody else listens for it.
+    downstream.on("error", () => undefined);
+    let upstream: Wire;
+    try {
+      upstream = await transport.reach(address);
+    } catch {
+      downstream.destroy();
+      return;
+    }
     const below = new Connection({ noise: responder?.() }, { role: "server", maxFrameSize: 0xffffff });
     const above = new Connection({ noise: initiator?.() }, { role: "client", maxFrameSize: 0xffffff });
     pump(above, upstream);
@@ -129,7 +141,7 @@ export class Sniffer {
   }
 
   /** Moves frames from one side to the other; those that come before the other side's handshake is done wait for it. */
-  #forward(direction: Direction, from: Socket, source: Connection, to: Socket, target: Connection): void {
+  #forward(direction: Direction, from: Wire, source: Connection, to: Wire, target: Connection): void {
     let waiting: Uint8Array[] = [];
     this.#sockets.add(from);
     const send = (): void => {
@@ -152,7 +164,8 @@ export class Sniffer {
     from.on("end", () => to.end());
     from.on("close", () => {
       this.#sockets.delete(from);
-      to.destroySoon();
+      if (to.writableFinished) to.destroy();
+      else to.end(() => to.destroy());
     });
   }
 
@@ -168,7 +181,7 @@ export class Sniffer {
 }
 
 /** Writes what a handshake has to say. */
-function pump(connection: Connection, socket: Socket): void {
+function pump(connection: Connection, socket: Wire): void {
   for (let out = connection.output(); out !== undefined; out = connection.output()) socket.write(out);
 }
 
