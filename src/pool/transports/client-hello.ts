@@ -21,6 +21,9 @@ export const TLS_1_3 = 0x0304;
 /** The longest first message that is taken, records and all; clients send 200 bytes to 2 KiB. */
 export const MAX_HELLO_BYTES = 16_384;
 
+/** Clients send one record. The message is looked at again with every piece that comes, so pieces have a bound. */
+const MAX_RECORDS = 16;
+
 const RECORD_HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SUPPORTED_VERSIONS = 43;
@@ -39,18 +42,16 @@ export function readClientHello(bytes: Uint8Array): ClientHello | undefined {
 function handshakeMessage(bytes: Uint8Array): Uint8Array | undefined {
   const records = new Reader(bytes);
   const parts: Uint8Array[] = [];
-  let have = 0;
   while (records.remaining >= 5) {
     if (records.u8() !== RECORD_HANDSHAKE || records.u8() !== 3) throw refused("its first bytes are no TLS");
     records.u8();
     const length = u16(records);
     if (length === 0 || length > 16_384) throw refused("a record of a forbidden length");
+    if (parts.length === MAX_RECORDS) throw refused("its ClientHello is in too many pieces");
     // The rest of a record that is under way may be enough already.
-    const part = records.bytes(Math.min(length, records.remaining));
-    parts.push(part);
-    have += part.length;
-    if (have < 4) continue;
+    parts.push(records.bytes(Math.min(length, records.remaining)));
     const message = new Reader(concat(...parts));
+    if (message.remaining < 4) continue;
     if (message.u8() !== CLIENT_HELLO) throw refused("its first message is no ClientHello");
     const size = (message.u8() << 16) | u16(message);
     if (size > MAX_HELLO_BYTES) throw refused("its ClientHello is too long");

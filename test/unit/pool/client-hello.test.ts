@@ -44,8 +44,9 @@ describe("a ClientHello", () => {
 
   test("with protocols, in one record or many, and with bytes behind it", () => {
     const message = withProtocols("http/1.1", "sv2");
-    for (const size of [16_384, 100, 3, 1]) {
-      const bytes = concat(records(message, size), Uint8Array.of(1, 2, 3));
+    for (const size of [16_384, 100, 14]) {
+      // What follows, early data here, is none of its business.
+      const bytes = concat(records(message, size), Uint8Array.of(23, 3, 3, 0, 1, 0));
       expect(readClientHello(bytes)).toEqual({ versions: [0x0304], protocols: ["http/1.1", "sv2"] });
     }
   });
@@ -74,9 +75,14 @@ describe("a ClientHello", () => {
     expect(() => readClientHello(bytes)).toThrow(Fault);
   });
 
+  test("in many pieces is refused, before they cost as many looks", () => {
+    expect(() => readClientHello(records(RFC_8448, 11))).toThrow(expect.objectContaining({ code: "tls-refused" }));
+    expect(readClientHello(records(RFC_8448, 13))).toBeDefined();
+  });
+
   test("that never ends is given up at the bound", () => {
     const message = concat(Uint8Array.of(1, 0, 0x3f, 0xff), new Uint8Array(MAX_HELLO_BYTES));
-    const bytes = records(message, 10);
+    const bytes = records(message);
     expect(readClientHello(bytes.subarray(0, MAX_HELLO_BYTES - 1))).toBeUndefined();
     expect(() => readClientHello(bytes.subarray(0, MAX_HELLO_BYTES))).toThrow(
       expect.objectContaining({ code: "tls-refused" }),
