@@ -1,4 +1,5 @@
 /** The TLS listener over real sockets: who is let in and who is not, at what cost, and what the operator reads about it. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
@@ -6,6 +7,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { dialTcp } from "../../src/client/dial-tcp.ts";
 import { selfSigned, TestAuthority, type TestPem } from "../support/certificates.ts";
 import { MockMiner } from "../support/mock-miner.ts";
+import { run } from "../support/program.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { serverOver } from "../support/server.ts";
 import { steadily } from "../support/steady-miner.ts";
@@ -106,6 +108,22 @@ describe("a TLS client", () => {
     expect(stage.reasons()).toEqual([expect.stringContaining("no cipher is common to both sides")]);
     expect(stage.meter.byLabel("connections_dropped_total")).toEqual({ "tls-handshake-failed": 1 });
   });
+
+  test.runIf(spawnSync("openssl", ["version"]).status === 0)(
+    "of another make is served; one that does not know our authority says so, and the log repeats it in words",
+    async () => {
+      const stage = await tlsStage(await selfSigned());
+      const args = ["s_client", "-connect", stage.address, "-tls1_3", "-alpn", "sv2", "-brief"];
+      const strict = run("openssl", [...args, "-verify_return_error"]);
+      await strict.ended;
+      await until("it is told", () => stage.reasons().length > 0);
+      expect(stage.reasons()).toEqual([expect.stringContaining("it trusts no authority of our certificate")]);
+      const trusting = run("openssl", args);
+      await trusting.ended;
+      expect([...trusting.out, ...trusting.err].join("\n")).toContain("Protocol version: TLSv1.3");
+      expect(stage.streams).toHaveLength(1);
+    },
+  );
 
   test("cannot take an earlier session up again", async () => {
     const stage = await tlsStage(pem);
