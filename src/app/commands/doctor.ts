@@ -34,6 +34,7 @@ import { checkChains, type Finding } from "./doctor-chains.ts";
 import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
 import { type ModuleTarget, moduleChecks } from "./doctor-module.ts";
 import { checkPool } from "./doctor-pool.ts";
+import { checkTls, TLS_CHECK } from "./doctor-tls.ts";
 import { type ModuleWords, moduleTarget } from "./module-target.ts";
 
 /** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
@@ -80,6 +81,7 @@ function checksOf(loaded: LoadedConfig): Check[] {
     async () => [ok("configuration", loaded.file ?? "built-in defaults (no -c given)")],
     ...commonChecks(loaded),
     guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
+    guarded(TLS_CHECK, () => checkTls(loaded)),
     guarded("Bitcoin nodes", () => checkNodes(loaded)),
     guarded("chains", () => checkChains(loaded, failed)),
   ];
