@@ -209,6 +209,21 @@ export const METRICS = {
     help: "Answers of the pool above that fit no share: acknowledgements with another count, and refusals of unknown shares",
     labels: ["pool"],
   },
+  upstream_active: {
+    kind: "gauge",
+    help: "1 for the upstream pool that is mined for, else 0",
+    labels: ["pool"],
+  },
+  upstream_switches_total: {
+    kind: "counter",
+    help: "Times that miners were moved to a pool, or to own templates: solo",
+    labels: ["to"],
+  },
+  upstream_failures_total: {
+    kind: "counter",
+    help: "Attempts to reach an upstream pool that failed, and connections to it that were lost",
+    labels: ["pool"],
+  },
   node_up: { kind: "gauge", help: "1 while the node answers, else 0", labels: ["node"] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

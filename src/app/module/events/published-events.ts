@@ -6,8 +6,8 @@ import type { Log } from "../../../kernel/log.ts";
 import type { LedgerEvents, MergeMiningReward } from "../../../ledger/events.ts";
 import type { EventPublisher } from "../../../node/bllvm/publisher/event-publisher.ts";
 import type { PoolEvents } from "../../../pool/events.ts";
+import type { PoolLinkEvents } from "../../../upstream/events.ts";
 import type { Coins } from "../../reports/coin-text.ts";
-import type { PoolLinkEvents } from "./pool-link.ts";
 import { rewardEvent } from "./reward-event.ts";
 
 /** What is told to the node. */
