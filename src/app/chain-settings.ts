@@ -3,14 +3,18 @@ import { type ChainSettings, HOST_KEYS } from "../host/chain-settings.ts";
 import type { ChainPolicy } from "../merge/plugin.ts";
 import type { Config } from "./config/schema.ts";
 
+/** Why a chain rests where no own template is ever mined. */
+export const RESTS_IN_POOL_MODE = "the pool owns the coinbase, and there is no solo fallback";
+
 type Table = Config["chains"][string];
 
 /**
  * Every chain of the configuration, those that rest included: with `secondary_chains` exactly the chains named there are mined, a
- * chain without a table by its plugin's defaults; without it every chain whose table is not disabled.
+ * chain without a table by its plugin's defaults; without it every chain whose table is not disabled. None is where all jobs are a pool's.
  */
-export function chainsOf({ stratum_v2, chains: tables }: Config): ChainSettings[] {
-  const { merge_mining_enabled, secondary_chains } = stratum_v2;
+export function chainsOf({ stratum_v2, chains: tables, pools, upstream }: Config): ChainSettings[] {
+  const { merge_mining_enabled, secondary_chains, pool_url } = stratum_v2;
+  const isPoolAlone = (pool_url !== undefined || pools.length > 0) && upstream.fallback === "none";
   const names = [...(secondary_chains ?? []), ...Object.keys(tables)];
   return [...new Set(names)].map((name) => {
     const table = tables[name];
@@ -20,7 +24,9 @@ export function chainsOf({ stratum_v2, chains: tables }: Config): ChainSettings[
         ? "stratum_v2.secondary_chains does not name it"
         : table?.enabled === false
           ? `chains.${name}.enabled is false`
-          : undefined;
+          : isPoolAlone
+            ? RESTS_IN_POOL_MODE
+            : undefined;
     return {
       name,
       plugin: table?.plugin ?? name,

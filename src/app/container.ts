@@ -35,6 +35,7 @@ import { MiningServer } from "../pool/server.ts";
 import type { ServerLimits } from "../pool/server-options.ts";
 import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../sv2/noise/static-identity.ts";
+import { SILENT_BUS } from "./announce-jobs.ts";
 import { chainScopes } from "./chain-scope.ts";
 import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
@@ -49,10 +50,11 @@ import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
 import { Reloader } from "./reload.ts";
 import { serverReports, textReports } from "./reports/server-reports.ts";
-import { payoutReserveOf, type Settings } from "./settings.ts";
+import { minesOwnTemplates, payoutReserveOf, type Settings } from "./settings.ts";
 import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { type ServerEvents, TOKENS } from "./tokens.ts";
+import { registerUpstream } from "./upstream-parts.ts";
 
 /** Ephemeral keys kept ready: a reconnect storm of as many miners costs half the time. 300 bytes each. */
 const EPHEMERAL_KEYS = 1000;
@@ -214,9 +216,10 @@ export function compose(world: World): DependencyContainer {
         connections: get(TOKENS.miningServer).connections,
         chains: get(TOKENS.pluginHost).chains(),
         work: get(TOKENS.mergeMining).status(),
-        job: get(TOKENS.jobMaker).current(),
+        job: get(TOKENS.jobs).current(),
+        upstream: get(TOKENS.upstream)?.status(),
         ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
-        nodes: get(TOKENS.jobSource).status().nodes,
+        nodes: minesOwnTemplates(world.settings) ? get(TOKENS.jobSource).status().nodes : [],
         bllvm: get(TOKENS.bllvm)?.state(),
         monotonicMs: get(TOKENS.clock).monotonicMs(),
       });
@@ -226,7 +229,7 @@ export function compose(world: World): DependencyContainer {
       loaded: () => world.reload?.() ?? world.settings,
       clock: get(TOKENS.clock),
       work: () => get(TOKENS.mergeMining).status(),
-      job: () => get(TOKENS.jobMaker).current(),
+      job: () => get(TOKENS.jobs).current(),
     }),
   );
   part(TOKENS.control, () => {
@@ -256,14 +259,15 @@ export function compose(world: World): DependencyContainer {
   // Jobs and shares
   part(TOKENS.jobIds, () => new JobIds());
   part(TOKENS.jobMaker, () => {
-    const { payoutScript, tag, versionRollingMask } = world.settings;
+    const { payoutScript, tag, versionRollingMask, upstream } = world.settings;
+    if (payoutScript === undefined) throw new TypeError("own templates need a payout");
     return new JobMaker(
       {
         clock: get(TOKENS.clock),
         log: log("jobs"),
         meter: get(TOKENS.meter),
         jobSource: get(TOKENS.jobSource),
-        bus: get(TOKENS.bus),
+        bus: upstream === undefined ? get(TOKENS.bus) : SILENT_BUS,
         jobIds: get(TOKENS.jobIds),
         payout: (value) => poolOutputs(payoutScript, value),
         merge: get(TOKENS.mergeMining),
@@ -271,6 +275,7 @@ export function compose(world: World): DependencyContainer {
       { tag, versionRollingMask, refreshMs: config.jobs.refresh_s * 1000 },
     );
   });
+  registerUpstream({ settings: world.settings, part, get, log });
   part(TOKENS.extranonces, () => {
     const capacity = config.limits.channels;
     // Elsewhere at each start: a restarted server does not search again what its miners searched before.
@@ -280,7 +285,7 @@ export function compose(world: World): DependencyContainer {
   part(TOKENS.authoriser, () => authoriser(world.settings));
   part(TOKENS.payouts, () => {
     const { network, payoutScript } = world.settings;
-    if (config.bitcoin.coinbase_pays === "pool") return undefined;
+    if (config.bitcoin.coinbase_pays === "pool" || payoutScript === undefined) return undefined;
     const { flawOf: flaw } = get(TOKENS.mergeMining);
     return new ChannelPayouts(
       { log: log("jobs"), pool: (value) => poolOutputs(payoutScript, value), flaw },
@@ -301,7 +306,7 @@ export function compose(world: World): DependencyContainer {
   });
   registerListeners({ settings: world.settings, part, get, log }, limitsOf(config));
   part(TOKENS.miningServer, () => {
-    const payouts = get(TOKENS.payouts);
+    const [payouts, upstream, poolChannels] = [get(TOKENS.payouts), get(TOKENS.upstream), get(TOKENS.channelWishes)];
     return new MiningServer(
       {
         transports: get(TOKENS.transports),
@@ -310,21 +315,23 @@ export function compose(world: World): DependencyContainer {
         clock: get(TOKENS.clock),
         log: log("server"),
         meter: get(TOKENS.meter),
-        jobs: get(TOKENS.jobMaker),
+        jobs: get(TOKENS.jobs),
         jobIds: get(TOKENS.jobIds),
         extranonces: get(TOKENS.extranonces),
         authoriser: get(TOKENS.authoriser),
         ...(payouts === undefined ? {} : { payouts }),
+        ...(upstream === undefined ? {} : { upstream }),
+        ...(poolChannels === undefined ? {} : { poolChannels }),
         blockSink: get(TOKENS.recordedBlocks),
         shareSink: get(TOKENS.credit),
         bus: get(TOKENS.bus),
-        onHashed: get(TOKENS.mergeMining).hashed,
+        ...(minesOwnTemplates(world.settings) ? { onHashed: get(TOKENS.mergeMining).hashed } : {}),
       },
       {
         limits: limitsOf(config),
         requiredExtensions: config.access.required_extensions,
         fixedVersion: world.settings.versionRollingMask === 0,
-        mining: miningOptionsOf(config),
+        mining: miningOptionsOf(world.settings),
       },
     );
   });

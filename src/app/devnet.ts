@@ -102,6 +102,7 @@ export async function startDevnet(
       tag,
       versionRollingMask: Number(config.jobs.version_rolling_mask),
       bllvmRpc: undefined,
+      upstream: undefined,
       nodes: [
         {
           name: "devnet",

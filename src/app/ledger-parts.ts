@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { DependencyContainer, InjectionToken } from "tsyringe";
 import { diskFiles } from "../daemon/files.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import { BLOCK_RECORDS_DEFAULTS, BlockRecords } from "../ledger/blocks/block-records.ts";
 import { BlockWrites } from "../ledger/blocks/block-writes.ts";
@@ -139,14 +140,16 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           ledger: get(TOKENS.ledger),
           writes: get(TOKENS.blockWrites),
           statusOf: (chain, block) => get(TOKENS.pluginHost).status(chain, block),
-          bitcoinStatus: (hash) => {
+          bitcoinStatus: async (hash) => {
             const { nodes } = get(TOKENS.jobSource).status();
             const trusted = new Set(nodes.flatMap(({ name, trust }) => (trust === "trusted" ? [name] : [])));
             // The bllvm node, behind the others, has a say where there are no others: it takes blocks that the network refuses.
             const all = get(TOKENS.nodes);
+            // Nobody's word: "unknown" would be one.
+            if (all.length === 0) throw new Fault("config-no-node");
             const asked = settings.nodes.length === 0 ? all : all.slice(0, settings.nodes.length);
             const deps = { nodes: asked, isTrusted: (node: string) => trusted.has(node) };
-            return bitcoinBlockStatus(deps, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
+            return await bitcoinBlockStatus(deps, BITCOIN_BLOCK_STATUS_DEFAULTS, hash);
           },
         },
         {

@@ -1,11 +1,14 @@
 /** How shares are judged and acknowledged, as the operator has it: for miners, and for whoever mines as they do. */
 import { MINING_DEFAULTS, type MiningOptions } from "../mining/downstream-deps.ts";
-import type { Config } from "./config/schema.ts";
+import type { Settings } from "./settings.ts";
 
 /** The options of every mining conversation. */
-export function miningOptionsOf({ vardiff, limits, jobs }: Config): MiningOptions {
+export function miningOptionsOf({ config, upstream }: Pick<Settings, "config" | "upstream">): MiningOptions {
+  const { vardiff, limits, jobs } = config;
   return {
     ...MINING_DEFAULTS,
+    // The same for all jobs, a pool's and own ones, so that a change of what is mined costs no channel.
+    ...(upstream === undefined ? {} : { rollableBytes: upstream.rollableBytes }),
     sharesPerMinute: vardiff.shares_per_minute,
     minDifficulty: vardiff.min_difficulty,
     maxDifficulty: vardiff.max_difficulty,

@@ -7,16 +7,18 @@ import type { Log } from "../kernel/log.ts";
 import { showAddress } from "../ledger/store/address.ts";
 import { createAuthorityKeyFile, readAuthorityKeyFile } from "../pool/identity-file.ts";
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/authority-key.ts";
+import { AnnounceJobs } from "./announce-jobs.ts";
 import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
 import { certificateOf } from "./listener-settings.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
-import { payoutReserveOf } from "./settings.ts";
+import { minesOwnTemplates, payoutReserveOf } from "./settings.ts";
 import { ledgerHealthOf } from "./status.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { TOKENS } from "./tokens.ts";
+import { poolModeWords } from "./upstream-words.ts";
 
 /** A part that does not stop within this time is left behind. The server itself takes up to 12.5 s for its goodbye. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -91,6 +93,9 @@ export async function startServer(
     stop: async () => nodes.forEach((node) => void node.close()),
   };
   const { below, above } = beside(container);
+  const { settings } = world;
+  const isSolo = minesOwnTemplates(settings);
+  const [pools, jobs] = [container.resolve(TOKENS.upstream), container.resolve(TOKENS.jobs)];
   const parts: Part[] = [
     ...before,
     ...below,
@@ -98,21 +103,24 @@ export async function startServer(
     container.resolve(TOKENS.ledger),
     container.resolve(TOKENS.credit),
     container.resolve(TOKENS.blockRecords),
-    container.resolve(TOKENS.blockSink),
-    container.resolve(TOKENS.jobSource),
+    // Blocks of before wait in the journal for a node.
+    ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.blockSink)]),
+    ...(isSolo ? [container.resolve(TOKENS.jobSource)] : []),
     container.resolve(TOKENS.mergeMining),
-    container.resolve(TOKENS.jobMaker),
+    ...(isSolo ? [container.resolve(TOKENS.jobMaker)] : []),
     host,
-    new CoinbaseWatch(
-      { log: world.log, jobs: container.resolve(TOKENS.jobMaker) },
-      { reserveBytes: payoutReserveOf(world.settings.config) },
-    ),
+    ...(isSolo
+      ? [new CoinbaseWatch({ log: world.log, jobs }, { reserveBytes: payoutReserveOf(settings.config) })]
+      : []),
+    ...poolMode(container),
     container.resolve(TOKENS.blockFollower),
     container.resolve(TOKENS.distribution),
     container.resolve(TOKENS.compaction),
     container.resolve(TOKENS.summaries),
     ...(certificates === undefined ? [] : [certificates]),
     server,
+    // Behind the server: the first job is everybody's.
+    ...(pools === undefined ? [] : [pools]),
     ...(control === undefined ? [] : [control]),
     ...above,
     new StatusLine(
@@ -122,11 +130,13 @@ export async function startServer(
         meter: container.resolve(TOKENS.meter),
         server,
         ledger: () => ledgerHealthOf(container.resolve(TOKENS.ledger).status(), container.resolve(TOKENS.credit)),
+        ...(pools === undefined ? {} : { miningFor: () => pools.status().miningFor }),
       },
       { everyMs: 60_000 },
     ),
   ];
-  world.log.info(`the ledger is ${showAddress(world.settings.ledger)}`);
+  world.log.info(`the ledger is ${showAddress(settings.ledger)}`);
+  for (const { level, message } of poolModeWords(settings)) world.log[level](message);
   try {
     await lifecycle.start(parts, signal);
   } catch (error) {
@@ -155,6 +165,14 @@ function listenersOf(container: DependencyContainer): Listener[] {
     const certSha256 = kind !== "tcp" && !noise && selfSigned ? certificate?.sha256 : undefined;
     return [{ transport: kind, listening: address, noise, certSha256 }];
   });
+}
+
+/** What passes a pool's jobs on; nothing without pools above. */
+function poolMode(container: DependencyContainer): readonly Part[] {
+  const feed = container.resolve(TOKENS.upstreamFeed);
+  if (feed === undefined) return [];
+  const announced = new AnnounceJobs({ clock: systemClock, bus: container.resolve(TOKENS.bus), jobs: feed });
+  return [announced, feed];
 }
 
 /** The authority key of a data folder, made at the first start. Throws `Fault` `key-file-*`. */

@@ -18,6 +18,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { checkListeners } from "./listener-rules.ts";
 import { checkRewardRules } from "./reward-rules.ts";
+import { type UpstreamSettings, upstreamOf } from "./upstream-settings.ts";
 import { PACKAGE_FOLDER } from "./version.ts";
 
 /** Where a server listens. */
@@ -51,11 +52,14 @@ export interface Settings {
   readonly listen: HostPort;
   /** Absolute. */
   readonly dataDir: string;
-  /** scriptPubKey that is paid. */
-  readonly payoutScript: Uint8Array;
+  /** scriptPubKey that is paid; `undefined` only where no own template is ever mined. */
+  readonly payoutScript: Uint8Array | undefined;
   readonly tag: Uint8Array;
   readonly versionRollingMask: number;
+  /** None where no own template is ever mined, unless they are configured all the same: then blocks of before are followed. */
   readonly nodes: readonly NodeSettings[];
+  /** The pools above, in pool mode. */
+  readonly upstream: UpstreamSettings | undefined;
   /** The bllvm node's own JSON-RPC, for its module; `undefined` when none is configured. */
   readonly bllvmRpc: NodeSettings | undefined;
   /** Auxiliary chains, also those that rest. */
@@ -76,24 +80,31 @@ export type MergeSettings = Pick<Settings, "file" | "folder" | "chains" | "plugi
  */
 export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "server"): Settings {
   const { config, file, folder } = loaded;
-  if (config.stratum_v2.pool_url !== undefined) throw new Fault("config-pool-mode", { file });
   checkRewardRules(config, file);
   checkListeners(config, file);
   const merge = mergeSettingsOf(loaded);
+  const upstream = upstreamOf(loaded);
+  const isSolo = minesOwnTemplates({ upstream });
   return {
     ...merge,
     config,
     network: config.bitcoin.network,
     listen: parseHostPort(config.stratum_v2.listen_addr),
     dataDir: absolute(config.stratum_v2.data_dir, folder),
-    payoutScript: payoutScriptOf(loaded),
+    payoutScript: isSolo || config.bitcoin.payout !== undefined ? payoutScriptOf(loaded) : undefined,
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
-    nodes: as === "module" && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
+    nodes: (as === "module" || !isSolo) && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
+    upstream,
     bllvmRpc: bllvmRpcOf(loaded),
     control: controlOf(loaded),
     ledger: ledgerAddressOf(loaded),
   };
+}
+
+/** Whether own templates are ever mined: always without pools above, and as their last resort. */
+export function minesOwnTemplates({ upstream }: Pick<Settings, "upstream">): boolean {
+  return upstream === undefined || upstream.fallback === "solo";
 }
 
 /** Where the ledger of a configuration is. Throws `Fault("ledger-address")`. */

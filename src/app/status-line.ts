@@ -5,6 +5,7 @@ import type { Log } from "../kernel/log.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { LedgerHealth } from "./status.ts";
 import { hashrateText } from "./terminal.ts";
+import { SOLO } from "./upstream-settings.ts";
 
 /** Hashes that a share of difficulty 1 takes on average. */
 const HASHES_PER_DIFFICULTY = 2 ** 32;
@@ -16,6 +17,8 @@ export interface StatusLineDeps {
   readonly meter: MemoryMeter;
   readonly server: { readonly connections: number };
   readonly ledger: () => LedgerHealth;
+  /** In pool mode, what is mined for; `undefined` for nothing. */
+  readonly miningFor?: () => string | undefined;
 }
 
 /** Writes the line at a fixed distance. */
@@ -42,7 +45,7 @@ export class StatusLine implements Part {
   }
 
   #write(): void {
-    const { clock, log, meter, server } = this.#deps;
+    const { clock, log, meter, server, miningFor } = this.#deps;
     const ledger = this.#deps.ledger();
     const nowMs = clock.monotonicMs();
     const difficulty = meter.total("shares_accepted_difficulty_total");
@@ -56,14 +59,21 @@ export class StatusLine implements Part {
       sharesAccepted: meter.total("shares_accepted_total"),
       sharesRejected: meter.total("shares_rejected_total"),
       blocksFound: meter.total("blocks_found_total"),
+      ...(miningFor === undefined ? {} : { miningFor: miningFor() }),
       ...ledgerFields(ledger),
     };
     const rejected = fields.sharesRejected === 0 ? "" : `, ${fields.sharesRejected} rejected`;
     log.info(
-      `${fields.connections} connections, ${fields.channels} channels, ${fields.hashrate}, ${fields.sharesAccepted} shares${rejected}, ${fields.blocksFound} blocks${ledgerWords(ledger)}`,
+      `${fields.connections} connections, ${fields.channels} channels, ${fields.hashrate}, ${fields.sharesAccepted} shares${rejected}, ${fields.blocksFound} blocks${poolWords(miningFor)}${ledgerWords(ledger)}`,
       fields,
     );
   }
+}
+
+function poolWords(miningFor: StatusLineDeps["miningFor"]): string {
+  if (miningFor === undefined) return "";
+  const name = miningFor();
+  return name === undefined ? "; no pool works" : `; for ${name === SOLO ? "own templates" : `pool ${name}`}`;
 }
 
 /** A ledger that is well is no news. */

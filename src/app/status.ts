@@ -8,6 +8,8 @@ import type { Job } from "../mining/job.ts";
 import type { NodeStatus } from "../node/bitcoind/status.ts";
 import type { BllvmState } from "../node/bllvm/bllvm-node.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
+import type { UpstreamStatus } from "../upstream/pools.ts";
+import { SOLO } from "./upstream-settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What it is made of. */
@@ -20,6 +22,8 @@ export interface StatusParts {
   readonly chains: readonly ChainHealth[];
   readonly work: readonly ChainWorkStatus[];
   readonly job: Job | undefined;
+  /** `undefined` without pools above. */
+  readonly upstream: UpstreamStatus | undefined;
   readonly ledger: LedgerHealth;
   readonly nodes: readonly NodeStatus[];
   readonly bllvm: BllvmState | undefined;
@@ -74,7 +78,17 @@ export interface ServerStatus {
   readonly channels: number;
   readonly shares: { readonly accepted: number; readonly rejected: number };
   readonly blocks: { readonly found: number };
-  readonly job: { readonly id: number; readonly height: number; readonly chains: readonly string[] } | undefined;
+  readonly job:
+    | {
+        readonly id: number;
+        readonly height: number;
+        readonly chains: readonly string[];
+        /** Whose job it is, in pool mode; `undefined` for an own one. */
+        readonly pool: string | undefined;
+      }
+    | undefined;
+  /** The pools above, in pool mode; else `undefined`. */
+  readonly upstream: UpstreamStatus | undefined;
   readonly chains: readonly ChainStatus[];
   readonly ledger: LedgerHealth;
   /** In order of preference. */
@@ -92,6 +106,7 @@ export function statusOf({
   chains,
   work,
   job,
+  upstream,
   ledger,
   nodes,
   bllvm,
@@ -111,12 +126,14 @@ export function statusOf({
             id: job.jobId,
             height: job.template.height,
             chains: job.aux?.entries.map(({ chain }) => chain) ?? [],
+            pool: job.pool?.pool,
           },
+    upstream,
     chains: chains.map((health) => {
       const found = work.find(({ chain }) => chain === health.name);
       if (found === undefined) return { ...health, mining: undefined };
       const { chain: _, ...mining } = found;
-      return { ...health, mining };
+      return { ...health, mining: upstream === undefined ? mining : inPoolMode(mining, upstream) };
     }),
     ledger,
     nodes: nodes.map(({ name, active, trust, height, tip, fault, warnings }) => {
@@ -124,6 +141,13 @@ export function statusOf({
     }),
     bllvm: bllvm === undefined ? undefined : bllvmHealthOf(bllvm, meter, monotonicMs),
   };
+}
+
+/** Own templates are made all the time, so that they are ready; what counts is whether miners get them. */
+function inPoolMode<T extends Pick<ChainWorkStatus, "inJob" | "dropped">>(mining: T, { miningFor }: UpstreamStatus): T {
+  if (miningFor === SOLO) return mining;
+  const dropped = miningFor === undefined ? "no pool works" : `the coinbase is that of pool ${miningFor}`;
+  return { ...mining, inJob: false, dropped };
 }
 
 function bllvmHealthOf({ sinceMs, ...state }: BllvmState, meter: StatusParts["meter"], nowMs: number): BllvmHealth {

@@ -22,7 +22,7 @@ import type { MergeMining } from "../merge/merge-mining.ts";
 import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
-import type { Authoriser, BlockSink } from "../mining/ports.ts";
+import type { Authoriser, BlockSink, JobFeed } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
 import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
@@ -34,7 +34,10 @@ import type { JobMaker } from "../pool/job-maker.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
 import type { CertificateFiles } from "../pool/transports/certificate-files.ts";
+import type { ChannelWishes } from "../upstream/channel-wishes.ts";
 import type { PoolLinkEvents } from "../upstream/events.ts";
+import type { UpstreamFeed } from "../upstream/feed.ts";
+import type { UpstreamPools } from "../upstream/pools.ts";
 import type { NodeEvents } from "./module/events/node-events.ts";
 import type { Reloader } from "./reload.ts";
 import type { LedgerReports } from "./reports/ledger-reports.ts";
@@ -72,6 +75,10 @@ export const TOKENS = {
   jobMaker: token<JobMaker>("JobMaker"),
   door: token<Door>("Door"),
   certificates: token<CertificateFiles | undefined>("CertificateFiles, if a listener needs them"),
+  jobs: token<JobFeed>("JobFeed that miners are served from"),
+  upstream: token<UpstreamPools | undefined>("UpstreamPools, in pool mode"),
+  upstreamFeed: token<UpstreamFeed | undefined>("UpstreamFeed, in pool mode"),
+  channelWishes: token<ChannelWishes | undefined>("ChannelWishes, where each miner has a channel at the pool"),
   transports: token<readonly Transport[]>("Transports"),
   foundAux: token<FoundAuxJournal>("FoundAuxJournal"),
   mergeMining: token<MergeMining>("MergeMining"),

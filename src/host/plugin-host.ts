@@ -345,7 +345,7 @@ export class PluginHost implements Part {
     const health: SupervisedHealth = supervisor?.health() ?? {
       state: "disabled",
       sinceMs,
-      trouble: undefined,
+      trouble: settings.restsBecause,
       restarts: 0,
       nextStartMs: undefined,
     };

@@ -45,7 +45,7 @@ export const FAULTS = {
 } as const;
 
 /** Codes that older versions logged; never to be used again. */
-export const RETIRED: readonly string[] = [];
+export const RETIRED: readonly string[] = ["config-pool-mode"];
 
 /** A code of the fault table. */
 export type FaultCode = keyof typeof FAULTS;

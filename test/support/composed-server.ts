@@ -89,6 +89,7 @@ export async function composedServer(changes: z.input<typeof configSchema> = {})
     ledger: ledgerAddress(undefined, folder),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     bllvmRpc: undefined,
+    upstream: undefined,
     nodes: [
       {
         name: "devnet",

@@ -103,7 +103,6 @@ function commonChecks(loaded: LoadedConfig): Check[] {
   const { pool_url } = config.stratum_v2;
   return [
     async () => checkRuntime(),
-    async () => (pool_url === undefined ? [] : [failed("pool mode", new Fault("config-pool-mode"))]),
     async () => (pool_url === undefined ? [] : await checkPool(pool_url)),
     guarded("data folder", () => checkDataFolder(loaded)),
     guarded("authority key", () => checkKey(loaded)),

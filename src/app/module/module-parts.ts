@@ -43,7 +43,7 @@ export function moduleParts(container: DependencyContainer, node: BllvmNode): Mo
     get(TOKENS.payouts),
     get(TOKENS.recordedBlocks),
     get(TOKENS.jobIds),
-    get(TOKENS.jobMaker),
+    get(TOKENS.jobs),
   ];
   const channels = new MergeChannels(
     {
@@ -65,7 +65,7 @@ export function moduleParts(container: DependencyContainer, node: BllvmNode): Mo
           nextJobId: () => jobIds.next(),
           onHashed: get(TOKENS.mergeMining).hashed,
         },
-        miningOptionsOf(settings.config),
+        miningOptionsOf(settings),
       ),
     },
     MERGE_CHANNELS_DEFAULTS,

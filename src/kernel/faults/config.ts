@@ -23,10 +23,15 @@ export const CONFIG_FAULTS = faults({
     what: "data_dir belongs to another Bitcoin network",
     help: "Its ledger says who is owed coins of that network: paid out here they would be other coins. Give each network a data_dir of its own and, on PostgreSQL, a database of its own (ledger.database). If bitcoin.network is wrong, mend that.",
   },
-  "config-pool-mode": {
+  "config-no-pool-user": {
     act: "halt",
-    what: "pool_url is set, but this version has no pool mode",
-    help: "Remove stratum_v2.pool_url and name a node under [[bitcoind]]; blocks are then mined for bitcoin.payout.",
+    what: "nobody is named whom the pool shall credit",
+    help: 'Set upstream.user to the account or the address that you have at the pool, e.g. [upstream] user = "account.farm", or `user` in that pool\'s [[pools]] section.',
+  },
+  "config-pool-twice": {
+    act: "halt",
+    what: "two pools have the same name",
+    help: "Give each [[pools]] a name of its own, or remove the one that stands there twice; pool_url is the first of them, called by its host and port.",
   },
   "config-no-payout": {
     act: "halt",

@@ -7,6 +7,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 
 const WELL = { open: true, sinceMs: 5, fault: undefined };
+const NONE = { pendingShares: 0, lostShares: 0 };
 
 async function lineOf(...health: Parameters<typeof ledgerHealthOf>): Promise<string> {
   const [clock, log, meter] = [new FakeClock(), recordingLog(), new MemoryMeter()];
@@ -39,4 +40,20 @@ test("it says what keeps the ledger from being written, and what that costs", as
     / blocks; credit of 3 shares waits in memory: the disk that has the ledger is full$/,
   );
   expect(await lineOf(WELL, { pendingShares: 0, lostShares: 4 })).toMatch(/ blocks; nobody gets credit for 4 shares$/);
+});
+
+test("in pool mode it says what is mined for", async () => {
+  const [clock, log, meter] = [new FakeClock(), recordingLog(), new MemoryMeter()];
+  const deps = { clock, log, meter, server: { connections: 0 }, ledger: () => ledgerHealthOf(WELL, NONE) };
+  for (const miningFor of ["main", "solo", undefined]) {
+    const line = new StatusLine({ ...deps, miningFor: () => miningFor }, { everyMs: 60_000 });
+    await line.start(new AbortController().signal);
+    clock.advance(60_000);
+    await line.stop();
+  }
+  expect(log.lines.map(({ message }) => message.split("; ")[1])).toEqual([
+    "for pool main",
+    "for own templates",
+    "no pool works",
+  ]);
 });

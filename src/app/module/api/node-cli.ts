@@ -20,6 +20,7 @@ import { tableLines } from "../../reports/table.ts";
 import { spanText } from "../../reports/time-text.ts";
 import type { ServerStatus } from "../../status.ts";
 import { colours, hashrateText, jsonLine, type Terminal } from "../../terminal.ts";
+import { poolLines } from "../../upstream-words.ts";
 
 /** What the command line works with. */
 export interface NodeCliDeps {
@@ -166,14 +167,21 @@ function statusLines({
   shares,
   blocks,
   job,
+  upstream,
   chains,
   ledger,
 }: ServerStatus): string[] {
-  const mined = job === undefined || job.chains.length === 0 ? "" : ` with ${job.chains.join(", ")}`;
+  const mined =
+    job?.pool === undefined
+      ? job === undefined || job.chains.length === 0
+        ? ""
+        : ` with ${job.chains.join(", ")}`
+      : ` of pool ${job.pool}`;
   return [
     `bllvm-stratum-v2 ${version}, up ${spanText(uptimeMs)}`,
     `${connections} connections, ${channels} channels, ${shares.accepted} shares accepted, ${shares.rejected} rejected, ${blocks.found} Bitcoin blocks found`,
     job === undefined ? "no job yet" : `job ${job.id} at height ${job.height}${mined}`,
+    ...poolLines(upstream),
     ...chains.flatMap((chain) => chainLines(chain, colours(false))),
     ledger.trouble === undefined ? "the ledger is written" : `the ledger is not written: ${ledger.trouble}`,
   ];

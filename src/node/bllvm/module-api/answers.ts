@@ -30,9 +30,11 @@ export function templateAnswer(job: Job): object {
     timestamp: job.minTime,
     curtime: template.curTime,
     mintime: template.minTime,
-    coinbasevalue: template.coinbaseValue.toString(),
-    tx_count: template.transactionCount,
+    // A pool says neither what its coinbase pays nor how many transactions it has.
+    coinbasevalue: job.pool === undefined ? template.coinbaseValue.toString() : null,
+    tx_count: job.pool === undefined ? template.transactionCount : null,
     job_id: job.jobId,
+    pool: job.pool?.pool ?? null,
     chains: job.aux?.chains ?? [],
   };
 }

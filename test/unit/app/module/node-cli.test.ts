@@ -15,7 +15,8 @@ const STATUS: ServerStatus = {
   channels: 3,
   shares: { accepted: 10, rejected: 1 },
   blocks: { found: 0 },
-  job: { id: 7, height: 100, chains: ["namecoin"] },
+  job: { id: 7, height: 100, chains: ["namecoin"], pool: undefined },
+  upstream: undefined,
   chains: [
     {
       name: "namecoin",

@@ -1,0 +1,77 @@
+/** Pool mode's parts and how they hang together: a chapter of the container, of which nothing is made without pools above. */
+import type { DependencyContainer, InjectionToken } from "tsyringe";
+import type { Log } from "../kernel/log.ts";
+import { ChannelWishes } from "../upstream/channel-wishes.ts";
+import { UpstreamFeed } from "../upstream/feed.ts";
+import { PoolConnection } from "../upstream/pool-connection.ts";
+import { UPSTREAM_POOLS_DEFAULTS, UpstreamPools } from "../upstream/pools.ts";
+import { dialServer } from "./dialers.ts";
+import { minesOwnTemplates, type Settings } from "./settings.ts";
+import { TOKENS } from "./tokens.ts";
+
+/** What the container lends. */
+export interface UpstreamTools {
+  readonly settings: Settings;
+  readonly part: <T>(token: InjectionToken<T>, make: () => T) => void;
+  readonly get: DependencyContainer["resolve"];
+  readonly log: (name: string) => Log;
+}
+
+/** Registers the choice among pools, what it connects with, and the job feed. */
+export function registerUpstream({ settings, part, get, log }: UpstreamTools): void {
+  const { upstream, config, versionRollingMask } = settings;
+  const refreshMs = config.jobs.refresh_s * 1000;
+
+  part(TOKENS.upstream, () => {
+    if (upstream === undefined) return undefined;
+    const { pools, fallback, failbackMs, channels, rollableBytes, workerNames } = upstream;
+    const { connectTimeoutMs, idleTimeoutMs } = upstream;
+    const deps = {
+      clock: get(TOKENS.clock),
+      random: get(TOKENS.random),
+      log: log("upstream"),
+      meter: get(TOKENS.meter),
+      crypto: get(TOKENS.noise).crypto,
+      dial: dialServer(),
+      jobIds: get(TOKENS.jobIds),
+    };
+    const options = { channels, rollableBytes, workerNames, versionRollingMask, connectTimeoutMs, idleTimeoutMs };
+    return new UpstreamPools(
+      {
+        ...deps,
+        bus: get(TOKENS.bus),
+        connect: (pool, connection) => new PoolConnection(deps, pool, { ...options, connection }),
+        hashrate: () => {
+          const all = get(TOKENS.miningServer).channels();
+          return all.reduce((sum, { hashrate }) => sum + hashrate, 0);
+        },
+      },
+      { ...UPSTREAM_POOLS_DEFAULTS, pools, fallback, failbackMs },
+    );
+  });
+
+  part(TOKENS.channelWishes, () =>
+    upstream?.channels === "per_miner"
+      ? new ChannelWishes({ clock: get(TOKENS.clock), jobIds: get(TOKENS.jobIds) }, { refreshMs })
+      : undefined,
+  );
+
+  part(TOKENS.upstreamFeed, () => {
+    const pools = get(TOKENS.upstream);
+    if (pools === undefined) return undefined;
+    const channels = get(TOKENS.channelWishes);
+    return new UpstreamFeed(
+      {
+        clock: get(TOKENS.clock),
+        meter: get(TOKENS.meter),
+        jobIds: get(TOKENS.jobIds),
+        pools,
+        ...(channels === undefined ? {} : { channels }),
+        ...(minesOwnTemplates(settings) ? { solo: get(TOKENS.jobMaker) } : {}),
+      },
+      { refreshMs },
+    );
+  });
+
+  part(TOKENS.jobs, () => get(TOKENS.upstreamFeed) ?? get(TOKENS.jobMaker));
+}
