@@ -2,6 +2,7 @@
 import { type ChainSettings, HOST_KEYS } from "../host/chain-settings.ts";
 import type { ChainPolicy } from "../merge/plugin.ts";
 import type { Config } from "./config/schema.ts";
+import { isPoolAlone } from "./upstream-settings.ts";
 
 /** Why a chain rests where no own template is ever mined. */
 export const RESTS_IN_POOL_MODE = "the pool owns the coinbase, and there is no solo fallback";
@@ -12,9 +13,9 @@ type Table = Config["chains"][string];
  * Every chain of the configuration, those that rest included: with `secondary_chains` exactly the chains named there are mined, a
  * chain without a table by its plugin's defaults; without it every chain whose table is not disabled. None is where all jobs are a pool's.
  */
-export function chainsOf({ stratum_v2, chains: tables, pools, upstream }: Config): ChainSettings[] {
-  const { merge_mining_enabled, secondary_chains, pool_url } = stratum_v2;
-  const isPoolAlone = (pool_url !== undefined || pools.length > 0) && upstream.fallback === "none";
+export function chainsOf(config: Config): ChainSettings[] {
+  const { stratum_v2, chains: tables } = config;
+  const { merge_mining_enabled, secondary_chains } = stratum_v2;
   const names = [...(secondary_chains ?? []), ...Object.keys(tables)];
   return [...new Set(names)].map((name) => {
     const table = tables[name];
@@ -24,7 +25,7 @@ export function chainsOf({ stratum_v2, chains: tables, pools, upstream }: Config
         ? "stratum_v2.secondary_chains does not name it"
         : table?.enabled === false
           ? `chains.${name}.enabled is false`
-          : isPoolAlone
+          : isPoolAlone(config)
             ? RESTS_IN_POOL_MODE
             : undefined;
     return {

@@ -3,6 +3,7 @@ import { Fault } from "../kernel/fault.ts";
 import type { UpstreamPool } from "../upstream/pool-connection.ts";
 import { parsePoolUrl } from "../upstream/pool-url.ts";
 import type { LoadedConfig } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
 
 /** Checked values of `pool_url`, `[[pools]]` and `[upstream]`. */
 export interface UpstreamSettings {
@@ -44,6 +45,11 @@ export function upstreamOf({ config, file }: Pick<LoadedConfig, "config" | "file
     connectTimeoutMs: upstream.connect_timeout_s * 1000,
     idleTimeoutMs: upstream.idle_timeout_s * 1000,
   };
+}
+
+/** Whether all jobs are a pool's, and no own template is ever mined. */
+export function isPoolAlone({ stratum_v2, pools, upstream }: Config): boolean {
+  return (stratum_v2.pool_url !== undefined || pools.length > 0) && upstream.fallback === "none";
 }
 
 /** One pool as written. */

@@ -1,138 +1,165 @@
-/** What `doctor` says of `pool_url`: each step of the way to a pool that speaks Stratum V2, up to the one that fails. */
+/** What `doctor` says of each pool above: every step of the way to its first job, up to the one that fails, by the very connection that mines. */
 import { lookup } from "node:dns/promises";
-import { dialTcp } from "../../client/dial-tcp.ts";
-import type { Dial, Link } from "../../client/link.ts";
-import { parseServerUrl, type ServerAddress } from "../../client/url.ts";
-import { describe, Fault } from "../../kernel/fault.ts";
+import { describe } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
+import { silentMeter } from "../../kernel/meter.ts";
+import { JobIds } from "../../mining/job.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
-import { NoiseInitiator } from "../../sv2/noise/handshake.ts";
+import { WORKER_TRACKING_TYPE } from "../../sv2/messages/extensions.ts";
+import {
+  PoolConnection,
+  type PoolConnectionEnd,
+  type PoolConnectionState,
+  type UpstreamPool,
+} from "../../upstream/pool-connection.ts";
+import { dialServer } from "../dialers.ts";
 import { systemClock, systemRandom } from "../system.ts";
+import type { UpstreamSettings } from "../upstream-settings.ts";
 import type { Finding } from "./doctor-chains.ts";
 
-/** Deadline of each step, ms: a pool on the other side of the world answers in a second. */
-const STEP_MS = 10_000;
-/** A pool of Stratum V1 answers its first line at once. */
-const SV1_MS = 5_000;
-/** Bytes of an answer that are looked at. */
-const MAX_ANSWER = 4096;
-const LINE_END = 0x0a;
+/** What a pool is asked with. */
+export interface PoolCheckOptions
+  extends Pick<UpstreamSettings, "rollableBytes" | "workerNames" | "connectTimeoutMs" | "idleTimeoutMs"> {
+  readonly versionRollingMask: number;
+}
 
-const CHECK = "pool_url";
+const KEY_FIX =
+  "Take the authority key that the pool publishes for this host and port; a certificate that is expired or not yet valid is the pool's to mend, or this machine's clock is wrong.";
+const NO_KEY_FIX =
+  "Put the pool's authority key behind the port: stratum2+tcp://HOST:PORT/KEY. Without it anybody on the way can take the hash rate.";
+const DNS_FIX = "Check the pool's name and this machine's DNS (`getent hosts NAME`), or write an address.";
+const CLOSED_FIX =
+  "The pool closed the connection without a word. Check `user`, and whether the pool wants something besides; its support can see why.";
 
 /** Looks at a pool, as far as it gets. Never throws. */
-export async function checkPool(text: string): Promise<Finding[]> {
-  let url: ServerAddress;
-  try {
-    // The seed's form; what is spoken there shows below.
-    url = parseServerUrl(text.replace(/^stratum\+tcp:/, "stratum2+tcp:"));
-  } catch (error) {
-    const fix = "Write stratum2+tcp://HOST:PORT/AUTHORITY_KEY as the pool publishes it; the key may be left out.";
-    return [failed(error, fix)];
-  }
-  const { host, port } = url;
+export async function checkPool(pool: UpstreamPool, options: PoolCheckOptions): Promise<Finding[]> {
+  const check = `pool ${pool.name}`;
+  const { host, port } = pool.address;
+  const ok = (detail: string): Finding => ({ check, result: "ok", detail });
+  const failed = (detail: string, fix: string): Finding => ({ check, result: "failed", detail, fix });
   const findings: Finding[] = [];
   try {
     const { address } = await lookup(host);
     findings.push(ok(address === host ? `${host} is an address` : `${host} resolves to ${address}`));
   } catch (error) {
-    return [failed(error, "Check the pool's name and this machine's DNS (`getent hosts NAME`), or write an address.")];
+    return [failed(describe(error), DNS_FIX)];
   }
-  let answer: Answer;
-  try {
-    const initiator = handshakeOf(url);
-    const act1 = initiator.start();
-    answer = await exchange(dialTcp, url, act1, ({ length }) => length >= initiator.expects, STEP_MS);
-    findings.push(ok(`${host}:${port} takes connections`));
-    if (answer.bytes.length >= initiator.expects) {
-      initiator.read(answer.bytes.subarray(0, initiator.expects));
-      return [...findings, ...spoke(url)];
-    }
-  } catch (error) {
-    if (error instanceof Fault && /^(certificate|noise)-/.test(error.code))
-      return [...findings, failed(error, KEY_FIX)];
-    const fix = `Check host and port, the way through the network, and firewalls on both sides (\`nc -vz ${host} ${port}\`).`;
-    return [...findings, failed(error, fix)];
+  const { isReached, state, height, end, waitedMs } = await mineForAMoment(pool, options);
+  if (isReached) findings.push(ok(`${host}:${port} takes connections`));
+  if (isAtLeast(state, "setup")) {
+    findings.push(
+      state.isKeyChecked
+        ? ok("it speaks Stratum V2, and its key is the one of the URL")
+        : {
+            check,
+            result: "warning",
+            detail: "it speaks Stratum V2; its key was not checked, for the URL has none",
+            fix: NO_KEY_FIX,
+          },
+    );
   }
-  return [...findings, await withoutNoise(url, answer)];
+  if (isAtLeast(state, "waiting")) findings.push(ok(channelWords(pool, state)));
+  if (isAtLeast(state, "ready")) {
+    const of = height === undefined || height === 0 ? "" : ` for block ${height}`;
+    return [...findings, ok(`its first job${of} came ${waitedMs} ms after we dialled`)];
+  }
+  return [...findings, failed(end.reason, fixOf(end, pool.address))];
 }
 
-const KEY_FIX =
-  "Take the authority key that the pool publishes for this host and port; a certificate that is expired or not yet valid is the pool's to mend, or this machine's clock is wrong.";
-
-function spoke({ authorityPublicKey }: ServerAddress): Finding[] {
-  if (authorityPublicKey !== undefined) return [ok("it speaks Stratum V2, and its key is the one of the URL")];
-  const detail = "it speaks Stratum V2; its key was not checked, for the URL has none";
-  const fix =
-    "Put the pool's authority key behind the port: stratum2+tcp://HOST:PORT/KEY. Without it anybody on the way can take the hash rate.";
-  return [{ check: CHECK, result: "warning", detail, fix }];
+/** What was seen of a pool. */
+interface Seen {
+  /** A stream was opened. */
+  readonly isReached: boolean;
+  /** When it had come farthest. */
+  readonly state: PoolConnectionState;
+  /** Of the first job. */
+  readonly height: number | undefined;
+  readonly end: PoolConnectionEnd;
+  /** From dialling to the first job, ms. */
+  readonly waitedMs: number;
 }
 
-/** No answer of a Noise handshake came: is it Stratum V1, or something else? */
-async function withoutNoise(url: ServerAddress, first: Answer): Promise<Finding> {
-  const subscribe = '{"id":1,"method":"mining.subscribe","params":["bllvm-stratum-v2"]}\n';
-  const isLine = (bytes: Uint8Array): boolean => bytes.length >= MAX_ANSWER || bytes.includes(LINE_END);
-  const answer = await exchange(dialTcp, url, new TextEncoder().encode(subscribe), isLine, SV1_MS).catch(
-    () => undefined,
+/** Connects as for mining, and leaves when there is a job. */
+async function mineForAMoment(pool: UpstreamPool, options: PoolCheckOptions): Promise<Seen> {
+  const dial = dialServer();
+  let isReached = false;
+  let state: PoolConnectionState;
+  let [height, readyMs]: [number | undefined, number] = [undefined, 0];
+  const connection = new PoolConnection(
+    {
+      clock: systemClock,
+      random: systemRandom(),
+      log: silentLog,
+      meter: silentMeter,
+      crypto: nodeCrypto({ log: silentLog }),
+      dial: async (server, listener, signal) => {
+        const look = (): void => {
+          state = farthest(state, connection.state());
+        };
+        const link = await dial(
+          server,
+          {
+            onData(bytes) {
+              listener.onData(bytes);
+              look();
+            },
+            onClose(reason) {
+              look();
+              listener.onClose(reason);
+            },
+          },
+          signal,
+        );
+        isReached = true;
+        return link;
+      },
+      jobIds: new JobIds(),
+    },
+    pool,
+    { ...options, connection: 1, channels: "aggregated" },
   );
-  const line = new TextDecoder().decode(answer?.bytes).split("\n")[0]?.trim() ?? "";
-  if (/^\{.*"(result|error)"/.test(line)) {
-    const detail = "the pool speaks Stratum V1 only";
-    const fix =
-      "Ask the pool for its Stratum V2 address (another port, mostly), or choose one that has it; in front of a V1 pool SRI's translator is of no use, since it translates miners and not pools.";
-    return { check: CHECK, result: "failed", detail, fix };
+  const enough = new AbortController();
+  const startMs = systemClock.monotonicMs();
+  state = connection.state();
+  const end = await connection.run(
+    {
+      onReady() {},
+      onJob(job) {
+        height = job.template.height;
+        readyMs = systemClock.monotonicMs();
+        state = connection.state();
+        enough.abort();
+      },
+    },
+    enough.signal,
+  );
+  return { isReached, state, height, end, waitedMs: Math.round(readyMs - startMs) };
+}
+
+const STAGES = ["new", "dialling", "setup", "extensions", "opening", "waiting", "ready"] as const;
+
+function isAtLeast({ stage }: PoolConnectionState, wanted: (typeof STAGES)[number]): boolean {
+  return stage !== "ended" && STAGES.indexOf(stage) >= STAGES.indexOf(wanted);
+}
+
+/** What was reached is lost with the end. */
+function farthest(before: PoolConnectionState, now: PoolConnectionState): PoolConnectionState {
+  return now.stage === "ended" || (before.stage !== "ended" && isAtLeast(before, now.stage)) ? before : now;
+}
+
+function channelWords(
+  { userIdentity }: UpstreamPool,
+  { extranonceSize, difficulty, extensions }: PoolConnectionState,
+): string {
+  const workers = extensions.includes(WORKER_TRACKING_TYPE) ? "workers are named to it" : "it tracks no workers";
+  const target = difficulty === undefined ? "" : `, shares from difficulty ${difficulty.toPrecision(3)} on`;
+  return `it opens a channel for ${JSON.stringify(userIdentity)}: ${extranonceSize ?? 0} bytes of extranonce${target}; ${workers}`;
+}
+
+function fixOf({ fault }: PoolConnectionEnd, { host, port }: UpstreamPool["address"]): string {
+  if (fault === undefined) return CLOSED_FIX;
+  if (fault.code === "server-unreachable") {
+    return `Check host and port, the way through the network, and firewalls on both sides (\`nc -vz ${host} ${port}\`).`;
   }
-  const got = first.bytes.length === 0 ? first.reason : `${first.bytes.length} bytes of something else`;
-  const detail = `it does not answer the Stratum V2 handshake (${got})`;
-  const fix = "Check the port: pools listen for Stratum V1, for TLS and for Stratum V2 on different ones.";
-  return { check: CHECK, result: "failed", detail, fix };
-}
-
-function handshakeOf({ authorityPublicKey }: ServerAddress): NoiseInitiator {
-  const crypto = nodeCrypto({ log: silentLog });
-  const key = authorityPublicKey === undefined ? {} : { authorityPublicKey };
-  return new NoiseInitiator({ crypto, clock: systemClock, random: systemRandom() }, key);
-}
-
-/** What came back, and why nothing more did. */
-interface Answer {
-  readonly bytes: Uint8Array;
-  readonly reason: string;
-}
-
-/**
- * Connects, sends `bytes`, and resolves with the answer once it `isEnough`, or with what came within `forMs` or until the other side closed.
- * Rejects when there is no connection.
- */
-async function exchange(
-  dial: Dial,
-  server: ServerAddress,
-  bytes: Uint8Array,
-  isEnough: (answer: Uint8Array) => boolean,
-  forMs: number,
-): Promise<Answer> {
-  let received = new Uint8Array(0);
-  let done: (reason: string) => void = () => undefined;
-  const over = new Promise<string>((resolve) => {
-    done = resolve;
-  });
-  const onData = (chunk: Uint8Array): void => {
-    received = new Uint8Array(Buffer.concat([received, chunk]));
-    if (isEnough(received)) done("it answered");
-  };
-  const link: Link = await dial(server, { onData, onClose: done }, AbortSignal.timeout(STEP_MS));
-  const timer = systemClock.after(forMs, () => done(`no answer within ${forMs / 1000} s`));
-  link.write(bytes);
-  const reason = await over;
-  timer.cancel();
-  link.destroy();
-  return { bytes: received, reason };
-}
-
-function ok(detail: string): Finding {
-  return { check: CHECK, result: "ok", detail };
-}
-
-function failed(error: unknown, fix: string): Finding {
-  return { check: CHECK, result: "failed", detail: describe(error), fix };
+  return /^(certificate|noise)-/.test(fault.code) ? KEY_FIX : fault.help;
 }

@@ -30,6 +30,7 @@ import {
 } from "../settings.ts";
 import { systemClock } from "../system.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
+import { isPoolAlone, upstreamOf } from "../upstream-settings.ts";
 import { checkChains, type Finding } from "./doctor-chains.ts";
 import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
 import { type ModuleTarget, moduleChecks } from "./doctor-module.ts";
@@ -100,15 +101,15 @@ function checksOfModule(target: ModuleTarget): Check[] {
 
 function commonChecks(loaded: LoadedConfig): Check[] {
   const { config } = loaded;
-  const { pool_url } = config.stratum_v2;
   return [
     async () => checkRuntime(),
-    async () => (pool_url === undefined ? [] : await checkPool(pool_url)),
+    guarded("pool mode", () => checkPools(loaded)),
     guarded("data folder", () => checkDataFolder(loaded)),
     guarded("authority key", () => checkKey(loaded)),
     guarded(LEDGER_CHECK, () => checkLedger(ledgerAddressOf(loaded))),
     guarded("payout", async () => [...checkPayoutScript(loaded), ...checkIdentities(config)]),
     guarded("coinbase", async () => {
+      if (isPoolAlone(config)) return [ok("coinbase", "the pool makes it")];
       const mergeMining = mergeSettingsOf(loaded).chains.length > 0;
       checkCoinbaseFits({ tag: utf8(config.bitcoin.pool_tag), mergeMining });
       const fits = `height, ${mergeMining ? "commitment, " : ""}tag ${JSON.stringify(config.bitcoin.pool_tag)} and extranonce`;
@@ -191,6 +192,7 @@ async function checkControl(loaded: LoadedConfig): Promise<Finding[]> {
 }
 
 function checkPayoutScript(loaded: LoadedConfig): Finding[] {
+  if (isPoolAlone(loaded.config) && loaded.config.bitcoin.payout === undefined) return [];
   const script = payoutScriptOf(loaded);
   const { network } = loaded.config.bitcoin;
   const address = addressOfScript(script, network);
@@ -198,8 +200,9 @@ function checkPayoutScript(loaded: LoadedConfig): Finding[] {
 }
 
 /** Where coinbases pay identities, whether those that may mine name anybody to pay. */
-function checkIdentities({ access, bitcoin }: LoadedConfig["config"]): Finding[] {
-  if (bitcoin.coinbase_pays !== "identity") return [];
+function checkIdentities(config: LoadedConfig["config"]): Finding[] {
+  const { access, bitcoin } = config;
+  if (bitcoin.coinbase_pays !== "identity" || isPoolAlone(config)) return [];
   const check = "identities";
   if (access.policy === "open") return [ok(check, "blocks pay the address in the finder's user identity")];
   if (access.policy === "payout_address") return [ok(check, "whoever names an address may mine and is paid by blocks")];
@@ -221,8 +224,19 @@ function checkIdentities({ access, bitcoin }: LoadedConfig["config"]): Finding[]
   return [...findings, { check, result: "warning", detail, fix }];
 }
 
+/** All pools at once: each may take its whole time. */
+async function checkPools(loaded: LoadedConfig): Promise<Finding[]> {
+  const { config } = loaded;
+  const upstream = upstreamOf(loaded);
+  if (upstream === undefined) return [];
+  const options = { ...upstream, versionRollingMask: Number(config.jobs.version_rolling_mask) };
+  const checked = await Promise.all(upstream.pools.map((pool) => checkPool(pool, options)));
+  return checked.flat();
+}
+
 async function checkNodes(loaded: LoadedConfig): Promise<Finding[]> {
   const { config } = loaded;
+  if (isPoolAlone(config) && config.bitcoind.length === 0) return [];
   let payoutScript: Uint8Array | undefined;
   try {
     payoutScript = payoutScriptOf(loaded);
