@@ -99,6 +99,8 @@ export interface StageOptions {
   readonly channels?: Partial<MergeChannelsOptions>;
   readonly api?: Partial<ModuleApiOptions>;
   readonly authoriser?: Authoriser;
+  /** Bytes that channels roll; 16 when left out. */
+  readonly rollableBytes?: number;
 }
 
 /** The API and its surroundings. */
@@ -121,7 +123,7 @@ export class ModuleApiStage {
   readonly #jobIds = new JobIds();
   readonly #listeners = new Set<(job: Job) => void>();
 
-  constructor({ channels, api, authoriser }: StageOptions = {}) {
+  constructor({ channels, api, authoriser, rollableBytes = MINING_DEFAULTS.rollableBytes }: StageOptions = {}) {
     const { clock, log, meter, extranonces } = this;
     const bus = new Bus<PoolEvents>({
       onError(error) {
@@ -144,7 +146,7 @@ export class ModuleApiStage {
         onHashed: ({ job, userIdentity, accepted, header }) =>
           void this.hashed.push({ job, userIdentity, accepted, header: header.slice() }),
       },
-      { ...MINING_DEFAULTS, minDifficulty: 2 ** -28, maxDifficulty: 2 ** -26 },
+      { ...MINING_DEFAULTS, minDifficulty: 2 ** -28, maxDifficulty: 2 ** -26, rollableBytes },
     );
     const jobs = {
       onJob: (listener: (job: Job) => void) => {

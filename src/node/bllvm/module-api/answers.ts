@@ -98,7 +98,9 @@ export function auxTemplateAnswer({ work, slot, scripts, chain }: AuxEntry, job:
 }
 
 /** Everything that a share of a channel is made of: header = version ‖ prev_hash ‖ merkle root ‖ ntime ‖ bits ‖ nonce. */
-export function miningAnswer(channel: MergeChannel, { prepared: { job }, target, minTime }: ChannelJob): object {
+export function miningAnswer(channel: MergeChannel, channelJob: ChannelJob): object {
+  const { target, minTime, extranoncePrefix } = channelJob;
+  const { job } = channelJob.prepared;
   return {
     channel_id: channel.id,
     job_id: job.jobId,
@@ -108,7 +110,7 @@ export function miningAnswer(channel: MergeChannel, { prepared: { job }, target,
     bits: job.nBits,
     min_ntime: Math.max(minTime, job.minTime),
     coinbase_prefix: toHex(job.coinbasePrefix),
-    extranonce_prefix: toHex(channel.extranoncePrefix),
+    extranonce_prefix: toHex(extranoncePrefix),
     extranonce_size: channel.extranonceSize,
     coinbase_suffix: toHex(job.coinbaseSuffix),
     merkle_path: job.merklePath.map(toHex),

@@ -7,10 +7,10 @@ import { Fault } from "../../../kernel/fault.ts";
 import type { ChannelJob } from "../../../mining/channel-jobs.ts";
 import type { Downstream } from "../../../mining/downstream.ts";
 import type { JudgedShare } from "../../../mining/downstream-deps.ts";
-import { ROLLABLE_EXTRANONCE_SIZE } from "../../../mining/extranonce.ts";
 import type { Job } from "../../../mining/job.ts";
 import { FRAME_HEADER_SIZE } from "../../../sv2/frame.ts";
-import { mining } from "../../../sv2/messages/mining.ts";
+import { type MINING, mining } from "../../../sv2/messages/mining.ts";
+import type { Value } from "../../../sv2/table.ts";
 
 /** A mining conversation without a connection. */
 export type Conversation = Pick<Downstream, "receive" | "newJob" | "newestJob" | "channels" | "tick" | "close">;
@@ -45,7 +45,7 @@ export interface ModuleShare {
   /** Header time, Unix seconds. */
   readonly ntime: number;
   readonly version: number;
-  /** `Uint8Array(16)`: what was rolled behind the channel's prefix. */
+  /** What was rolled behind the prefix of the channel's job, as many bytes as the channel has to roll. */
   readonly extranonce: Uint8Array;
 }
 
@@ -68,10 +68,10 @@ export class MergeChannel {
   readonly id: number;
   readonly caller: string;
   readonly registration: Registration;
-  /** `Uint8Array(4)`. */
+  /** As it was when the channel was opened; in pool mode jobs may have longer or shorter ones, with the same first 4 bytes. */
   readonly extranoncePrefix: Uint8Array;
-  /** Bytes that the caller rolls. */
-  readonly extranonceSize = ROLLABLE_EXTRANONCE_SIZE;
+  /** Bytes that the caller rolls, of all jobs. */
+  readonly extranonceSize: number;
   /** Monotonic ms of its last use. */
   usedMs: number;
   readonly #conversation: Conversation;
@@ -94,7 +94,7 @@ export class MergeChannel {
     this.caller = caller;
     this.registration = registration;
     this.usedMs = nowMs;
-    let opened: { readonly channelId: number; readonly extranoncePrefix: Uint8Array } | undefined;
+    let opened: Value<typeof MINING.OpenExtendedMiningChannelSuccess> | undefined;
     let refused = "no-answer";
     this.#conversation = deps.open({
       send: (frame) => {
@@ -114,12 +114,13 @@ export class MergeChannel {
       minDifficulty === undefined ? new Uint8Array(32).fill(0xff) : targetToBytes(targetOfDifficulty(minDifficulty));
     this.#conversation.receive({
       name: "OpenExtendedMiningChannel",
-      value: { requestId: 1, userIdentity, nominalHashRate, maxTarget, minExtranonceSize: ROLLABLE_EXTRANONCE_SIZE },
+      value: { requestId: 1, userIdentity, nominalHashRate, maxTarget, minExtranonceSize: 0 },
       tlv: undefined,
     });
     if (opened === undefined) throw new Fault("bllvm-api-refused", { errorCode: refused });
     this.#channelId = opened.channelId;
     this.extranoncePrefix = opened.extranoncePrefix.slice();
+    this.extranonceSize = opened.extranonceSize;
   }
 
   /** The job to mine, with the channel's own coinbase and target; `undefined` before the first. */

@@ -44,7 +44,12 @@ export const PARAMS = {
     nonce: u32,
     ntime: u32,
     version: u32,
-    extranonce: z.string().regex(/^[0-9a-fA-F]{32}$/, "32 hex digits: the 16 bytes behind extranonce_prefix"),
+    extranonce: z
+      .string()
+      .regex(
+        /^([0-9a-fA-F]{2}){4,16}$/,
+        "two hex digits for each of the extranonce_size bytes behind extranonce_prefix",
+      ),
   }),
   get_block_merge_mining_rewards: z.strictObject({
     chain: chainName.optional(),

@@ -229,6 +229,18 @@ describe("a share", () => {
     expect((await stage.call(SUBMIT, findShare(next).params)).ok).toBe(true);
   });
 
+  test("where channels roll fewer bytes, as in pool mode, a share is made of just these", async () => {
+    const stage = await ModuleApiStage.started({ rollableBytes: 8 });
+    stage.newJob();
+    const told = await stage.channel();
+    expect(told.mining.extranonce_size).toBe(8);
+    expect(fromHex(told.mining.extranonce_prefix)).toHaveLength(12);
+    const { params } = findShare(told);
+    const short = await stage.call(SUBMIT, { ...params, extranonce: "00000000" });
+    expect(short.ok).toBe(false);
+    expect((await stage.call(SUBMIT, params)).ok).toBe(true);
+  });
+
   test("all of a job's channels search different space", async () => {
     const stage = await ModuleApiStage.started();
     stage.newJob();
