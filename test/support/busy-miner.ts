@@ -16,15 +16,20 @@ type JobFields =
   | { readonly kind: "standard"; readonly fields: Fields<"NewMiningJob"> }
   | { readonly kind: "extended"; readonly fields: Fields<"NewExtendedMiningJob"> };
 
-type MinedJob = JobFields & { readonly minTime: number };
+type MinedJob = JobFields & {
+  readonly minTime: number;
+  /** As they were when the job became active. */
+  readonly extranoncePrefix: Uint8Array;
+  readonly target: bigint;
+};
 
 /** A channel and what it works on. */
 interface BusyChannel {
   readonly channelId: number;
   readonly kind: "standard" | "extended";
-  readonly extranoncePrefix: Uint8Array;
+  extranoncePrefix: Uint8Array;
   readonly extranonceSize: number;
-  readonly target: bigint;
+  target: bigint;
   readonly future: Map<number, JobFields>;
   /** Jobs on the present previous block, the newest last. */
   jobs: MinedJob[];
@@ -66,6 +71,9 @@ export class BusyMiner {
     readonly fields: Fields<"NewMiningJob"> | Fields<"NewExtendedMiningJob">;
   }[] = [];
   prevHashes = 0;
+  /** SetTarget and SetExtranoncePrefix that came. */
+  targets = 0;
+  prefixes = 0;
   /** Ms from sending a share to its answer; emptied by `measure`. */
   latencies: number[] = [];
   readonly #options: BusyOptions;
@@ -187,7 +195,7 @@ export class BusyMiner {
         const job = { kind: name === "NewMiningJob" ? "standard" : "extended", fields: value } as JobFields;
         for (const channel of this.#addressed(value.channelId)) {
           if (value.minNtime === null) channel.future.set(value.jobId, job);
-          else this.#workOn(channel, { ...job, minTime: value.minNtime });
+          else this.#workOn(channel, { ...job, ...stateOf(channel), minTime: value.minNtime });
         }
         return;
       }
@@ -198,9 +206,17 @@ export class BusyMiner {
           if (job === undefined)
             throw new Error(`SetNewPrevHash names job ${value.jobId}, which channel ${channel.channelId} never got`);
           channel.prevHash = value;
-          channel.jobs = [{ ...job, minTime: value.minNtime }];
+          channel.jobs = [{ ...job, ...stateOf(channel), minTime: value.minNtime }];
           channel.future.clear();
         }
+        return;
+      case "SetTarget":
+        this.targets += 1;
+        for (const channel of this.#addressed(value.channelId)) channel.target = targetOf(value.maximumTarget);
+        return;
+      case "SetExtranoncePrefix":
+        this.prefixes += 1;
+        for (const channel of this.#addressed(value.channelId)) channel.extranoncePrefix = value.extranoncePrefix;
         return;
       case "SubmitSharesSuccess":
         this.accepted += value.newSubmitsAcceptedCount;
@@ -249,10 +265,10 @@ export class BusyMiner {
     const merkleRoot =
       job.kind === "standard"
         ? job.fields.merkleRoot
-        : extendedMerkleRoot(job.fields, concat(channel.extranoncePrefix, extranonce));
+        : extendedMerkleRoot(job.fields, concat(job.extranoncePrefix, extranonce));
     const { version, jobId } = job.fields;
     const header = { version, prevHash, merkleRoot, time: job.minTime, nBits: nbits, nonce: 0 };
-    const nonce = new HeaderHasher(serializeHeader(header)).search(channel.nonce, 1 << 24, channel.target);
+    const nonce = new HeaderHasher(serializeHeader(header)).search(channel.nonce, 1 << 24, job.target);
     if (nonce === undefined) throw new Error("no share was found");
     channel.nonce = nonce + 1;
     const sequenceNumber = channel.sequence++;
@@ -270,4 +286,8 @@ export class BusyMiner {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function stateOf({ extranoncePrefix, target }: BusyChannel): Pick<MinedJob, "extranoncePrefix" | "target"> {
+  return { extranoncePrefix, target };
 }

@@ -27,9 +27,10 @@ import { MockMiner } from "./mock-miner.ts";
 import { type LogLine, recordingLog } from "./recording-log.ts";
 import { TCP, type TestTransport } from "./transports.ts";
 
-/** BIP340's first test vector, a key that nobody else should trust. */
-const AUTHORITY_SECRET_KEY = fromHex("0000000000000000000000000000000000000000000000000000000000000003");
-const AUTHORITY_PUBLIC_KEY = fromHex("f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9");
+/** BIP340's first test vector, a key that nobody else should trust: every test server's. */
+export const AUTHORITY_SECRET_KEY = fromHex("0000000000000000000000000000000000000000000000000000000000000003");
+/** Its public half. */
+export const AUTHORITY_PUBLIC_KEY = fromHex("f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9");
 
 /** What the pool's coinbases pay to. */
 export const PAYOUT_SCRIPT = opReturn(utf8("payout"));
