@@ -12,6 +12,7 @@ import { type RunningServer, startServer } from "../../src/app/run.ts";
 import { mergeSettingsOf, parseHostPort } from "../../src/app/settings.ts";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { TOKENS } from "../../src/app/tokens.ts";
+import { upstreamOf } from "../../src/app/upstream-settings.ts";
 import { scriptOfAddress } from "../../src/bitcoin/address.ts";
 import { compactFromTarget } from "../../src/bitcoin/target.ts";
 import { NamecoinDaemon } from "../../src/devnet/namecoin/daemon.ts";
@@ -89,7 +90,7 @@ export async function composedServer(changes: z.input<typeof configSchema> = {})
     ledger: ledgerAddress(undefined, folder),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     bllvmRpc: undefined,
-    upstream: undefined,
+    upstream: upstreamOf({ config, file: undefined }),
     nodes: [
       {
         name: "devnet",
