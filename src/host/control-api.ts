@@ -92,7 +92,7 @@ export const CONTROL_API: readonly ControlRoute[] = [
   {
     method: "GET",
     path: "/v1/status",
-    doc: "The server at this moment: version, connections, shares, blocks, every chain with its state, work, finds and answers, how the ledger and the Bitcoin nodes stand, and, for a module, the connection to the bllvm node.",
+    doc: "The server at this moment: version, connections, shares, blocks, every chain with its state, work, finds and answers, in pool mode every pool, how the ledger and the Bitcoin nodes stand, and, for a module, the connection to the bllvm node.",
     run: (port) => port.status(),
   },
   {
