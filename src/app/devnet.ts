@@ -67,6 +67,9 @@ export async function startDevnet(
   signal: AbortSignal,
 ): Promise<Devnet> {
   const address = parseHostPort(listen);
+  const { pools, stratum_v2 } = loaded.config;
+  if (pools.length > 0 || stratum_v2.pool_url !== undefined)
+    log.warn("--devnet mines on the embedded node: no pool is connected to");
   // Before the daemons, whose sockets keep the process alive: nothing may fail once they run.
   const tag = tagOf(loaded.config.bitcoin, mergeSettingsOf(adapted(loaded, { namecoin: {}, rsk: {} })).chains);
   // Without a file nobody knows where the socket would be.
@@ -173,9 +176,17 @@ function adapted(loaded: LoadedConfig, tables: Tables): LoadedConfig {
     chains[name] = { enabled: true, ...Object.fromEntries(kept), plugin: name, ...table };
   }
   const { merge_mining } = loaded.config;
+  const { pool_url: _, ...stratum_v2 } = loaded.config.stratum_v2;
   const clamp = Math.min(merge_mining.clamp_min_difficulty, CLAMP_MIN_DIFFICULTY);
   return {
     ...loaded,
-    config: { ...loaded.config, chains, merge_mining: { ...merge_mining, clamp_min_difficulty: clamp } },
+    config: {
+      ...loaded.config,
+      chains,
+      merge_mining: { ...merge_mining, clamp_min_difficulty: clamp },
+      // All is mined on the embedded node.
+      stratum_v2,
+      pools: [],
+    },
   };
 }

@@ -40,7 +40,9 @@ export class Reloader {
     if (load === undefined) throw new Fault("config-no-file");
     try {
       const loaded = load();
-      const applied = await host.apply(mergeSettingsOf(loaded));
+      const applied = await host.apply(
+        mergeSettingsOf({ ...loaded, config: withPoolsOf(this.#started, loaded.config) }),
+      );
       const needRestart = changedKeys(this.#started, loaded.config).filter(
         (key) => !FOLLOWED.some((followed) => (followed.endsWith(".") ? key.startsWith(followed) : key === followed)),
       );
@@ -53,6 +55,11 @@ export class Reloader {
       throw error;
     }
   }
+}
+
+/** `config` with the pools that are connected: whether chains rest for them follows no change that takes a restart. */
+function withPoolsOf({ pools, upstream, stratum_v2 }: Config, config: Config): Config {
+  return { ...config, pools, upstream, stratum_v2: { ...config.stratum_v2, pool_url: stratum_v2.pool_url } };
 }
 
 function sentence({ added, removed, changed }: ReloadedConfig): string {

@@ -112,15 +112,14 @@ export async function startServer(
     ...(isSolo
       ? [new CoinbaseWatch({ log: world.log, jobs }, { reserveBytes: payoutReserveOf(settings.config) })]
       : []),
-    ...poolMode(container),
     container.resolve(TOKENS.blockFollower),
     container.resolve(TOKENS.distribution),
     container.resolve(TOKENS.compaction),
     container.resolve(TOKENS.summaries),
     ...(certificates === undefined ? [] : [certificates]),
+    // Pools outlive the server: shares on their way are theirs.
+    ...poolMode(container),
     server,
-    // Behind the server: the first job is everybody's.
-    ...(pools === undefined ? [] : [pools]),
     ...(control === undefined ? [] : [control]),
     ...above,
     new StatusLine(
@@ -167,12 +166,12 @@ function listenersOf(container: DependencyContainer): Listener[] {
   });
 }
 
-/** What passes a pool's jobs on; nothing without pools above. */
+/** What comes from pools, and who hears of it; nothing without pools above. */
 function poolMode(container: DependencyContainer): readonly Part[] {
-  const feed = container.resolve(TOKENS.upstreamFeed);
-  if (feed === undefined) return [];
+  const [pools, feed] = [container.resolve(TOKENS.upstream), container.resolve(TOKENS.upstreamFeed)];
+  if (pools === undefined || feed === undefined) return [];
   const announced = new AnnounceJobs({ clock: systemClock, bus: container.resolve(TOKENS.bus), jobs: feed });
-  return [announced, feed];
+  return [announced, feed, pools];
 }
 
 /** The authority key of a data folder, made at the first start. Throws `Fault` `key-file-*`. */

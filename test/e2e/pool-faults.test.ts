@@ -124,6 +124,35 @@ describe("a pool that refuses", () => {
 });
 
 describe("under load", () => {
+  test("a pool that sends us to another of its hosts is followed, with one clean job", async () => {
+    const template = makeTemplate({ height: 840_000, prevHash: seededRandom(4).bytes(32) });
+    const [a, elsewhere, b] = [await startServer({ mining: ONE_BY_ONE, template }), await pool(), await pool()];
+    const [newHost = "", newPort] = elsewhere.address.split(":");
+    let isMoving = false;
+    const middle = await sniff(a, {
+      direction: "toDownstream",
+      name: "NewExtendedMiningJob",
+      action: ({ value }) => [
+        isMoving
+          ? encodeMessage("Reconnect", { newHost, newPort: Number(newPort) })
+          : encodeMessage("NewExtendedMiningJob", value as Fields<"NewExtendedMiningJob">),
+      ],
+    });
+    const level = await poolLevel({ ...LEVEL, pools: [middle.address, b.address] });
+    await level.minesFor("a");
+    const all = await miners(level);
+    await mineOn(all);
+    isMoving = true;
+    a.source.offer({ ...template, id: "another" }, "refresh");
+    await until("the move", () => level.links.length === 3);
+    await mineOn(all);
+    await stopped(all, 1);
+    expect(level.links).toEqual(["+a", "-a", "+a"]);
+    expect(b.credits).toEqual([]);
+    expect(elsewhere.credits.length).toBeGreaterThan(0);
+    expect(level.credits.length).toBeGreaterThanOrEqual(a.credits.length + elsewhere.credits.length);
+  });
+
   test("a pool with another extranonce is one clean job and another prefix", async () => {
     const [a, b] = [await pool(), await pool()];
     const other = await poolLevel({ pools: [b.address], rollableBytes: 12, mining: ONE_BY_ONE });

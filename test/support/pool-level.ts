@@ -183,7 +183,7 @@ export async function poolLevel(options: PoolLevelOptions): Promise<PoolLevel> {
       times: { stopGraceMs: 20, stopDrainMs: 200 },
     },
   );
-  const parts = [...(own === undefined ? [] : [own]), feed, server, pools];
+  const parts = [...(own === undefined ? [] : [own]), feed, pools, server];
   for (const part of parts) await part.start(never);
   onTestFinished(async () => {
     for (const part of parts.toReversed()) await part.stop();

@@ -53,6 +53,19 @@ describe("reading the configuration again", () => {
     ]);
   });
 
+  test("chains go on or rest with the pools that are connected, not with those that a restart would bring", async () => {
+    const chain = "[chains.rsk]\nx = 1\n";
+    const pool = '[upstream]\nuser = "a"\n[[pools]]\nurl = "tcp://a:1"\n';
+    const alone = setUp(chain);
+    alone.write(chain + pool);
+    expect((await alone.reloader.reload()).needRestart).toEqual(["pools", "upstream.user"]);
+    expect(alone.applied[0]).toMatchObject({ chains: [{ name: "rsk", enabled: true }] });
+    const pooled = setUp(chain + pool);
+    pooled.write(chain);
+    await pooled.reloader.reload();
+    expect(pooled.applied[0]).toMatchObject({ chains: [{ name: "rsk", enabled: false }] });
+  });
+
   test("a file with a mistake changes nothing, and is told as an error", async () => {
     const { reloader, write, log, applied } = setUp("");
     write("[stratum_v2\n");

@@ -14,6 +14,10 @@ listen_addr = "0.0.0.0:3333"
 # Mining pool URL (for pool mode)
 # pool_url = "stratum+tcp://pool.example.com:3333"
 
+# Needed with pool_url, in place of payout: your account at that pool
+# [upstream]
+# user = "account.farm"
+
 [bitcoin]
 # The node's network: mainnet, testnet, testnet4, signet or regtest
 network = "mainnet"

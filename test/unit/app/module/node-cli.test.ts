@@ -98,6 +98,17 @@ the ledger is not written: the disk is full
 `,
     });
     expect(JSON.parse((await run("status", "--json")).stdout)).toMatchObject({ version: "1.2.3", channels: 3 });
+    const pool = { name: "main", url: "u", state: "mining", trouble: undefined, retryInMs: undefined } as const;
+    const pooled = stage({
+      status: () => ({
+        ...STATUS,
+        job: { id: 8, height: 101, chains: [], pool: "main" },
+        upstream: { miningFor: "main", forMs: 61_000, pools: [{ ...pool, connection: undefined }] },
+      }),
+    });
+    expect((await pooled.run("status")).stdout).toContain(
+      "\njob 8 at height 101 of pool main\nmining for main, for 1 min\nmain  is mined for\n",
+    );
   });
 
   test("miners: a page of a hundred, or as asked", async () => {

@@ -5,6 +5,7 @@ import { Fault } from "../../../../../src/kernel/fault.ts";
 import { METHODS } from "../../../../../src/node/bllvm/module-api/module-api.ts";
 import type { BlockReward } from "../../../../../src/node/bllvm/module-api/ports.ts";
 import { auxWork } from "../../../../support/aux-work.ts";
+import { poolJobOf } from "../../../../support/fake-pool-peer.ts";
 import { ModuleApiStage } from "../../../../support/module-api-stage.ts";
 
 const REWARD: BlockReward = {
@@ -34,6 +35,16 @@ describe("the methods", () => {
       "register_merge_mining_channel",
       "submit_merge_mining_share",
     ]);
+  });
+
+  test("get_template: of a pool's job what the pool tells, and no value that nobody knows", async () => {
+    const stage = await ModuleApiStage.started();
+    stage.job = poolJobOf("main", 1, 5, 840_000);
+    const { template } = await stage.call<{ template: Record<string, unknown> }>("get_template");
+    expect(template).toMatchObject({ pool: "main", height: 840_000, coinbasevalue: null, tx_count: null, chains: [] });
+    stage.newJob();
+    const own = await stage.call<{ template: Record<string, unknown> }>("get_template");
+    expect(own.template.pool).toBeNull();
   });
 
   test("get_template: the Bitcoin work, hashes in both orders", async () => {
