@@ -8,7 +8,7 @@ import type { Job } from "../mining/job.ts";
 import type { NodeStatus } from "../node/bitcoind/status.ts";
 import type { BllvmState } from "../node/bllvm/bllvm-node.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
-import type { UpstreamStatus } from "../upstream/pools.ts";
+import type { UpstreamStatus } from "../upstream/standing.ts";
 import { SOLO } from "./upstream-settings.ts";
 import { VERSION } from "./version.ts";
 

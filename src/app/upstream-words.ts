@@ -1,6 +1,6 @@
 /** What an operator is told of pool mode: at start whose the coinbase is, and so which chains rest, and when they do not; later which pool works. */
 
-import type { UpstreamStatus } from "../upstream/pools.ts";
+import type { UpstreamStatus } from "../upstream/standing.ts";
 import { RESTS_IN_POOL_MODE } from "./chain-settings.ts";
 import { spanText } from "./reports/time-text.ts";
 import type { Settings } from "./settings.ts";

@@ -9,7 +9,8 @@ import type { Meter } from "../kernel/meter.ts";
 import { type Job, repeatJob } from "../mining/job.ts";
 import type { JobFeed, TemplateCause } from "../mining/ports.ts";
 import type { ChannelWishes } from "./channel-wishes.ts";
-import type { MinedFor, UpstreamPools } from "./pools.ts";
+import type { UpstreamPools } from "./pools.ts";
+import type { MinedFor } from "./standing.ts";
 
 /** What the feed works with. */
 export interface UpstreamFeedDeps {

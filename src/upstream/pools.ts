@@ -11,14 +11,13 @@ import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Random } from "../kernel/random.ts";
-import type { Job } from "../mining/job.ts";
-import type { TemplateCause } from "../mining/ports.ts";
 import type { UpstreamAnswer, UpstreamShare, UpstreamShares } from "../mining/upstream-ports.ts";
 import { REDIAL, type RedialPauses } from "./backoff.ts";
 import type { PoolLinkBus } from "./events.ts";
 import type { ConnectPool, PoolPeer } from "./peer.ts";
 import type { PoolConnectionEnd, UpstreamPool } from "./pool-connection.ts";
-import { type LineState, PoolLine } from "./pool-line.ts";
+import { PoolLine } from "./pool-line.ts";
+import type { MinedFor, PoolsListener, UpstreamStatus } from "./standing.ts";
 
 /** What the choice works with. */
 export interface UpstreamPoolsDeps {
@@ -56,46 +55,6 @@ export const UPSTREAM_POOLS_DEFAULTS = {
   steadyMs: 60_000,
   announceMs: 60_000,
 } as const satisfies Partial<UpstreamPoolsOptions>;
-
-/**
- * What is mined for: a pool over a connection; `away` while the pool that was lost or is not reached yet leaves hope that another comes at once; `solo` and
- * `nothing` once every pool was tried in vain.
- */
-export type MinedFor =
-  | { readonly kind: "pool"; readonly pool: string; readonly peer: PoolPeer }
-  | { readonly kind: "away" | "solo" | "nothing" };
-
-/** Who is told what to mine. */
-export interface PoolsListener {
-  /** What is mined for has changed; a pool's first job may be there already (`PoolPeer.currentJob`) or come after. */
-  onChange(now: MinedFor): void;
-  /** Aggregated: another job of the pool that is mined for. */
-  onJob(job: Job, cause: TemplateCause): void;
-}
-
-/** How one pool stands. */
-export interface PoolStatus {
-  readonly name: string;
-  readonly url: string;
-  /** `mining`: it is mined for; `ready`: it stands by. */
-  readonly state: "mining" | LineState;
-  /** Why its last connection ended, in words. */
-  readonly trouble: string | undefined;
-  /** Ms until it is tried again. */
-  readonly retryInMs: number | undefined;
-  /** Facts of the connection, if there is one. */
-  readonly connection: object | undefined;
-}
-
-/** How pool mode stands: plain values. */
-export interface UpstreamStatus {
-  /** Name of the pool that is mined for, `solo`, or `undefined` for nothing. */
-  readonly miningFor: string | undefined;
-  /** For how long, ms. */
-  readonly forMs: number;
-  /** In order of preference. */
-  readonly pools: readonly PoolStatus[];
-}
 
 /** The choice. */
 export class UpstreamPools implements Part, UpstreamShares {
@@ -165,6 +124,7 @@ export class UpstreamPools implements Part, UpstreamShares {
     this.#announcer?.cancel();
     for (const timer of this.#probations.values()) timer.cancel();
     this.#probations.clear();
+    if (this.#active !== undefined && this.#now.kind === "pool") this.#left(this.#active, "stopped");
     await Promise.all(this.#lines.map((line) => line.stop()));
   }
 
@@ -173,13 +133,6 @@ export class UpstreamPools implements Part, UpstreamShares {
     const peer = this.#byNumber.get(connection);
     if (peer !== undefined) return peer.submit(share, answer);
     this.#deps.meter.count("upstream_shares_unsent_total", 1, { pool, why: "gone" });
-    if (share.block) {
-      const { userIdentity } = share;
-      this.#deps.log.error("a share that solves a Bitcoin block could not be sent: its pool is gone", {
-        pool,
-        userIdentity,
-      });
-    }
     return false;
   }
 
