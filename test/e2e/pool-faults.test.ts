@@ -249,11 +249,13 @@ describe("with own templates as last resort", () => {
     await mineOn(all);
     proxy.kill();
     await level.minesFor("solo");
-    await mineOn(all);
+    const late = await BusyMiner.start(await level.miner(), { kind: "extended" });
+    await mineOn([...all, late]);
     proxy.recover();
     await level.minesFor("a");
-    await mineOn(all);
+    await mineOn([...all, late]);
     await stopped(all, 2);
-    checkCredit(level, { a }, all);
+    await stopped([late], 1);
+    checkCredit(level, { a }, [...all, late]);
   });
 });

@@ -117,6 +117,9 @@ test("a block that is found on the highest level is accepted by the node, and a 
   miner.kill("SIGINT");
   expect(await miner.ended, miner.err.join("\n")).toBe(0);
   expect(miner.out.filter((line) => line.includes('"event":"connected"'))).toHaveLength(1);
+  const workers = program(["workers", "-c", highConfig, "--pool", "below", "--json"]);
+  expect(await workers.ended, workers.err.join("\n")).toBe(0);
+  expect(workers.out.join("\n")).toContain('"alice.rig1"');
   for (const { server } of [high, again, low]) {
     server.kill("SIGTERM");
     expect(await server.ended, server.err.join("\n")).toBe(0);
