@@ -16,6 +16,7 @@ import type { ShareCredit } from "../../src/mining/ports.ts";
 import type { Template } from "../../src/mining/template.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
+import { Door } from "../../src/pool/door.ts";
 import type { PoolEvents, ShareSubmitted } from "../../src/pool/events.ts";
 import { JobMaker } from "../../src/pool/job-maker.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
@@ -158,6 +159,7 @@ export async function poolLevel(options: PoolLevelOptions): Promise<PoolLevel> {
   const server = new MiningServer(
     {
       transports: [new TcpTransport({}, { host: "127.0.0.1", port: 0 })],
+      door: new Door({ clock, meter }, SERVER_DEFAULTS.limits),
       noise: {
         crypto,
         identity: new StaticIdentity({ crypto, clock, random }, { authoritySecretKey: AUTHORITY_SECRET_KEY }),
