@@ -41,10 +41,7 @@ export function registerUpstream({ settings, part, get, log }: UpstreamTools): v
         ...deps,
         bus: get(TOKENS.bus),
         connect: (pool, connection) => new PoolConnection(deps, pool, { ...options, connection }),
-        hashrate: () => {
-          const all = get(TOKENS.miningServer).channels();
-          return all.reduce((sum, { hashrate }) => sum + hashrate, 0);
-        },
+        hashrate: () => get(TOKENS.miningServer).hashrate,
       },
       { ...UPSTREAM_POOLS_DEFAULTS, pools, fallback, failbackMs },
     );

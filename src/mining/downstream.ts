@@ -59,6 +59,13 @@ export class Downstream {
     return this.#channels.size;
   }
 
+  /** Hashes a second of all channels: as measured, or as claimed while little is measured. */
+  get hashrate(): number {
+    let sum = 0;
+    for (const { vardiff } of this.#channels.values()) sum += vardiff.hashrate;
+    return sum;
+  }
+
   /** Bytes of one job for all groups but the pool's. */
   get bytesApart(): number {
     return this.#handout.bytesApart;

@@ -138,6 +138,13 @@ export class MiningServer implements Part {
     return this.#channels.standard + this.#channels.extended;
   }
 
+  /** Hashes a second of all miners: as measured, or as claimed while little is measured. */
+  get hashrate(): number {
+    let sum = 0;
+    for (const { session } of this.#clients) sum += session.peer.downstream?.hashrate ?? 0;
+    return sum;
+  }
+
   /** Open channels as they are now, with the connection they belong to: all, or a page of them, in the order in which they came. */
   channels(first = 0, most = Number.POSITIVE_INFINITY): (ChannelSnapshot & { readonly connectionId: number })[] {
     const page: (ChannelSnapshot & { readonly connectionId: number })[] = [];

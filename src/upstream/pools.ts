@@ -53,7 +53,7 @@ export const UPSTREAM_POOLS_DEFAULTS = {
   lingerMs: 10_000,
   pauses: REDIAL,
   steadyMs: 60_000,
-  announceMs: 60_000,
+  announceMs: 10_000,
 } as const satisfies Partial<UpstreamPoolsOptions>;
 
 /** The choice. */
@@ -159,6 +159,8 @@ export class UpstreamPools implements Part, UpstreamShares {
     const peer = this.#deps.connect(pool, this.#lastNumber);
     this.#byNumber.set(this.#lastNumber, peer);
     this.#numbers.set(peer, this.#lastNumber);
+    // Its channel opens with it: the first target suits the miners who are here already.
+    this.#announceTo(peer);
     return peer;
   }
 
@@ -311,8 +313,12 @@ export class UpstreamPools implements Part, UpstreamShares {
 
   /** Nobody mines at the start: a pool that heard of 0 would let the first miners flood it. */
   #announce(): void {
-    const hashrate = this.#now.kind === "pool" ? this.#deps.hashrate() : 0;
-    if (this.#now.kind === "pool" && hashrate > 0) this.#now.peer.announceHashrate(hashrate);
+    if (this.#now.kind === "pool") this.#announceTo(this.#now.peer);
+  }
+
+  #announceTo(peer: PoolPeer): void {
+    const hashrate = this.#deps.hashrate();
+    if (hashrate > 0) peer.announceHashrate(hashrate);
   }
 
   #name(index: number): string {

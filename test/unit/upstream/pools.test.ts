@@ -262,19 +262,22 @@ describe("the choice among pools", () => {
     expect(miningFor()).toBe("second");
   });
 
-  test("the hash rate is announced to the pool that is mined for, at once and every minute", async () => {
+  test("the hash rate is announced to the pool that is mined for, with its channel, and every ten seconds", async () => {
     const { peer, clock, hashrate } = await stage(["main", "second"]);
+    // Before it works: its first target is made for those who mine already.
+    expect(peer("main").hashrates).toEqual([5e12]);
     hashrate.now = 0;
     peer("main").ready();
     clock.advance(120_000);
-    // That nobody mines yet is no hash rate.
-    expect(peer("main").hashrates).toEqual([]);
-    hashrate.now = 5e12;
-    clock.advance(120_000);
-    expect(peer("main").hashrates).toEqual([5e12, 5e12]);
+    // That nobody mines is no hash rate.
+    expect(peer("main").hashrates).toEqual([5e12]);
+    hashrate.now = 6e12;
+    clock.advance(10_000);
+    expect(peer("main").hashrates).toEqual([5e12, 6e12]);
+    clock.advance(10_000);
+    expect(peer("main").hashrates).toEqual([5e12, 6e12, 6e12]);
     await peer("main").lose();
-    peer("second").ready();
-    expect(peer("second").hashrates).toEqual([5e12]);
+    expect(peer("second").hashrates).toEqual([6e12]);
   });
 
   test("a stop ends every connection and dials no more", async () => {
