@@ -1,9 +1,12 @@
 /** The whole program as a module of a bllvm node: every way of being started, with real miners, blocks and kills. */
 import { describe, expect, test } from "vitest";
+import { printServerUrl } from "../../src/client/url.ts";
 import { equal, utf8 } from "../../src/kernel/bytes.ts";
 import type { FakeBllvmNode } from "../support/bllvm/node.ts";
 import { BllvmWorld, NAME } from "../support/bllvm-world.ts";
 import { type Program, program } from "../support/program.ts";
+import { RoughProxy } from "../support/rough-proxy.ts";
+import { AUTHORITY_PUBLIC_KEY, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 /** As in module.toml. */
@@ -64,6 +67,33 @@ describe("attached to a node that serves side by side, with all capabilities", (
     module.program.kill("SIGTERM");
     expect(await module.program.ended, module.said()).toBe(0);
     expect(module.lines().filter(({ level }) => level >= 50)).toEqual([]);
+  }, 60_000);
+
+  test("in pool mode it mines for the pool, tells of it and of its loss, and needs neither payout nor work of the node", async () => {
+    const world = await BllvmWorld.start({ concurrent: true, ...PERMITTED });
+    const { node } = world;
+    const pool = await startServer({ mining: { ackBatchSize: 1 } });
+    const proxy = await RoughProxy.start(pool.address);
+    const [host = "", port] = proxy.address.split(":");
+    const authorityPublicKey = AUTHORITY_PUBLIC_KEY;
+    const url = printServerUrl({ transport: "tcp", host, port: Number(port), noise: true, authorityPublicKey });
+    const module = world.attach(
+      `[stratum_v2]\nlisten_addr = "127.0.0.1:0"\npool_url = "${url}"\n[bitcoin]\nnetwork = "regtest"\n[upstream]\nuser = "farm"\n`,
+    );
+    const told = (name: string): number => node.published.filter(({ event }) => event.name === name).length;
+    await until("the pool is told of", () => told("MiningPoolConnected") === 1, 30_000);
+    const params = utf8("{}");
+    const asked = await node.invoke(NAME, {
+      name: "ModuleApi",
+      value: { method: "get_template", params, callerModuleId: "other" },
+    });
+    expect(asked, JSON.stringify(asked.error)).toMatchObject({ success: true });
+    const cli = await node.invoke(NAME, { name: "Cli", value: { subcommand: "status", args: [] } });
+    expect(JSON.stringify(cli.payload)).toContain(`mining for ${proxy.address}`);
+    proxy.kill();
+    await until("its loss is told", () => told("MiningPoolDisconnected") === 1, 30_000);
+    module.program.kill("SIGTERM");
+    expect(await module.program.ended, module.said()).toBe(0);
   }, 60_000);
 
   test("a node killed and started anew: miners stay, work goes on, nobody is asked twice", async () => {
