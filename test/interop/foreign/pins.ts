@@ -117,6 +117,18 @@ export const TRANSLATOR: ForeignProgram = {
   build: crate("translator_sv2", "0.6.0", "--no-default-features"),
 };
 
+/** SRI's mining server, fed by a template provider; without its monitoring. Its library for Bitcoin Core's IPC is linked in all the same. */
+export const POOL_SV2: ForeignProgram = {
+  name: "pool_sv2",
+  version: "0.7.0",
+  what: "SRI's mining server, crate pool_sv2",
+  toolchain: CARGO,
+  tools: [CAPNP],
+  usualS: 50,
+  limitS: 240,
+  build: crate("pool_sv2", "0.7.0", "--no-default-features"),
+};
+
 /** A Bitcoin node in Go that shares no code with Bitcoin Core. */
 export const BTCD: ForeignProgram = {
   name: "btcd",
@@ -134,4 +146,4 @@ export const BTCD: ForeignProgram = {
 };
 
 /** All of them. */
-export const PROGRAMS: readonly ForeignProgram[] = [MINING_DEVICE, TRANSLATOR, BTCD];
+export const PROGRAMS: readonly ForeignProgram[] = [MINING_DEVICE, TRANSLATOR, POOL_SV2, BTCD];

@@ -1,0 +1,90 @@
+/** SRI's pool_sv2 as a process of its own on loopback, with a template provider above it. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Program, run } from "../../support/program.ts";
+import { until } from "../../support/until.ts";
+import type { TemplateProvider } from "./template-provider.ts";
+import { freePort } from "./translator.ts";
+
+/** SRI's test authority, of its example configurations. */
+const AUTHORITY_PUBLIC_KEY = "9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72";
+const AUTHORITY_SECRET_KEY = "mkDLTBBRxdBv998612qipDYoTK3YUrqLe8uWw7gu3iXbSrn2n";
+
+/** What differs between the tests; the rest is as in its example configuration, for CPUs. */
+export interface SriPoolOptions {
+  /** Regtest address that blocks pay. */
+  readonly payoutAddress: string;
+  /** Shares a minute that it aims at; 60. */
+  readonly sharesPerMinute?: number;
+  /** Accepted shares that one SubmitShares.Success acknowledges; 5. */
+  readonly shareBatchSize?: number;
+  /** Extensions that clients must ask for. */
+  readonly requiredExtensions?: readonly number[];
+}
+
+/** A running pool. */
+export interface SriPool {
+  readonly host: string;
+  /** Where miners connect. */
+  readonly port: number;
+  /** Base58check. */
+  readonly authorityPublicKey: string;
+  readonly process: Program;
+  /** Everything that it wrote to its log. */
+  said(): string;
+  /** Ends it. */
+  stop(): Promise<void>;
+}
+
+/** Starts a pool and resolves when miners can connect: it accepts none before it has a template. */
+export async function startSriPool(
+  binary: string,
+  provider: TemplateProvider,
+  options: SriPoolOptions,
+): Promise<SriPool> {
+  const { payoutAddress, sharesPerMinute = 60, shareBatchSize = 5, requiredExtensions = [] } = options;
+  const folder = mkdtempSync(join(tmpdir(), "interop-sri-pool-"));
+  const host = "127.0.0.1";
+  const port = await freePort();
+  const file = join(folder, "pool.toml");
+  writeFileSync(
+    file,
+    `authority_public_key = "${AUTHORITY_PUBLIC_KEY}"
+authority_secret_key = "${AUTHORITY_SECRET_KEY}"
+cert_validity_sec = 3600
+listen_address = "${host}:${port}"
+coinbase_reward_script = "addr(${payoutAddress})"
+server_id = 1
+pool_signature = "interop"
+shares_per_minute = ${sharesPerMinute.toFixed(1)}
+share_batch_size = ${shareBatchSize}
+supported_extensions = [2]
+required_extensions = [${requiredExtensions.join(", ")}]
+
+[template_provider_type.Sv2Tp]
+address = "${provider.address}"
+public_key = "${provider.authorityPublicKey}"
+`,
+  );
+  const process = run(binary, ["-c", file], { cwd: folder });
+  const said = (): string => [...process.out, ...process.err].join("\n");
+  let exitCode: number | undefined;
+  void process.ended.then((code) => {
+    exitCode = code;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const stop = async (): Promise<void> => {
+    process.kill("SIGTERM");
+    await process.ended;
+  };
+  try {
+    const ready = (): boolean => said().includes("ready to accept connections") || exitCode !== undefined;
+    await until("the pool takes miners or has ended", ready, 60_000);
+    if (exitCode !== undefined) throw new Error(`the pool ended with ${exitCode}`);
+  } catch (error) {
+    await stop();
+    throw new Error(`${error instanceof Error ? error.message : error}; it said:\n${said()}`, { cause: error });
+  }
+  return { host, port, authorityPublicKey: AUTHORITY_PUBLIC_KEY, process, said, stop };
+}
