@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { addressOfScript, scriptOfAddress } from "../../src/bitcoin/address.ts";
 import { parseTransaction } from "../../src/bitcoin/transaction.ts";
+import { CpuMiner } from "../../src/devnet/miner/miner.ts";
 import type { DevnetNode } from "../../src/devnet/node/node.ts";
 import { toHex } from "../../src/kernel/bytes.ts";
 import { silentLog } from "../../src/kernel/log.ts";
@@ -19,7 +20,7 @@ import { foreign } from "./foreign/install.ts";
 import { POOL_SV2 } from "./foreign/pins.ts";
 import { PAYOUT_ADDRESS, startNode } from "./foreign/pool.ts";
 import { type SriPool, startSriPool } from "./foreign/sri-pool.ts";
-import { TemplateProvider } from "./foreign/template-provider.ts";
+import { type Solution, TemplateProvider } from "./foreign/template-provider.ts";
 
 const binary = await foreign(POOL_SV2);
 const WAIT_MS = 120_000;
@@ -29,6 +30,15 @@ const BATCH = 5;
 const OTHER_SCRIPT = Uint8Array.of(0, 20, ...new Uint8Array(20).fill(7));
 const OTHER_ADDRESS = addressOfScript(OTHER_SCRIPT, "regtest") ?? "";
 
+/** A block whose parent is not the tip any more: its rival was there first. */
+const isLate = (verdict: unknown): boolean => verdict === "inconclusive" || verdict === "duplicate-inconclusive";
+
+/** Why shares were refused; what was on its way when a block came is late, and passed over. */
+function codesOf(miner: { events(name: string): { readonly errorCode: string }[] }): string[] {
+  const codes = miner.events("shareRejected").map(({ errorCode }) => errorCode);
+  return codes.filter((code) => code !== "stale-share");
+}
+
 describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider", () => {
   let node: DevnetNode;
   let provider: TemplateProvider;
@@ -36,8 +46,8 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
   const cleanups: (() => void)[] = [];
 
   beforeAll(async () => {
-    // A block takes our miner some 7 s.
-    node = await startNode(1e7);
+    // A block takes our miner some 3 s.
+    node = await startNode(5e6);
     provider = await TemplateProvider.start(node);
     pool = await startSriPool(binary ?? "", provider, { payoutAddress: PAYOUT_ADDRESS, shareBatchSize: BATCH });
   });
@@ -62,37 +72,87 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
     return client;
   };
 
-  describe("our `mine`", () => {
-    test.each([["standard"], ["extended"]])("finds a block on a %s channel", async (kind) => {
-      const url = `stratum2+tcp://${pool.host}:${pool.port}/${pool.authorityPublicKey}`;
-      const words = ["mine", url, "--user", "alice.rig1", "--json", ...(kind === "extended" ? ["--extended"] : [])];
-      const miner = program(words);
-      const events = (name: string) => miner.out.map((line) => JSON.parse(line)).filter(({ event }) => event === name);
-      const accepted = (): number => events("shareAccepted").reduce((sum, { count }) => sum + count, 0);
-      const before = provider.solutions.length;
-      const taken = () => provider.solutions.slice(before).filter(({ verdict }) => verdict === null);
-      await until("two blocks were accepted", () => taken().length >= 2, WAIT_MS);
-      const workOnTip = (): boolean => events("newBlock").at(-1)?.prevHash === node.chain.tip.key;
-      await until("work on the newest", workOnTip, WAIT_MS);
-      const after = accepted();
-      await until("accepted shares on it", () => accepted() > after, WAIT_MS);
+  /** `mine` as its user starts it, and what it tells. */
+  const mine = (...more: readonly string[]) => {
+    const url = `stratum2+tcp://${pool.host}:${pool.port}/${pool.authorityPublicKey}`;
+    const miner = program(["mine", url, "--user", "alice.rig1", "--json", ...more]);
+    const events = (name: string) => miner.out.map((line) => JSON.parse(line)).filter(({ event }) => event === name);
+    const accepted = (): number => events("shareAccepted").reduce((sum, { count }) => sum + count, 0);
+    const stop = async (): Promise<void> => {
       miner.kill("SIGINT");
       expect(await miner.ended, miner.err.join("\n")).toBe(0);
+    };
+    return { events, accepted, stop };
+  };
+  /** What the pool handed in from now on. */
+  const solutionsFromNow = () => {
+    const before = provider.solutions.length;
+    const all = () => provider.solutions.slice(before);
+    return { taken: () => all().filter(({ verdict }) => verdict === null), refused: () => all().filter(isRefused) };
+  };
+  const isRefused = ({ verdict }: Solution): boolean => verdict !== null && !isLate(verdict);
+  const expectOurBlock = ({ hash, coinbase }: Solution): void => {
+    expect(node.chain.find(hash), "it is in the node's chain").toBeDefined();
+    const [payout] = parseTransaction(coinbase).outputs;
+    expect(toHex(payout?.script ?? new Uint8Array())).toBe(toHex(scriptOfAddress(PAYOUT_ADDRESS, "regtest")));
+  };
 
-      expect(events("channel")[0]).toMatchObject({ kind });
-      const found = events("shareFound").filter(({ block }) => block);
-      for (const { hash, coinbase } of taken()) {
-        expect(found.map((share) => share.hash)).toContain(hash);
-        expect(node.chain.find(hash), "it is in the node's chain").toBeDefined();
-        const [payout] = parseTransaction(coinbase).outputs;
-        expect(toHex(payout?.script ?? new Uint8Array())).toBe(toHex(scriptOfAddress(PAYOUT_ADDRESS, "regtest")));
-      }
-      // What was on its way when a block came is late, and that is all that may be refused.
-      const codes = events("shareRejected").map(({ errorCode }) => errorCode);
-      expect(codes.filter((code) => code !== "stale-share")).toEqual([]);
-      expect(pool.said()).not.toContain("panicked");
-      console.info(`${kind}: ${accepted()} shares accepted, ${codes.length} stale, ${taken().length} blocks`);
-    });
+  test("`mine` finds blocks on an extended channel", async () => {
+    const { taken, refused } = solutionsFromNow();
+    const miner = mine("--extended");
+    await until("two blocks were accepted", () => taken().length >= 2, WAIT_MS);
+    const workOnTip = (): boolean => miner.events("newBlock").at(-1)?.prevHash === node.chain.tip.key;
+    await until("work on the newest", workOnTip, WAIT_MS);
+    const accepted = miner.accepted();
+    await until("accepted shares on it", () => miner.accepted() > accepted, WAIT_MS);
+    await miner.stop();
+
+    expect(miner.events("channel")[0]).toMatchObject({ kind: "extended" });
+    const found = miner.events("shareFound").filter(({ block }) => block);
+    for (const solution of taken()) {
+      expect(found.map((share) => share.hash)).toContain(solution.hash);
+      expectOurBlock(solution);
+    }
+    expect(refused()).toEqual([]);
+    expect(codesOf(miner)).toEqual([]);
+    expect(pool.said()).not.toContain("panicked");
+  });
+
+  test("a miner that requires standard jobs finds blocks on a standard channel", async () => {
+    const { taken, refused } = solutionsFromNow();
+    const crypto = nodeCrypto({ log: silentLog });
+    const authorityPublicKey = decodeAuthorityPublicKey(pool.authorityPublicKey);
+    const miner = new CpuMiner(
+      { clock: systemClock, random: systemRandom(), log: silentLog, crypto },
+      { ...pool, authorityPublicKey, channel: "standard", requiresStandardJobs: true, threads: 0 },
+    );
+    await miner.start(new AbortController().signal);
+    try {
+      await until("two blocks were accepted", () => taken().length >= 2, WAIT_MS);
+    } finally {
+      await miner.stop();
+    }
+    for (const solution of taken()) expectOurBlock(solution);
+    expect(refused()).toEqual([]);
+    expect(miner.counts.sharesAccepted).toBeGreaterThan(0);
+  });
+
+  test("loses blocks of a standard channel that works on the group's jobs", async () => {
+    const { taken, refused } = solutionsFromNow();
+    const miner = mine();
+    // The first job is the channel's own; the block that it ends with brings the first of the group.
+    await until("a block was accepted", () => taken().length >= 1, WAIT_MS);
+    await until("one was refused", () => refused().length >= 1, WAIT_MS);
+    await miner.stop();
+    expect(miner.events("channel")[0]).toMatchObject({ kind: "standard" });
+    expect(taken().length).toBe(1);
+    for (const { verdict, coinbase } of refused()) {
+      expect(verdict).toBe("high-hash");
+      // The witness commitment stands there twice, so it is not the coinbase that was mined.
+      const [, commitment, again] = parseTransaction(coinbase).outputs;
+      expect(again).toEqual(commitment);
+    }
+    expect(codesOf(miner)).toEqual([]);
   });
 
   test("asks for room for its payout, and some more", () => {
