@@ -14,9 +14,9 @@ import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
 import { decodeAuthorityPublicKey } from "../../src/sv2/noise/authority-key.ts";
 import { NoiseInitiator } from "../../src/sv2/noise/handshake.ts";
 import { EASIEST_TARGET, MockMiner } from "../support/mock-miner.ts";
-import { program } from "../support/program.ts";
 import { until } from "../support/until.ts";
 import { foreign } from "./foreign/install.ts";
+import { startMiner } from "./foreign/miner.ts";
 import { POOL_SV2 } from "./foreign/pins.ts";
 import { PAYOUT_ADDRESS, startNode } from "./foreign/pool.ts";
 import { type SriPool, startSriPool } from "./foreign/sri-pool.ts";
@@ -33,12 +33,6 @@ const OTHER_ADDRESS = addressOfScript(OTHER_SCRIPT, "regtest") ?? "";
 /** A block whose parent is not the tip any more: its rival was there first. */
 const isLate = (verdict: unknown): boolean => verdict === "inconclusive" || verdict === "duplicate-inconclusive";
 
-/** Why shares were refused; what was on its way when a block came is late, and passed over. */
-function codesOf(miner: { events(name: string): { readonly errorCode: string }[] }): string[] {
-  const codes = miner.events("shareRejected").map(({ errorCode }) => errorCode);
-  return codes.filter((code) => code !== "stale-share");
-}
-
 describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider", () => {
   let node: DevnetNode;
   let provider: TemplateProvider;
@@ -46,8 +40,8 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
   const cleanups: (() => void)[] = [];
 
   beforeAll(async () => {
-    // A block takes our miner some 3 s.
-    node = await startNode(5e6);
+    // A block takes our miner some 2 s.
+    node = await startNode(3e6);
     provider = await TemplateProvider.start(node);
     pool = await startSriPool(binary ?? "", provider, { payoutAddress: PAYOUT_ADDRESS, shareBatchSize: BATCH });
   });
@@ -72,18 +66,6 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
     return client;
   };
 
-  /** `mine` as its user starts it, and what it tells. */
-  const mine = (...more: readonly string[]) => {
-    const url = `stratum2+tcp://${pool.host}:${pool.port}/${pool.authorityPublicKey}`;
-    const miner = program(["mine", url, "--user", "alice.rig1", "--json", ...more]);
-    const events = (name: string) => miner.out.map((line) => JSON.parse(line)).filter(({ event }) => event === name);
-    const accepted = (): number => events("shareAccepted").reduce((sum, { count }) => sum + count, 0);
-    const stop = async (): Promise<void> => {
-      miner.kill("SIGINT");
-      expect(await miner.ended, miner.err.join("\n")).toBe(0);
-    };
-    return { events, accepted, stop };
-  };
   /** What the pool handed in from now on. */
   const solutionsFromNow = () => {
     const before = provider.solutions.length;
@@ -99,7 +81,8 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
 
   test("`mine` finds blocks on an extended channel", async () => {
     const { taken, refused } = solutionsFromNow();
-    const miner = mine("--extended");
+    const before = pool.accepted();
+    const miner = startMiner(pool.url, "alice.rig1", "--extended");
     await until("two blocks were accepted", () => taken().length >= 2, WAIT_MS);
     const workOnTip = (): boolean => miner.events("newBlock").at(-1)?.prevHash === node.chain.tip.key;
     await until("work on the newest", workOnTip, WAIT_MS);
@@ -108,13 +91,14 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
     await miner.stop();
 
     expect(miner.events("channel")[0]).toMatchObject({ kind: "extended" });
-    const found = miner.events("shareFound").filter(({ block }) => block);
+    expect(pool.opened()).toContain("alice.rig1");
+    expect(pool.accepted() - before).toBeGreaterThanOrEqual(miner.accepted());
     for (const solution of taken()) {
-      expect(found.map((share) => share.hash)).toContain(solution.hash);
+      expect(miner.blocks()).toContain(solution.hash);
       expectOurBlock(solution);
     }
     expect(refused()).toEqual([]);
-    expect(codesOf(miner)).toEqual([]);
+    expect(miner.refusals()).toEqual([]);
     expect(pool.said()).not.toContain("panicked");
   });
 
@@ -139,7 +123,7 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
 
   test("loses blocks of a standard channel that works on the group's jobs", async () => {
     const { taken, refused } = solutionsFromNow();
-    const miner = mine();
+    const miner = startMiner(pool.url, "alice.rig1");
     // The first job is the channel's own; the block that it ends with brings the first of the group.
     await until("a block was accepted", () => taken().length >= 1, WAIT_MS);
     await until("one was refused", () => refused().length >= 1, WAIT_MS);
@@ -152,7 +136,7 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template provider",
       const [, commitment, again] = parseTransaction(coinbase).outputs;
       expect(again).toEqual(commitment);
     }
-    expect(codesOf(miner)).toEqual([]);
+    expect(miner.refusals()).toEqual([]);
   });
 
   test("asks for room for its payout, and some more", () => {

@@ -21,6 +21,8 @@ export interface SriPoolOptions {
   readonly shareBatchSize?: number;
   /** Extensions that clients must ask for. */
   readonly requiredExtensions?: readonly number[];
+  /** Where it listens; any free port when left out. */
+  readonly port?: number;
 }
 
 /** A running pool. */
@@ -30,9 +32,17 @@ export interface SriPool {
   readonly port: number;
   /** Base58check. */
   readonly authorityPublicKey: string;
+  /** As a pool publishes it. */
+  readonly url: string;
   readonly process: Program;
   /** Everything that it wrote to its log. */
   said(): string;
+  /** Shares that it accepted so far. */
+  accepted(): number;
+  /** Error codes of the shares that it refused so far. */
+  refused(): string[];
+  /** User identities of the channels that were opened so far, in order. */
+  opened(): string[];
   /** Ends it. */
   stop(): Promise<void>;
 }
@@ -46,7 +56,7 @@ export async function startSriPool(
   const { payoutAddress, sharesPerMinute = 60, shareBatchSize = 5, requiredExtensions = [] } = options;
   const folder = mkdtempSync(join(tmpdir(), "interop-sri-pool-"));
   const host = "127.0.0.1";
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const file = join(folder, "pool.toml");
   writeFileSync(
     file,
@@ -86,5 +96,19 @@ public_key = "${provider.authorityPublicKey}"
     await stop();
     throw new Error(`${error instanceof Error ? error.message : error}; it said:\n${said()}`, { cause: error });
   }
-  return { host, port, authorityPublicKey: AUTHORITY_PUBLIC_KEY, process, said, stop };
+  const all = (pattern: RegExp): string[] => [...said().matchAll(pattern)].map(([, found = ""]) => found);
+  return {
+    host,
+    port,
+    authorityPublicKey: AUTHORITY_PUBLIC_KEY,
+    url: `stratum2+tcp://${host}:${port}/${AUTHORITY_PUBLIC_KEY}`,
+    process,
+    said,
+    // Of each accepted share it says one of these: just that, that it completes a batch, or that it is a block.
+    accepted: () =>
+      all(/: SubmitShares(?:Standard|Extended): (valid share|SubmitSharesSuccess|💰 Block Found)/gu).length,
+    refused: () => all(/ SubmitSharesError: .*error_code: ([a-z-]+)/g),
+    opened: () => all(/Received Open\w+MiningChannel: .*?user_identity: ([^,]*),/g),
+    stop,
+  };
 }
