@@ -64,10 +64,16 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
   };
   const solved = () => provider.solutions.filter(({ verdict }) => verdict === null);
   const hasWorkOnTip = (miner: Miner): boolean => miner.events("newBlock").at(-1)?.prevHash === node.chain.tip.key;
-  /** What may be refused is what was under way when a block came. */
+  /**
+   * What may be refused is what was under way when a block came, and what a miner found twice: a pool that was killed has
+   * forgotten which extranonces it gave and may give the same work again.
+   */
   const expectNoTrouble = (...miners: readonly Miner[]): void => {
     for (const miner of miners) {
-      expect(miner.refusals()).toEqual([]);
+      const hashes = miner.events("shareFound").map(({ hash }) => hash);
+      const refusals = miner.refusals();
+      expect(refusals.filter((code) => code !== "duplicate-share")).toEqual([]);
+      expect(refusals.length).toBeLessThanOrEqual(hashes.length - new Set(hashes).size);
       expect(miner.events("disconnected")).toEqual([]);
     }
     expect(pool.refused().filter((code) => code !== "stale-share")).toEqual([]);
@@ -84,8 +90,9 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
     await until("accepted shares of both", () => miners.every((miner) => miner.accepted() >= 5));
     expect(pool.opened()).toEqual(["farm"]);
     await until("two blocks", () => solved().length >= 2);
+    const told = () => miners.flatMap((miner) => miner.blocks());
+    await until("the miners have told of them", () => solved().every(({ hash }) => told().includes(hash)));
     for (const { hash, coinbase } of solved()) {
-      expect(miners.flatMap((miner) => miner.blocks())).toContain(hash);
       expect(node.chain.find(hash), "it is in the node's chain").toBeDefined();
       expect(toHex(parseTransaction(coinbase).outputs[0]?.script ?? new Uint8Array())).toBe(PAYOUT_SCRIPT);
     }
