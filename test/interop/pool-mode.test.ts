@@ -101,6 +101,10 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
     const accepted = pool.accepted();
     await until("more shares of both", () => miners.every((miner, i) => miner.accepted() > (before[i] ?? 0)));
     await until("more shares at the pool", () => pool.accepted() > accepted);
+    // Two CPUs: some million hashes a second. A claim of next to nothing would have shares credited as nothing.
+    const measured = (rate: number): boolean => rate < 1e9;
+    await until("the pool knows how fast they are", () => pool.claimed().some(measured));
+    for (const rate of pool.claimed()) expect(rate).toBeGreaterThan(1e5);
     expectNoTrouble(...miners);
   });
 

@@ -43,6 +43,8 @@ export interface SriPool {
   refused(): string[];
   /** User identities of the channels that were opened so far, in order. */
   opened(): string[];
+  /** Hash rates that clients claimed so far, at the opening of a channel and by UpdateChannel, in order. */
+  claimed(): number[];
   /** Ends it. */
   stop(): Promise<void>;
 }
@@ -109,6 +111,7 @@ public_key = "${provider.authorityPublicKey}"
       all(/: SubmitShares(?:Standard|Extended): (valid share|SubmitSharesSuccess|💰 Block Found)/gu).length,
     refused: () => all(/ SubmitSharesError: .*error_code: ([a-z-]+)/g),
     opened: () => all(/Received Open\w+MiningChannel: .*?user_identity: ([^,]*),/g),
+    claimed: () => all(/Received.*? nominal_hash_rate[:=] ?([\d.]+)/g).map(Number),
     stop,
   };
 }
