@@ -32,7 +32,7 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
 
   beforeEach(async () => {
     cleanups = [];
-    node = await startNode(8e6);
+    node = await startNode(4e6);
     cleanups.push(() => node.stop());
     provider = await TemplateProvider.start(node);
     cleanups.push(() => provider.stop());
@@ -105,6 +105,7 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
     const measured = (rate: number): boolean => rate < 1e9;
     await until("the pool knows how fast they are", () => pool.claimed().some(measured));
     for (const rate of pool.claimed()) expect(rate).toBeGreaterThan(1e5);
+    await until("shares at the pool that are no blocks", () => pool.accepted() > provider.solutions.length);
     expectNoTrouble(...miners);
   });
 
@@ -117,6 +118,7 @@ describe.skipIf(poolBinary === undefined)("our server below SRI's pool_sv2", () 
       miners.every((miner) => solved().some(({ hash }) => miner.blocks().includes(hash))),
     );
     await until("work on the newest", () => miners.every(hasWorkOnTip));
+    await until("shares at the pool that are no blocks", () => pool.accepted() > provider.solutions.length);
     expectNoTrouble(...miners);
   });
 
