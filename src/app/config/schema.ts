@@ -191,7 +191,10 @@ export const SECTIONS = {
       whole(1, 10_000).default(10),
       "Accepted shares are acknowledged in batches of this many; batches are what saves bandwidth.",
     ),
-    ack_s: key(seconds(0, 60).default(5), "An accepted share is acknowledged after this time at the latest."),
+    ack_s: key(
+      seconds(0, 600).default(5),
+      "An accepted share is acknowledged after this time at the latest. 60 makes real batches of 6 shares a minute, which saves a fifth of all bytes (docs/benchmarks.md); miners show their shares as much later.",
+    ),
   }),
   vardiff: section("Share difficulty, kept per channel so that every miner sends about as many shares.", {
     shares_per_minute: key(z.number().min(0.1).max(600).default(6), "Wanted shares per minute and channel."),
