@@ -98,4 +98,14 @@ export const POOL_FAULTS = faults({
     what: "there is no Stratum V2 over TLS at that address",
     help: "Check the port: servers that offer Stratum V2 over TLS speak TLS 1.3 and the protocol `sv2` (ALPN). For plain Stratum V2 write stratum2+tcp://.",
   },
+  "quic-missing": {
+    act: "halt",
+    what: "QUIC is configured, but its library cannot be loaded",
+    help: "Install the optional package with `npm install @matrixai/quic` beside this program; it has binaries for Linux and Windows on x64 and for macOS. Or leave `listen_addr` out of [quic].",
+  },
+  "quic-certificate-invalid": {
+    act: "halt",
+    what: "the QUIC library cannot use the certificate",
+    help: "The files of [tls] must be PEM: the chain with the server's own certificate first, and the private key that belongs to it.",
+  },
 });
