@@ -9,6 +9,8 @@ import { errorCode, type QuicheConnection } from "./quiche.ts";
 export interface QuicStreamListener {
   onData(bytes: Uint8Array): void;
   onDrain(): void;
+  /** The peer ended its direction. Left out, ours ends with it, as on TCP. */
+  onEnd?(): void;
   /** Both directions are over; once and last. `cause` when it ended by an error. */
   onClose(cause: Error | undefined): void;
 }
@@ -146,7 +148,8 @@ export class QuicStream {
       if (fin) {
         // As on TCP: a peer that has nothing more to say is not spoken to for long.
         this.#readEnded = true;
-        this.end();
+        if (listener.onEnd === undefined) this.end();
+        else listener.onEnd();
         this.#finishWhenOver();
       }
     }
