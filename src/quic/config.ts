@@ -18,10 +18,10 @@ export interface QuicLimits {
 /** A server's identity, PEM. */
 export interface QuicCertificate {
   /** The chain, its own certificate first. */
-  readonly certificate: string;
+  readonly chain: string;
   readonly key: string;
   /** Only clients with a certificate of one of these authorities are let in; left out, everybody is. */
-  readonly clientCa?: string;
+  readonly clientCa?: string | undefined;
 }
 
 /** How many addresses of the peer, one after the other, a connection can follow; each costs a few KiB. */
@@ -34,22 +34,15 @@ const text = new TextEncoder();
 
 /** Makes a server's. Throws when quiche cannot read certificate or key. */
 export function serverConfig(quiche: Quiche, identity: QuicCertificate, limits: QuicLimits): QuicheConfig {
-  const { certificate, key, clientCa } = identity;
+  const { chain, key, clientCa } = identity;
   const ca = clientCa === undefined ? null : text.encode(clientCa);
-  const config = quiche.Config.withBoringSslCtx(
-    ca !== null,
-    false,
-    ca,
-    [text.encode(key)],
-    [text.encode(certificate)],
-    null,
-  );
+  const config = quiche.Config.withBoringSslCtx(ca !== null, false, ca, [text.encode(key)], [text.encode(chain)], null);
   return limit(config, limits, limits.streams * limits.streamWindow);
 }
 
 /** A client's certificate, PEM. */
 export interface QuicClientIdentity {
-  readonly certificate: string;
+  readonly chain: string;
   readonly key: string;
 }
 
@@ -65,7 +58,7 @@ export function clientConfig(
     false,
     authorities === undefined ? null : text.encode(authorities),
     identity === undefined ? null : [text.encode(identity.key)],
-    identity === undefined ? null : [text.encode(identity.certificate)],
+    identity === undefined ? null : [text.encode(identity.chain)],
     null,
   );
   return limit(config, { ...CLIENT_LIMITS, idleTimeoutMs }, MAX_CLIENT_WINDOW);

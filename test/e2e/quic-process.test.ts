@@ -5,7 +5,9 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/app/system.ts";
 import type { Fault } from "../../src/kernel/fault.ts";
 import type { Stream } from "../../src/pool/transport.ts";
+import { type Certificate, type CertificateSource, readCertificate } from "../../src/pool/transports/certificate.ts";
 import { QuicProcess, type QuicProcessOptions } from "../../src/pool/transports/quic-process.ts";
+import { pinOf, selfSigned } from "../support/certificates.ts";
 import {
   at,
   CERTIFICATE,
@@ -20,7 +22,6 @@ import {
 } from "../support/quic-world.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { ROOT } from "../support/sources.ts";
-import { testCertificate } from "../support/test-certificate.ts";
 import { pause, until } from "../support/until.ts";
 
 const SCRIPT = pathToFileURL(join(ROOT, "dist/src/app/quic-process.js"));
@@ -30,10 +31,24 @@ const never = new AbortController().signal;
 async function start(options: Partial<QuicProcessOptions> & { readonly echo?: boolean } = {}) {
   const log = recordingLog();
   const streams: { stream: Stream; seen: Recorder }[] = [];
-  const world = { certificate: CERTIFICATE };
+  let onChange = (): void => undefined;
+  const world = {
+    certificate: readCertificate(CERTIFICATE),
+    renew(certificate: Certificate) {
+      world.certificate = certificate;
+      onChange();
+    },
+  };
+  const certificates: CertificateSource = {
+    current: () => world.certificate,
+    onChange(listener) {
+      onChange = () => listener(world.certificate);
+      return () => undefined;
+    },
+  };
   const { echo = true, ...rest } = options;
   const transport = new QuicProcess(
-    { clock: systemClock, log, certificate: () => world.certificate },
+    { clock: systemClock, log, certificates },
     { host: "127.0.0.1", port: 0, script: SCRIPT, ...rest },
   );
   transport.onStream((stream) => {
@@ -141,13 +156,11 @@ describe("the process", () => {
 
   test("takes a new certificate, and says when it cannot", async () => {
     const world = await start();
-    world.certificate = { ...CERTIFICATE, key: "nonsense" };
-    world.transport.renew();
+    world.renew({ ...world.certificate, key: "nonsense" });
     await until("it says so", () => world.log.lines.some(({ message }) => message.includes("former certificate")));
-    const renewed = await testCertificate("localhost");
-    world.certificate = renewed;
-    world.transport.renew();
-    const heard = await hear(dialer(), at(world.port, { certSha256: renewed.sha256 }));
+    const renewed = await selfSigned();
+    world.renew(readCertificate(renewed));
+    const heard = await hear(dialer(), at(world.port, { certSha256: pinOf(renewed) }));
     heard.link.write(bytes("hello"));
     await hears(heard, "hello");
   });

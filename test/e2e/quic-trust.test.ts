@@ -7,8 +7,8 @@ import { describe as describeError, Fault } from "../../src/kernel/fault.ts";
 import { QuicTransport } from "../../src/pool/transports/quic.ts";
 import { loadQuiche } from "../../src/quic/quiche.ts";
 import { openUdp } from "../../src/quic/udp.ts";
+import { pinOf, selfSigned } from "../support/certificates.ts";
 import { at, CERTIFICATE, dialer, hear, hears, later, quicWorld } from "../support/quic-world.ts";
-import { testCertificate } from "../support/test-certificate.ts";
 import { until } from "../support/until.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -36,19 +36,19 @@ describe("a client", () => {
   test("checks chain and name where nothing else vouches for the server", async () => {
     const world = await quicWorld({ echo: true });
     const { certSha256: _, ...plain } = at(world.port);
-    const trusting = dialer({}, [CERTIFICATE.certificate]);
+    const trusting = dialer({}, [CERTIFICATE.chain]);
     const byAddress = await hear(trusting, plain);
     byAddress.link.write(bytes("hello"));
     await hears(byAddress, "hello");
     const byName = await hear(trusting, { ...plain, host: "localhost" });
     byName.link.write(bytes("hello"));
     await hears(byName, "hello");
-    const other = await testCertificate("127.0.0.1");
-    const stranger = await failed(hear(dialer({}, [other.certificate]), plain));
+    const other = await selfSigned();
+    const stranger = await failed(hear(dialer({}, [other.chain]), plain));
     expect((stranger as Fault).code).toBe("server-unreachable");
-    world.certificate = await testCertificate("pool.example.com");
+    world.certificate = await selfSigned({ names: [{ type: "dns", value: "pool.example.com" }] });
     world.transport.renew();
-    const misnamed = await failed(hear(dialer({}, [world.certificate.certificate]), plain));
+    const misnamed = await failed(hear(dialer({}, [world.certificate.chain]), plain));
     expect(describeError(misnamed)).toContain("not for 127.0.0.1");
   });
 
@@ -85,15 +85,15 @@ describe("a client", () => {
 
 describe("a server", () => {
   test("lets in only who shows a certificate of its clients' authority, where it has one", async () => {
-    const client = await testCertificate("miner-1");
+    const client = await selfSigned();
     const world = await quicWorld({ echo: true });
-    world.certificate = { ...CERTIFICATE, clientCa: client.certificate };
+    world.certificate = { ...CERTIFICATE, clientCa: client.chain };
     world.transport.renew();
     const dial = makeDialQuic({ ...deps, quiche: loadQuiche, authorities: () => [], identity: client });
     const heard = await hear(dial, at(world.port));
     heard.link.write(bytes("hello"));
     await hears(heard, "hello");
-    const stranger = await testCertificate("miner-2");
+    const stranger = await selfSigned();
     for (const identity of [undefined, stranger]) {
       const other = makeDialQuic({ ...deps, quiche: loadQuiche, authorities: () => [], ...(identity && { identity }) });
       const refused = await hear(other, at(world.port)).catch((error: unknown) => error);
@@ -111,17 +111,17 @@ describe("a server", () => {
     const old = await hear(dialer(), at(world.port));
     old.link.write(bytes("before"));
     await hears(old, "before");
-    const renewed = await testCertificate("localhost");
+    const renewed = await selfSigned();
     world.certificate = renewed;
     world.transport.renew();
-    const fresh = await hear(dialer(), at(world.port, { certSha256: renewed.sha256 }));
+    const fresh = await hear(dialer(), at(world.port, { certSha256: pinOf(renewed) }));
     fresh.link.write(bytes("hello"));
     await hears(fresh, "hello");
     old.link.write(bytes("after"));
     await hears(old, "after");
     world.certificate = { ...renewed, key: "nonsense" };
     expect(() => world.transport.renew()).toThrow(expect.objectContaining({ code: "quic-certificate-invalid" }));
-    const still = await hear(dialer(), at(world.port, { certSha256: renewed.sha256 }));
+    const still = await hear(dialer(), at(world.port, { certSha256: pinOf(renewed) }));
     still.link.write(bytes("still"));
     await hears(still, "still");
   });

@@ -7,12 +7,12 @@ import type { ServerAddress } from "../../src/client/url.ts";
 import type { Stream, StreamListener } from "../../src/pool/transport.ts";
 import { type QuicOptions, QuicTransport } from "../../src/pool/transports/quic.ts";
 import { openClient } from "../../src/quic/client-socket.ts";
-import { clientConfig } from "../../src/quic/config.ts";
+import { clientConfig, type QuicCertificate } from "../../src/quic/config.ts";
 import type { QuicConnection } from "../../src/quic/connection.ts";
 import { loadQuiche } from "../../src/quic/quiche.ts";
 import type { QuicStream } from "../../src/quic/stream.ts";
 import { type OpenUdp, openUdp, type UdpSocket } from "../../src/quic/udp.ts";
-import { type TestCertificate, testCertificate } from "./test-certificate.ts";
+import { pinOf, selfSigned } from "./certificates.ts";
 import { until } from "./until.ts";
 
 const never = new AbortController().signal;
@@ -27,7 +27,7 @@ export function later(cleanup: () => unknown): void {
 }
 
 /** The server's certificate. */
-export const CERTIFICATE: TestCertificate = await testCertificate("localhost", "127.0.0.1");
+export const CERTIFICATE: QuicCertificate = await selfSigned();
 
 /** Everything that a stream tells. */
 export class Recorder implements StreamListener {
@@ -57,7 +57,7 @@ export interface QuicWorld {
   readonly transport: QuicTransport;
   readonly port: number;
   readonly streams: { readonly stream: Stream; readonly seen: Recorder }[];
-  certificate: TestCertificate & { readonly clientCa?: string };
+  certificate: QuicCertificate;
   /** From now on nothing leaves, as if the process had been killed; the port is free. */
   crash(): Promise<void>;
 }
@@ -120,7 +120,7 @@ export function dialer(options: QuicDialOptions = {}, authorities: readonly stri
 
 /** The address of a listener whose certificate is the test's. */
 export function at(port: number, more: Partial<ServerAddress> = {}): ServerAddress {
-  return { transport: "quic", host: "127.0.0.1", port, noise: false, certSha256: CERTIFICATE.sha256, ...more };
+  return { transport: "quic", host: "127.0.0.1", port, noise: false, certSha256: pinOf(CERTIFICATE), ...more };
 }
 
 /** Dials and records. */

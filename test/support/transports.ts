@@ -3,16 +3,25 @@
  * What a session promises, it promises on every row.
  */
 import { connect as connectTcp } from "node:net";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import { pathToFileURL } from "node:url";
+import { systemRandom } from "../../src/app/system.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import type { Log } from "../../src/kernel/log.ts";
 import type { Door } from "../../src/pool/door.ts";
 import type { Transport } from "../../src/pool/transport.ts";
 import { type CertificatePem, readCertificate } from "../../src/pool/transports/certificate.ts";
+import { QuicTransport } from "../../src/pool/transports/quic.ts";
+import { QuicProcess } from "../../src/pool/transports/quic-process.ts";
 import { TcpTransport } from "../../src/pool/transports/tcp.ts";
 import { TlsTransport } from "../../src/pool/transports/tls.ts";
+import { loadQuiche } from "../../src/quic/quiche.ts";
+import { openUdp } from "../../src/quic/udp.ts";
 import { selfSigned } from "./certificates.ts";
+import { QuicDuplex } from "./quic-duplex.ts";
+import { ROOT } from "./sources.ts";
 
 /** A client's end of a stream. */
 export type Wire = Duplex & {
@@ -83,11 +92,39 @@ export const TLS = overTls(true);
 /** TLS with plain frames inside. */
 export const PLAIN_TLS = overTls(false);
 
+const reachQuic = async (address: string): Promise<Wire> => {
+  const { host, port } = hostAndPort(address);
+  return await QuicDuplex.connect(host, port);
+};
+
+/** QUIC as operators have it: in a process of its own, with Noise inside each stream. */
+export const QUIC: TestTransport = {
+  name: "QUIC",
+  noise: true,
+  async listen(deps) {
+    const script = pathToFileURL(join(ROOT, "dist/src/app/quic-process.js"));
+    return new QuicProcess({ ...deps, certificates: fixedCertificate(await certificate) }, { ...ANYWHERE, script });
+  },
+  reach: reachQuic,
+};
+
+/** QUIC with plain frames, in this process. */
+export const PLAIN_QUIC: TestTransport = {
+  name: "QUIC without Noise",
+  noise: false,
+  async listen({ clock }) {
+    const pem = await certificate;
+    const deps = { clock, random: systemRandom(), quiche: loadQuiche, udp: openUdp, certificate: () => pem };
+    return new QuicTransport(deps, { ...ANYWHERE, noise: false });
+  },
+  reach: reachQuic,
+};
+
 /** Every transport as it is by default, for `describe.each`. */
-export const TRANSPORTS: readonly TestTransport[] = [TCP, TLS];
+export const TRANSPORTS: readonly TestTransport[] = [TCP, TLS, QUIC];
 
 /** Those on which the operator may leave Noise out. */
-export const PLAIN_TRANSPORTS: readonly TestTransport[] = [PLAIN_TLS];
+export const PLAIN_TRANSPORTS: readonly TestTransport[] = [PLAIN_TLS, PLAIN_QUIC];
 
 function opened(socket: Duplex, event: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -12,6 +12,7 @@ import { Fault, type FaultCode, type FaultData } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { QuicCertificate } from "../../quic/config.ts";
 import type { Stream, Transport } from "../transport.ts";
+import type { CertificateSource } from "./certificate.ts";
 import type { QuicOptions } from "./quic.ts";
 import { RelayedStream } from "./quic-relayed.ts";
 import {
@@ -29,8 +30,7 @@ import { hostPort } from "./tcp-listener.ts";
 export interface QuicProcessDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** The certificate as it is now; asked at each start of the process and by `renew`. */
-  readonly certificate: () => QuicCertificate;
+  readonly certificates: CertificateSource;
 }
 
 /** Options of `QuicProcess`. */
@@ -76,6 +76,7 @@ export class QuicProcess implements Transport {
   readonly #troubleListeners = new Set<(error: Error) => void>();
   #run: Run | undefined;
   #address: string | undefined;
+  #forgetCertificates: Unsubscribe | undefined;
   #pinger: Timer | undefined;
   #restart: Timer | undefined;
   #restartMs = RESTART_MS.first;
@@ -118,12 +119,10 @@ export class QuicProcess implements Transport {
     signal.throwIfAborted();
     await this.#launch();
     this.#state = "serving";
+    this.#forgetCertificates = this.#deps.certificates.onChange(() =>
+      this.#send(encodeJson(TO_PROCESS.certificate, 0, this.#certificate())),
+    );
     this.#pinger = this.#deps.clock.every(PING_EVERY_MS, () => this.#ping());
-  }
-
-  /** Takes the certificate anew, for connections from now on; what the library cannot use is told in the log, and the former one stays. */
-  renew(): void {
-    this.#send(encodeJson(TO_PROCESS.certificate, 0, this.#deps.certificate()));
   }
 
   refuse(): void {
@@ -133,6 +132,7 @@ export class QuicProcess implements Transport {
 
   async stop(): Promise<void> {
     this.#state = "stopped";
+    this.#forgetCertificates?.();
     this.#pinger?.cancel();
     this.#restart?.cancel();
     const run = this.#run;
@@ -147,7 +147,7 @@ export class QuicProcess implements Transport {
 
   /** Starts a process; resolves once it listens. */
   #launch(): Promise<void> {
-    const { clock, certificate } = this.#deps;
+    const { clock } = this.#deps;
     const { script, answerMs: _answerMs, maxBytes: _maxBytes, ...options } = this.#options;
     return new Promise((resolve, reject) => {
       const child = fork(fileURLToPath(script), {
@@ -188,7 +188,7 @@ export class QuicProcess implements Transport {
       this.#run = run;
       // The same port again, where the system chose it.
       const port = options.port === 0 && this.#address !== undefined ? portOf(this.#address) : options.port;
-      this.#send(encodeJson(TO_PROCESS.start, 0, { options: { ...options, port }, certificate: certificate() }));
+      this.#send(encodeJson(TO_PROCESS.start, 0, { options: { ...options, port }, certificate: this.#certificate() }));
     });
   }
 
@@ -283,6 +283,11 @@ export class QuicProcess implements Transport {
         () => undefined,
       );
     });
+  }
+
+  #certificate(): QuicCertificate {
+    const { chain, key, clientCa } = this.#deps.certificates.current();
+    return { chain, key, clientCa };
   }
 
   #send(message: Uint8Array): void {
