@@ -10,7 +10,7 @@ import { SETUP_CONNECTION } from "../support/mock-miner.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { startServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { steadily } from "../support/steady-miner.ts";
-import { TCP, type TestTransport, TRANSPORTS } from "../support/transports.ts";
+import { QUIC, TCP, type TestTransport, TRANSPORTS } from "../support/transports.ts";
 import { pause, until } from "../support/until.ts";
 
 /** A share's way through a busy test machine, attackers in the same process; alone it takes a few milliseconds. */
@@ -53,7 +53,8 @@ describe.each(TRANSPORTS)("over $name a peer costs only itself when it", (transp
       const peers = await Promise.all(Array.from({ length: 30 }, () => reach()));
       await Promise.all(peers.map(({ closed }) => closed));
     });
-    expect(dropped(pool)).toEqual({ "handshake-timeout": 30 });
+    // On QUIC these are connections without a stream, which the transport closes by itself.
+    expect(dropped(pool)).toEqual(transport === QUIC ? {} : { "handshake-timeout": 30 });
   });
 
   test("sends half of the first act, a byte now and then", async () => {

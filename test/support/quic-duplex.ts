@@ -21,7 +21,7 @@ export async function connectQuic(host: string, port: number): Promise<QuicConne
       verify: () => undefined,
       onClosed: () => undefined,
     },
-    { remote: { host, port }, serverName: undefined, handshakeTimeoutMs: 10_000, keepAliveMs: 10_000 },
+    { remote: { host, port }, serverName: undefined, handshakeTimeoutMs: 3_000, keepAliveMs: 10_000 },
   );
 }
 

@@ -103,7 +103,9 @@ export const QUIC: TestTransport = {
   noise: true,
   async listen(deps) {
     const script = pathToFileURL(join(ROOT, "dist/src/app/quic-process.js"));
-    return new QuicProcess({ ...deps, certificates: fixedCertificate(await certificate) }, { ...ANYWHERE, script });
+    const { handshakeTimeoutMs } = deps.door;
+    const certificates = fixedCertificate(await certificate);
+    return new QuicProcess({ ...deps, certificates }, { ...ANYWHERE, script, handshakeTimeoutMs });
   },
   reach: reachQuic,
 };

@@ -2,7 +2,7 @@
  * QUIC: each bidirectional stream that a client opens is one SV2 connection (docs/transports.md). A farm's miners share one handshake, one
  * congestion control and one path through its address translator, and a lost packet holds up only the miner whose bytes were in it.
  */
-import type { Clock } from "../../kernel/clock.ts";
+import type { Clock, Timer } from "../../kernel/clock.ts";
 import { sleep } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
@@ -49,7 +49,7 @@ export interface QuicOptions {
   readonly networks?: readonly AdmissionNetwork[];
   /** QUIC handshakes begun per second, with twice as many at once; what comes above is dropped and comes again. Default 500. */
   readonly handshakesPerSecond?: number;
-  /** From a connection's first packet to the end of its handshake, ms. Default 10,000. */
+  /** From a connection's first packet to the end of its handshake, and from there or its last stream to its first or next one, ms. Default 10,000. */
   readonly handshakeTimeoutMs?: number;
   /** Silence after which a connection is over, ms. Default 60,000. */
   readonly idleTimeoutMs?: number;
@@ -65,6 +65,9 @@ const STREAMS_PER_SECOND = 50;
 
 /** Answers per second to whoever has no connection; a retry costs a tenth of a millisecond of nobody's time but ours. */
 const ANSWERS_PER_SECOND = 2000;
+
+/** How often connections are looked at, ms. */
+const SWEEP_EVERY_MS = 250;
 
 /** Stopping: time in which the last bytes of streams that ended are repeated until they arrive, ms. */
 const LINGER_MS = 500;
@@ -82,7 +85,9 @@ export class QuicTransport implements Transport {
   readonly #answers: TokenBucket;
   readonly #listeners = new Set<(stream: Stream) => void>();
   readonly #troubleListeners = new Set<(error: Error) => void>();
-  readonly #connections = new Set<QuicConnection>();
+  /** Each with the time since when it has had no stream, monotonic ms. */
+  readonly #connections = new Map<QuicConnection, number>();
+  #sweeper: Timer | undefined;
   #quiche: Quiche | undefined;
   #identity: ServerIdentity | undefined;
   #socket: UdpSocket | undefined;
@@ -149,6 +154,7 @@ export class QuicTransport implements Transport {
     this.#socket = socket;
     const server = this.#serve(this.#quiche, socket);
     receive = (bytes, from) => server.receive(bytes, from);
+    this.#sweeper = this.#deps.clock.every(SWEEP_EVERY_MS, () => this.#sweep());
   }
 
   /** Takes the certificate anew, for connections from now on. Throws `Fault("quic-certificate-invalid")`; then the former one stays. */
@@ -169,17 +175,28 @@ export class QuicTransport implements Transport {
 
   async stop(): Promise<void> {
     this.refuse();
+    this.#sweeper?.cancel();
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + LINGER_MS;
-    while ([...this.#connections].some((connection) => connection.delivering) && clock.monotonicMs() < untilMs) {
+    while ([...this.#connections.keys()].some((connection) => connection.delivering) && clock.monotonicMs() < untilMs) {
       await sleep(clock, 10);
     }
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       connection.close(CLOSE_CODES.done);
       connection.drop();
     }
     await this.#socket?.close();
     this.#socket = undefined;
+  }
+
+  /** Closes connections without a stream: our keep-alive would hold them for ever, and nobody is served by them. */
+  #sweep(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    const { handshakeTimeoutMs = 10_000 } = this.#options;
+    for (const [connection, emptySinceMs] of this.#connections) {
+      if (connection.streamCount > 0) this.#connections.set(connection, nowMs);
+      else if (nowMs - emptySinceMs > handshakeTimeoutMs) connection.close(CLOSE_CODES.done, "no stream");
+    }
   }
 
   #serve(quiche: Quiche, socket: UdpSocket): ServerSocket {
@@ -210,7 +227,7 @@ export class QuicTransport implements Transport {
     if (typeof ticket === "string") return undefined;
     const bucket = new TokenBucket({ perSecond: STREAMS_PER_SECOND, burst: this.#limits.streams }, clock.monotonicMs());
     return (connection) => {
-      this.#connections.add(connection);
+      this.#connections.set(connection, clock.monotonicMs());
       return {
         onEstablished: () => undefined,
         onStream: (stream) => {
