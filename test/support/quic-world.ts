@@ -140,38 +140,60 @@ export async function hear(
   return { link, chunks, closes };
 }
 
-/** A client's connection without a dialler, whose streams can be left unread. */
-export async function rawClient(
-  port: number,
-  more: { readonly keepAliveMs?: number; readonly idleTimeoutMs?: number } = {},
-): Promise<RawClient> {
-  const quiche = await loadQuiche();
-  const closes: (Error | undefined)[] = [];
-  const connection = await openClient(
-    {
-      quiche,
-      clock: systemClock,
-      random: systemRandom(),
-      udp: openUdp,
-      config: clientConfig(quiche, undefined, more.idleTimeoutMs ?? 30_000),
-      verify: () => undefined,
-      onClosed: (cause) => void closes.push(cause),
-    },
-    {
-      remote: { host: "127.0.0.1", port },
-      serverName: undefined,
-      handshakeTimeoutMs: 5000,
-      keepAliveMs: more.keepAliveMs ?? 10_000,
-    },
-  );
-  later(() => connection.close(0));
-  return { connection, closes };
+/** What a client without a dialler may do differently. */
+export interface RawClientOptions {
+  readonly keepAliveMs?: number;
+  readonly idleTimeoutMs?: number;
+  readonly handshakeTimeoutMs?: number;
+  /** Says nothing more after so many datagrams. */
+  readonly muteAfter?: number;
 }
 
 /** A client's connection and how it ended. */
 export interface RawClient {
   readonly connection: QuicConnection;
   readonly closes: readonly (Error | undefined)[];
+  /** Sends a datagram from the connection's own socket, past the connection. */
+  sendRaw(datagram: Uint8Array): void;
+}
+
+/** A client's connection without a dialler, whose streams can be left unread. */
+export async function rawClient(port: number, options: RawClientOptions = {}): Promise<RawClient> {
+  const quiche = await loadQuiche();
+  const closes: (Error | undefined)[] = [];
+  const { muteAfter = Number.POSITIVE_INFINITY } = options;
+  const remote = { host: "127.0.0.1", port };
+  let sent = 0;
+  let sendRaw = (_datagram: Uint8Array): void => undefined;
+  const connection = await openClient(
+    {
+      quiche,
+      clock: systemClock,
+      random: systemRandom(),
+      async udp(...how) {
+        const socket = await openUdp(...how);
+        sendRaw = (datagram) => socket.send(datagram, remote);
+        return {
+          ...socket,
+          send(...datagram) {
+            sent += 1;
+            if (sent <= muteAfter) socket.send(...datagram);
+          },
+        };
+      },
+      config: clientConfig(quiche, undefined, options.idleTimeoutMs ?? 30_000),
+      verify: () => undefined,
+      onClosed: (cause) => void closes.push(cause),
+    },
+    {
+      remote,
+      serverName: undefined,
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5000,
+      keepAliveMs: options.keepAliveMs ?? 10_000,
+    },
+  );
+  later(() => connection.close(0));
+  return { connection, closes, sendRaw: (datagram) => sendRaw(datagram) };
 }
 
 /** Opens a stream that must be there, and records it. */
