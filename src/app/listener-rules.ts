@@ -2,8 +2,12 @@
 import { Fault } from "../kernel/fault.ts";
 import type { Config } from "./config/schema.ts";
 
-/** Throws `Fault("config-invalid")` for half a certificate. */
-export function checkListeners({ tls }: Pick<Config, "tls">, file: string | undefined): void {
+/** Throws `Fault("config-invalid")` for half a certificate, and for QUIC connections that end before they are kept alive. */
+export function checkListeners({ tls, quic }: Pick<Config, "tls" | "quic">, file: string | undefined): void {
+  if (quic.listen_addr !== undefined && quic.keep_alive_s >= quic.idle_timeout_s) {
+    const cause = new Error(`found ${quic.keep_alive_s}, expected less than idle_timeout_s (${quic.idle_timeout_s})`);
+    throw new Fault("config-invalid", { file, key: "quic.keep_alive_s" }, { cause });
+  }
   const { certificate_file: chain, key_file: key } = tls;
   if ((chain === undefined) === (key === undefined)) return;
   const [missing, given] = key === undefined ? ["key_file", "certificate_file"] : ["certificate_file", "key_file"];

@@ -9,6 +9,15 @@ export interface TlsSettings {
   readonly noise: boolean;
 }
 
+/** The QUIC listener. */
+export interface QuicSettings {
+  readonly listen: HostPort;
+  readonly noise: boolean;
+  readonly streamsPerConnection: number;
+  readonly idleTimeoutMs: number;
+  readonly keepAliveMs: number;
+}
+
 /** The certificate of TLS and QUIC. */
 export interface CertificateSettings {
   /** Absolute. */
@@ -21,6 +30,18 @@ export interface CertificateSettings {
 export function tlsOf({ config: { tls } }: Pick<Settings, "config">): TlsSettings | undefined {
   if (tls.listen_addr === undefined) return undefined;
   return { listen: parseHostPort(tls.listen_addr), noise: tls.noise };
+}
+
+/** The QUIC listener; `undefined` when there is none. Throws `Fault("config-listen-address")`. */
+export function quicOf({ config: { quic } }: Pick<Settings, "config">): QuicSettings | undefined {
+  if (quic.listen_addr === undefined) return undefined;
+  return {
+    listen: parseHostPort(quic.listen_addr),
+    noise: quic.noise,
+    streamsPerConnection: quic.streams_per_connection,
+    idleTimeoutMs: quic.idle_timeout_s * 1000,
+    keepAliveMs: quic.keep_alive_s * 1000,
+  };
 }
 
 /** The certificate, whether a listener needs it or not. */

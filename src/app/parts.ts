@@ -16,6 +16,9 @@ import { OWN_MODULES, PACKAGE_FOLDER } from "./version.ts";
  */
 export const SQLITE_CHILD = pathToFileURL(join(PACKAGE_FOLDER, "dist/src/ledger/store/sqlite-child.js"));
 
+/** What talks QUIC to miners, compiled: a process of its own as well, since what strangers send must not end the server (docs/transports.md). */
+export const QUIC_PROCESS = pathToFileURL(join(PACKAGE_FOLDER, "dist/src/app/quic-process.js"));
+
 /** Where the authority key of a data folder is. */
 export function authorityKeyPath(dataDir: string): string {
   return join(dataDir, "authority.key");

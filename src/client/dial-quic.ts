@@ -16,7 +16,7 @@ import type { Quiche } from "../quic/quiche.ts";
 import type { QuicStream } from "../quic/stream.ts";
 import type { OpenUdp } from "../quic/udp.ts";
 import { CONNECT_TIMEOUT_MS, type Dial, END_TIMEOUT_MS, type Link, type LinkListener } from "./link.ts";
-import { judgeChain, needsAuthorities } from "./quic-trust.ts";
+import { judgeChain, needsAuthorities, untrusted } from "./quic-trust.ts";
 import type { ServerAddress } from "./url.ts";
 
 /** What dialling works with. */
@@ -53,8 +53,8 @@ interface Shared {
   lingering: Timer | undefined;
 }
 
-/** Makes a `Dial`. Rejects with `server-unreachable`, or `transport-unavailable` without the library. */
-export function makeDialQuic(deps: QuicDialDeps, options: QuicDialOptions = {}): Dial {
+/** Makes a `Dial`. Rejects with `server-unreachable`, `server-certificate`, or `transport-unavailable` without the library. */
+export function dialQuic(deps: QuicDialDeps, options: QuicDialOptions = {}): Dial {
   const dialer = new QuicDialer(deps, options);
   return (server, listener, signal) => dialer.dial(server, listener, signal);
 }
@@ -87,7 +87,10 @@ class QuicDialer {
         signal.throwIfAborted();
         if (error instanceof Fault) throw error;
         const { host, port } = server;
-        throw new Fault("server-unreachable", { host, port, reason: describe(error) }, { cause: error });
+        throw (
+          untrusted(server, error) ??
+          new Fault("server-unreachable", { host, port, reason: describe(error) }, { cause: error })
+        );
       }
       // It is full: look for another.
       this.#release(shared);

@@ -42,7 +42,12 @@ export const openUdp: OpenUdp = (host, port, listener) =>
       resolve({
         local: { host: bound.address, port: bound.port },
         send(datagram, to) {
-          if (open) socket.send(datagram, to.port, to.host, () => undefined);
+          if (!open) return;
+          try {
+            socket.send(datagram, to.port, to.host, () => undefined);
+          } catch {
+            // No address to send to: a forged datagram may say that it is from port 0.
+          }
         },
         close: () =>
           new Promise<void>((closed) => {

@@ -26,13 +26,16 @@ describe("two hundred miners on one QUIC connection", () => {
     );
     expect(pool.server.connections).toBe(MINERS);
     expect(connection.streamCount).toBe(MINERS);
-    expect(new Set(channels.map(({ channelId }) => channelId)).size).toBeGreaterThan(0);
-    for (const channel of channels) await channel.submitShare();
+    for (const channel of channels) channel.submit(channel.find());
     await until("all shares are credited", () => pool.credits.length === MINERS);
     channels[0]?.miner.destroy();
     await until("it is gone", () => pool.server.connections === MINERS - 1);
     pool.source.newBlock();
-    for (const channel of channels.slice(1)) await channel.submitShare();
+    for (const channel of channels.slice(1)) {
+      channel.job = { kind: "extended", fields: await channel.miner.expect("NewExtendedMiningJob") };
+      channel.prevHash = await channel.miner.expect("SetNewPrevHash");
+      channel.submit(channel.find());
+    }
     await until("all shares are credited", () => pool.credits.length === 2 * MINERS - 1);
     expect(pool.meter.byLabel("connections_dropped_total")).toEqual({});
   });

@@ -231,10 +231,10 @@ describe("clients that are killed", () => {
 /** A farm of 120 streams that send for ever. */
 const LOAD = `
 import { systemClock as clock, systemRandom } from "./dist/src/app/system.js";
-import { makeDialQuic } from "./dist/src/client/dial-quic.js";
+import { dialQuic } from "./dist/src/client/dial-quic.js";
 import { loadQuiche as quiche } from "./dist/src/quic/quiche.js";
 import { openUdp as udp } from "./dist/src/quic/udp.js";
-const dial = makeDialQuic({ clock, random: systemRandom(), quiche, udp, authorities: () => [] });
+const dial = dialQuic({ clock, random: systemRandom(), quiche, udp, authorities: () => [] });
 const server = { transport: "quic", host: "127.0.0.1", port: Number(process.argv[1]), noise: true, authorityPublicKey: new Uint8Array(32) };
 const listener = { onData() {}, onClose() {} };
 for (let i = 0; i < 120; i++) {

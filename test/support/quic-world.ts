@@ -1,7 +1,7 @@
 /** A QUIC listener on loopback, and clients of it, for tests of the transport alone. */
 import { afterEach } from "vitest";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
-import { makeDialQuic, type QuicDialOptions } from "../../src/client/dial-quic.ts";
+import { dialQuic, type QuicDialOptions } from "../../src/client/dial-quic.ts";
 import type { Dial, Link } from "../../src/client/link.ts";
 import type { ServerAddress } from "../../src/client/url.ts";
 import type { Stream, StreamListener } from "../../src/pool/transport.ts";
@@ -112,7 +112,7 @@ export interface Heard {
 
 /** A `Dial` of its own: nothing is shared with another one. */
 export function dialer(options: QuicDialOptions = {}, authorities: readonly string[] = []): Dial {
-  return makeDialQuic(
+  return dialQuic(
     { clock: systemClock, random: systemRandom(), udp: openUdp, quiche: loadQuiche, authorities: () => authorities },
     options,
   );

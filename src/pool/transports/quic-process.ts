@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Clock, Timer } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
-import { Fault, type FaultCode, type FaultData } from "../../kernel/fault.ts";
+import { describe, Fault, type FaultCode, type FaultData } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { QuicCertificate } from "../../quic/config.ts";
 import type { Stream, Transport } from "../transport.ts";
@@ -174,7 +174,12 @@ export class QuicProcess implements Transport {
       };
       pipe.on("data", (bytes: Uint8Array) => {
         run.heardMs = clock.monotonicMs();
-        for (const message of reader.push(bytes)) onMessage(message);
+        try {
+          for (const message of reader.push(bytes)) onMessage(message);
+        } catch (error) {
+          // Whatever it says, and whoever made it say so: it is one process that can be started anew.
+          this.#kill(run, `it sent what is no message: ${describe(error)}`);
+        }
       });
       // What cannot be written any more was for streams that are closed in a moment.
       pipe.on("error", () => undefined);
