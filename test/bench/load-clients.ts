@@ -3,8 +3,10 @@
  * connects and opens a channel on each, `shares` sends as many shares as asked and waits for all acknowledgements, and every
  * round of jobs is reported once the last client has its job.
  */
-import { connect, type Socket } from "node:net";
+import { dialServer } from "../../src/app/dialers.ts";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
+import type { Dial, Link } from "../../src/client/link.ts";
+import { parseServerUrl, type ServerAddress } from "../../src/client/url.ts";
 import { silentLog } from "../../src/kernel/log.ts";
 import { nodeCrypto } from "../../src/pool/noise-crypto.ts";
 import { Connection } from "../../src/sv2/connection.ts";
@@ -14,13 +16,25 @@ import { NoiseInitiator } from "../../src/sv2/noise/handshake.ts";
 
 /** What the parent asks. */
 export type ToClients =
-  | { readonly kind: "open"; readonly port: number; readonly count: number; readonly channel: "standard" | "extended" }
-  | { readonly kind: "shares"; readonly perConnection: number; readonly connections: number };
+  | {
+      readonly kind: "open";
+      readonly port: number;
+      readonly count: number;
+      readonly channel: "standard" | "extended";
+      /** The server's address in place of TCP at `port`. */
+      readonly url?: string;
+      /** Whether streams over QUIC have a connection each; else they share. */
+      readonly apart?: boolean;
+    }
+  | { readonly kind: "shares"; readonly perConnection: number; readonly connections: number }
+  | { readonly kind: "roundTrips"; readonly rounds: number };
 
 /** What it is told. Times are ms since the Unix epoch with fractions, comparable between processes of one machine. */
 export type FromClients =
   | { readonly kind: "opened"; readonly ms: number }
   | { readonly kind: "jobs"; readonly lastMs: number }
+  /** From a share to its acknowledgement, one at a time, each in ms. */
+  | { readonly kind: "roundTrips"; readonly ms: readonly number[] }
   | { readonly kind: "acknowledged"; readonly ms: number; readonly rejected: number };
 
 const crypto = nodeCrypto({ log: silentLog });
@@ -33,15 +47,12 @@ const now = (): number => performance.timeOrigin + performance.now();
 const tell = (message: FromClients): void => void process.send?.(message);
 
 class Client {
-  readonly #socket: Socket;
-  readonly #connection = new Connection(
-    { noise: new NoiseInitiator({ crypto, clock: systemClock, random }, {}) },
-    { role: "client", maxFrameSize: 0xffff },
-  );
+  readonly #connection: Connection;
   readonly #channel: "standard" | "extended";
   readonly #onReady: () => void;
   readonly #onJob: () => void;
   readonly #onAck: (accepted: number, rejected: number) => void;
+  #link: Link | undefined;
   #sentSetup = false;
   #channelId = 0;
   #jobId = 0;
@@ -51,7 +62,8 @@ class Client {
   #sequence = 0;
 
   constructor(
-    port: number,
+    dial: Dial,
+    server: ServerAddress,
     channel: "standard" | "extended",
     on: { ready(): void; job(): void; ack(accepted: number, rejected: number): void },
   ) {
@@ -59,12 +71,19 @@ class Client {
     this.#onReady = on.ready;
     this.#onJob = on.job;
     this.#onAck = on.ack;
-    this.#socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    this.#socket.on("error", (error) => {
-      throw error;
+    const noise = server.noise ? new NoiseInitiator({ crypto, clock: systemClock, random }, {}) : undefined;
+    this.#connection = new Connection({ noise }, { role: "client", maxFrameSize: 0xffff });
+    const listener = {
+      onData: (bytes: Uint8Array) => this.#receive(bytes),
+      onClose(reason: string) {
+        throw new Error(reason);
+      },
+    };
+    void dial(server, listener, new AbortController().signal).then((link) => {
+      this.#link = link;
+      this.#flush();
+      this.#setUp();
     });
-    this.#socket.on("connect", () => this.#flush());
-    this.#socket.on("data", (bytes: Uint8Array) => this.#receive(bytes));
   }
 
   share(): void {
@@ -81,35 +100,38 @@ class Client {
       this.#channel === "standard"
         ? mining.encode("SubmitSharesStandard", share)
         : mining.encode("SubmitSharesExtended", { ...share, extranonce: new Uint8Array(16) });
-    this.#socket.write(this.#connection.send(frame));
+    this.#link?.write(this.#connection.send(frame));
   }
 
   #flush(): void {
     for (let out = this.#connection.output(); out !== undefined; out = this.#connection.output())
-      this.#socket.write(out);
+      this.#link?.write(out);
   }
 
   #receive(bytes: Uint8Array): void {
     const frames = this.#connection.receive(bytes);
     this.#flush();
-    if (this.#connection.established && !this.#sentSetup) {
-      this.#sentSetup = true;
-      const text = {
-        endpointHost: "",
-        endpointPort: 0,
-        vendor: "bench",
-        hardwareVersion: "",
-        firmware: "",
-        deviceId: "",
-      };
-      const flags = this.#channel === "standard" ? 1 : 0;
-      const setup = common.encode("SetupConnection", { protocol: 0, minVersion: 2, maxVersion: 2, flags, ...text });
-      this.#socket.write(this.#connection.send(setup));
-    }
+    this.#setUp();
     for (const { msgType, payload } of frames) {
       if (msgType === 0x01) this.#open();
       else if (msgType >= 0x10) this.#message(msgType, payload);
     }
+  }
+
+  #setUp(): void {
+    if (!this.#connection.established || this.#sentSetup) return;
+    this.#sentSetup = true;
+    const text = {
+      endpointHost: "",
+      endpointPort: 0,
+      vendor: "bench",
+      hardwareVersion: "",
+      firmware: "",
+      deviceId: "",
+    };
+    const flags = this.#channel === "standard" ? 1 : 0;
+    const setup = common.encode("SetupConnection", { protocol: 0, minVersion: 2, maxVersion: 2, flags, ...text });
+    this.#link?.write(this.#connection.send(setup));
   }
 
   #open(): void {
@@ -118,7 +140,7 @@ class Client {
       this.#channel === "standard"
         ? mining.encode("OpenStandardMiningChannel", channel)
         : mining.encode("OpenExtendedMiningChannel", { ...channel, minExtranonceSize: 8 });
-    this.#socket.write(this.#connection.send(frame));
+    this.#link?.write(this.#connection.send(frame));
   }
 
   #message(type: number, payload: Uint8Array): void {
@@ -157,21 +179,25 @@ const clients: Client[] = [];
 let withJob = 0;
 let pending = 0;
 let rejected = 0;
+let acknowledged: (() => void) | undefined;
 
 process.on("message", (message: ToClients) => {
   if (message.kind === "open") void open(message);
-  else shares(message);
+  else if (message.kind === "shares") shares(message);
+  else void roundTrips(message);
 });
 process.on("disconnect", () => process.exit(0));
 
-async function open({ port, count, channel }: Extract<ToClients, { kind: "open" }>): Promise<void> {
+async function open({ port, count, channel, url, apart }: Extract<ToClients, { kind: "open" }>): Promise<void> {
+  const server = parseServerUrl(url ?? `tcp://127.0.0.1:${port}`);
+  const shared = dialServer();
   const started = now();
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < count) {
       next += 1;
       await new Promise<void>((resolve) => {
-        const client = new Client(port, channel, {
+        const client = new Client(apart === true ? dialServer() : shared, server, channel, {
           ready: resolve,
           job() {
             withJob += 1;
@@ -182,6 +208,7 @@ async function open({ port, count, channel }: Extract<ToClients, { kind: "open" 
           ack(accepted, refused) {
             pending -= accepted + refused;
             rejected += refused;
+            acknowledged?.();
             if (pending === 0) tell({ kind: "acknowledged", ms: now(), rejected });
           },
         });
@@ -204,4 +231,19 @@ function shares({ perConnection, connections }: Extract<ToClients, { kind: "shar
     if (sent < perConnection) setImmediate(slice);
   };
   slice();
+}
+
+async function roundTrips({ rounds }: Extract<ToClients, { kind: "roundTrips" }>): Promise<void> {
+  const times: number[] = [];
+  pending = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < rounds; i++) {
+    const startedMs = now();
+    await new Promise<void>((resolve) => {
+      acknowledged = resolve;
+      clients[0]?.share();
+    });
+    times.push(now() - startedMs);
+  }
+  acknowledged = undefined;
+  tell({ kind: "roundTrips", ms: times });
 }

@@ -1,4 +1,4 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm server bandwidth`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm transports server bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import { noiseBenches } from "./noise.ts";
 import { measureServer } from "./server.ts";
 import { shareRows } from "./shares.ts";
 import { measureSolo } from "./solo.ts";
+import { measureTransport, TRANSPORT_CASES } from "./transports.ts";
 import { vardiffLines } from "./vardiff.ts";
 
 const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
@@ -66,6 +67,9 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
       line("start on it: open", ms(openMs), `first share on the disk ${ms(creditMs)}, books looked at ${ms(booksMs)}`);
       for (const { name, medianMs, worstMs } of times) line(name, ms(medianMs), `worst ${ms(worstMs)}`);
     }
+  },
+  async transports() {
+    for (const scenario of Object.keys(TRANSPORT_CASES)) apart(`transport=${scenario}`);
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
@@ -139,6 +143,19 @@ async function main(wanted: readonly string[]): Promise<number> {
   const [scenario] = wanted;
   if (scenario?.startsWith("server=")) {
     await server(scenario.slice("server=".length));
+    return 0;
+  }
+  if (scenario?.startsWith("transport=")) {
+    const figures = await measureTransport(scenario.slice("transport=".length));
+    const [handshakes, shares] = [figures.connectionsPerSecond, figures.sharesPerSecond].map((perSecond) =>
+      Math.round(perSecond).toLocaleString("en"),
+    );
+    const { roundTripMs, kibPerConnection } = figures;
+    line(
+      figures.name,
+      `${handshakes} connections/s | ${shares} shares/s | ${roundTripMs.toFixed(2)} ms`,
+      `${kibPerConnection.toFixed(1)} KiB`,
+    );
     return 0;
   }
   if (scenario?.startsWith("solo=")) {

@@ -88,11 +88,3 @@ test("a server that is killed leaves no QUIC process behind", async () => {
   await started.ended;
   await until("it is gone too", () => quicProcesses().every((pid) => !mine.includes(pid)));
 });
-
-test("keep-alives that come too late are refused at the start", async () => {
-  const config = join(folder, "late.toml");
-  writeFileSync(config, `${HEAD}[quic]\nlisten_addr = "127.0.0.1:0"\nidle_timeout_s = 20\nkeep_alive_s = 20\n`);
-  const started = program(["start", "--devnet", "-c", config], { cwd: folder });
-  expect(await started.ended).not.toBe(0);
-  expect(started.err.join("\n")).toContain("less than idle_timeout_s");
-});
