@@ -16,6 +16,8 @@ export interface QuicConnectionListener {
   onStream?(stream: QuicStream): void;
   /** One more of our connection IDs is in use, or is not any more. */
   onId?(id: Uint8Array, used: boolean): void;
+  /** The peer is at another address and quiche does not follow it there: what we send does not arrive. */
+  onUnfollowed?(from: HostPort, datagram: Uint8Array): void;
   /** All streams are over and told so. The connection goes on answering late packets until `onGone`. */
   onClosed(cause: Error | undefined): void;
   /** Nothing will come out of it any more. */
@@ -55,6 +57,12 @@ const BAD_CERTIFICATE = 0x12a;
 /** Bytes of a datagram buffer. */
 const OUT_BYTES = 1500;
 
+/** How often a path is looked at while datagrams come, ms. */
+const FOLLOW_EVERY_MS = 1_000;
+
+/** A peer that is heard for so long from an address that is not followed is cut off, ms. */
+const STRAY_MS = 2_000;
+
 /** Ended streams that are remembered. */
 const MAX_LEAVING = 4096;
 
@@ -73,6 +81,9 @@ export class QuicConnection implements StreamCarrier {
   readonly #keepAlive: Timer;
   readonly #deadline: Timer;
   #remote: HostPort;
+  #followedMs = 0;
+  /** Since when nothing comes but from an address that is not followed, monotonic ms. */
+  #strayMs: number | undefined;
   #nextId = 0;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -124,7 +135,7 @@ export class QuicConnection implements StreamCarrier {
         // quiche closes the connection by itself where it has to; what is no part of it is passed over.
         if (this.conn.localError() !== null) this.#why ??= new Error(`QUIC: ${describe(error)}`);
       }
-      if (from.port !== this.#remote.port || from.host !== this.#remote.host) this.#follow();
+      this.#watchPath(datagram, from);
       this.#advance();
     });
   }
@@ -321,6 +332,24 @@ export class QuicConnection implements StreamCarrier {
       this.conn.sendAckEliciting();
       this.#flush();
     });
+  }
+
+  /** Looks where the peer is when a datagram comes from elsewhere, and now and then: a path may be given up again. */
+  #watchPath(datagram: Uint8Array, from: HostPort): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (!this.#isRemote(from) || nowMs - this.#followedMs > FOLLOW_EVERY_MS) {
+      this.#followedMs = nowMs;
+      this.#follow();
+    }
+    if (this.#isRemote(from)) this.#strayMs = undefined;
+    else {
+      this.#strayMs ??= nowMs;
+      if (nowMs - this.#strayMs > STRAY_MS) this.#listener.onUnfollowed?.(from, datagram);
+    }
+  }
+
+  #isRemote({ host, port }: HostPort): boolean {
+    return port === this.#remote.port && host === this.#remote.host;
   }
 
   /** The peer may have moved: what counts is the path that quiche validated. */

@@ -77,8 +77,12 @@ export class ServerSocket {
       connection.receive(datagram, from);
       return;
     }
-    const packet = this.#deps.identity().resets.packet(id, datagram.length);
-    if (packet !== undefined && this.#deps.mayAnswer()) this.#deps.send(packet, from);
+    this.#reset(id, datagram.length, from);
+  }
+
+  #reset(id: Uint8Array, length: number, to: HostPort): void {
+    const packet = this.#deps.identity().resets.packet(id, length);
+    if (packet !== undefined && this.#deps.mayAnswer()) this.#deps.send(packet, to);
   }
 
   #receiveLong(datagram: Uint8Array, from: HostPort): void {
@@ -143,6 +147,8 @@ export class ServerSocket {
             this.#byId.delete(key(fresh));
           }
         },
+        // It dials again, which is sooner than by its idle timeout.
+        onUnfollowed: (there, packet) => this.#reset(packet.subarray(1, 1 + CONNECTION_ID_BYTES), packet.length, there),
         onClosed: (cause) => listener?.onClosed(cause),
         onGone: () => {
           for (const known of ids) this.#byId.delete(known);

@@ -66,6 +66,16 @@ describe("a client whose address changes", () => {
     expect(ports.size).toBe(8);
     expect(world.transport.connections).toBe(1);
     expect(all.every(({ closes }) => closes.length === 0)).toBe(true);
+    // The next one is not followed; the client is told so, and may dial again at once.
+    await proxy.rebind();
+    const startMs = performance.now();
+    const lost = setInterval(() => all[0]?.link.write(bytes("anybody there?")), 100);
+    later(() => clearInterval(lost));
+    await until("the client knows", () => all.every(({ closes }) => closes.length === 1), 10_000);
+    expect(performance.now() - startMs).toBeLessThan(6000);
+    const again = await hear(dial, at(proxy.port));
+    again.link.write(bytes("again"));
+    await hears(again, "again");
   });
 
   test("is followed by jobs too: the server speaks first after the client showed that it moved", async () => {
