@@ -63,6 +63,10 @@ const FOLLOW_EVERY_MS = 1_000;
 /** A peer that is heard for so long from an address that is not followed is cut off, ms. */
 const STRAY_MS = 2_000;
 
+/** After a change of address: when what was on its way must have settled, and when it is stuck if it still has not, ms. */
+const SETTLED_MS = 1_500;
+const STUCK_MS = 5_000;
+
 /** Ended streams that are remembered. */
 const MAX_LEAVING = 4096;
 
@@ -86,6 +90,7 @@ export class QuicConnection implements StreamCarrier {
   #strayMs: number | undefined;
   #nextId = 0;
   #timer: Timer | undefined;
+  #formerPaths: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #flushing = false;
   #established = false;
@@ -357,7 +362,27 @@ export class QuicConnection implements StreamCarrier {
     // Told of in a queue that nobody else empties.
     while (this.conn.pathEventNext() !== null);
     const active = this.conn.pathStats().find((path) => path.active);
-    if (active !== undefined) this.#remote = { host: active.peerHost.host, port: active.peerHost.port };
+    if (active === undefined || this.#isRemote(active.peerHost)) return;
+    this.#remote = { host: active.peerHost.host, port: active.peerHost.port };
+    this.#watchFormerPaths();
+  }
+
+  /**
+   * quiche 0.18 may go on for ever repeating bytes that were on their way to the former address without delivering them, and the stream they belong to
+   * stands still on a connection that looks well. It shows by repetitions that do not cease; such a connection is closed, and the peer dials again.
+   */
+  #watchFormerPaths(): void {
+    const repeated = (): number =>
+      this.conn.pathStats().reduce((sum, path) => (path.active ? sum : sum + path.retrans), 0);
+    const { after } = this.#deps.clock;
+    this.#formerPaths?.cancel();
+    this.#formerPaths = after(SETTLED_MS, () => {
+      if (!this.open) return;
+      const before = repeated();
+      this.#formerPaths = after(STUCK_MS - SETTLED_MS, () => {
+        if (this.open && repeated() > before) this.close(CLOSE_CODES.failed, "bytes for the former address are stuck");
+      });
+    });
   }
 
   /** Spare connection IDs, with which a peer that moves cannot be followed by who watches both networks. */
@@ -382,6 +407,7 @@ export class QuicConnection implements StreamCarrier {
     this.#closed = true;
     this.#deadline.cancel();
     this.#keepAlive.cancel();
+    this.#formerPaths?.cancel();
     const cause = this.#cause();
     for (const stream of this.#streams.values()) stream.lost(cause);
     queueMicrotask(() => this.#listener.onClosed(cause));
