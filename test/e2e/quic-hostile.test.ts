@@ -230,10 +230,11 @@ describe("clients that are killed", () => {
 
 /** A farm of 120 streams that send for ever. */
 const LOAD = `
-import { systemClock as clock, systemRandom } from "./dist/src/app/system.js";
-import { dialQuic } from "./dist/src/client/dial-quic.js";
-import { loadQuiche as quiche } from "./dist/src/quic/quiche.js";
-import { openUdp as udp } from "./dist/src/quic/udp.js";
+const built = (path) => import(["./dist/src", path + ".js"].join("/"));
+const { systemClock: clock, systemRandom } = await built("app/system");
+const { dialQuic } = await built("client/dial-quic");
+const { loadQuiche: quiche } = await built("quic/quiche");
+const { openUdp: udp } = await built("quic/udp");
 const dial = dialQuic({ clock, random: systemRandom(), quiche, udp, authorities: () => [] });
 const server = { transport: "quic", host: "127.0.0.1", port: Number(process.argv[1]), noise: true, authorityPublicKey: new Uint8Array(32) };
 const listener = { onData() {}, onClose() {} };

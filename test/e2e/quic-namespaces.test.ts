@@ -51,10 +51,11 @@ function network() {
 
 /** Sends a number on each of three streams, the next once it came back on all, and prints it; dials again where it is cut off. */
 const CLIENT = `
-import { systemClock as clock, systemRandom } from "./dist/src/app/system.js";
-import { dialQuic } from "./dist/src/client/dial-quic.js";
-import { loadQuiche as quiche } from "./dist/src/quic/quiche.js";
-import { openUdp as udp } from "./dist/src/quic/udp.js";
+const built = (path) => import(["./dist/src", path + ".js"].join("/"));
+const { systemClock: clock, systemRandom } = await built("app/system");
+const { dialQuic } = await built("client/dial-quic");
+const { loadQuiche: quiche } = await built("quic/quiche");
+const { openUdp: udp } = await built("quic/udp");
 const [host, port] = process.argv.slice(1);
 const dial = dialQuic({ clock, random: systemRandom(), quiche, udp, authorities: () => [] }, { keepAliveMs: 500 });
 const server = { transport: "quic", host, port: Number(port), noise: true, authorityPublicKey: new Uint8Array(32) };
