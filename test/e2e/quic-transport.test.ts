@@ -95,10 +95,13 @@ describe("back pressure", () => {
     expect(ours.stream.write(new Uint8Array([2]))).toBe(false);
     // The client's window of 256 KiB is full, the rest waits here.
     expect(ours.stream.bufferedBytes).toBeGreaterThan(written - 300_000);
-    expect(ours.seen.drains).toBe(0);
+    // While the window filled up there was room now and then; there is none any more.
+    const { drains } = ours.seen;
+    await pause(50);
+    expect(ours.seen.drains).toBe(drains);
     stream.resume();
     await until("all arrived", () => seen.bytes.length === written + 1);
-    await until("the server knows", () => ours.seen.drains === 1);
+    await until("the server knows", () => ours.seen.drains > drains);
     expect(ours.stream.bufferedBytes).toBe(0);
   });
 
