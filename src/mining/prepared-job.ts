@@ -24,13 +24,14 @@ export class PreparedJob {
   #coinbase: CoinbaseHasher | undefined;
   #frames: Map<string, Uint8Array> | undefined;
 
-  /** `base`: the job of the same template that `job` differs from in its coinbase only; what they share is made once. */
+  /** `base`: the job of the same template that `job` differs from in its coinbase, and in what a pool wants of its shares; what they share is made once. */
   constructor(job: Job, base?: PreparedJob) {
     this.job = job;
     if (base !== undefined) {
       this.bitcoinTarget = base.bitcoinTarget;
       this.bitcoinDifficulty = base.bitcoinDifficulty;
-      this.ceilingDifficulty = base.ceilingDifficulty;
+      // A pool wants of each of our channels shares of another difficulty.
+      this.ceilingDifficulty = job.pool === undefined ? base.ceilingDifficulty : job.pool.difficulty;
       this.#path = base.#path;
       return;
     }

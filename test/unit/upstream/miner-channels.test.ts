@@ -89,6 +89,10 @@ describe("a channel for each miner", () => {
     expect(jobsOf(two.works).at(-1)).toBe("3/2");
     expect(one.works.at(-1)?.job.pool?.target).toEqual(u256(0x7f));
     expect(two.works.at(-1)?.job.pool?.target).toEqual(u256(0x0f));
+    // Each miner is kept below what the pool wants of itself, whoever else has the same job.
+    for (const { works } of [one, two]) {
+      expect(works.at(-1)?.ceilingDifficulty).toBe(works.at(-1)?.job.pool?.difficulty);
+    }
     // What the two share is derived once, and is the same.
     const root = (work: PreparedJob | undefined): string => {
       const out = new Uint8Array(32);
