@@ -68,6 +68,7 @@ export class MinerChannels {
   readonly #fanOut: WorkFanOut;
   readonly #all = new Set<MinerChannel>();
   readonly #queue = new Set<MinerChannel>();
+  /** Of whom the pool owes an answer, also of those who are gone: miners that come and go could make us flood it. */
   readonly #asked = new Set<MinerChannel>();
   readonly #unsaid = new Set<MinerChannel>();
   #isOpen = false;
@@ -143,7 +144,8 @@ export class MinerChannels {
       this.#asked.delete(miner);
       miner.giveUp = undefined;
       miner.sinceMs = this.#deps.clock.monotonicMs();
-      if (miner.wish !== miner.said?.wish) this.#unsaid.add(miner);
+      if (miner.isGone) this.#leave(miner);
+      else if (miner.wish !== miner.said?.wish) this.#unsaid.add(miner);
       this.#pump();
     },
     onRefused: (miner: MinerChannel, code: string): void => {
@@ -167,13 +169,17 @@ export class MinerChannels {
       this.#say(miner);
     },
     onGone: (miner: MinerChannel): void => {
-      for (const set of [this.#all, this.#queue, this.#asked, this.#unsaid]) set.delete(miner);
+      for (const set of [this.#all, this.#queue, this.#unsaid]) set.delete(miner);
       this.#fanOut.remove(miner);
+      if (this.#asked.has(miner)) return;
       miner.giveUp?.();
-      if (miner.channel !== undefined) this.#deps.channels.close(miner.channel, "the miner is gone");
-      this.#pump();
+      this.#leave(miner);
     },
   };
+
+  #leave({ channel }: MinerChannel): void {
+    if (channel !== undefined) this.#deps.channels.close(channel, "the miner is gone");
+  }
 
   #enqueue(miner: MinerChannel): void {
     this.#queue.add(miner);
@@ -207,6 +213,10 @@ export class MinerChannels {
   #failed(miner: MinerChannel, reason: string, words: () => string): void {
     const { clock, random } = this.#deps;
     this.#asked.delete(miner);
+    if (miner.isGone) {
+      this.#pump();
+      return;
+    }
     miner.failures += 1;
     const timer = clock.after(redialMs(REOPEN, miner.failures, random), () => {
       miner.giveUp = undefined;

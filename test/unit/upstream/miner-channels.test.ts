@@ -294,6 +294,35 @@ describe("very many miners", () => {
     expect(opened()).toHaveLength(65);
   });
 
+  test("that come and go faster than the pool answers do not flood it with questions", async () => {
+    const held: number[] = [];
+    const { run, open, opened, server, clock, connection } = stageOfMiners({
+      onMessage: playPool((message) => {
+        if (message.name !== "OpenExtendedMiningChannel") return false;
+        held.push(message.value.requestId);
+        return true;
+      }),
+    });
+    await run();
+    for (let i = 0; i < 1_000; i++) open(`a.${i}`).channel.close();
+    expect(opened()).toHaveLength(64);
+    expect(server.got("CloseChannel")).toEqual([]);
+    // Whoever stays has its turn as soon as the pool has answered, or has not for half a minute.
+    open("a.stays");
+    expect(opened()).toHaveLength(64);
+    const [requestId = 0, refusedId = 0] = held;
+    const opening = { channelId: 2, groupChannelId: 1, target: u256(1), extranonceSize: 16 };
+    server.send("OpenExtendedMiningChannelSuccess", { requestId, ...opening, extranoncePrefix: new Uint8Array(4) });
+    expect(server.got("CloseChannel")).toEqual([{ channelId: 2, reasonCode: "the miner is gone" }]);
+    expect(opened().at(-1)?.userIdentity).toBe("account.farm.stays");
+    server.send("OpenMiningChannelError", { requestId: refusedId, errorCode: "unknown-user" });
+    clock.advance(31_000);
+    open("a.later");
+    expect(opened().slice(64).map(({ userIdentity }) => userIdentity)).toContain("account.farm.later");
+    expect(opened().length).toBeLessThan(68);
+    expect(connection.state().channels).toBe(0);
+  });
+
   test("get a group's job some at a time, and only the newest", async () => {
     const clock = new SteppedClock();
     const { run, open, server } = stageOfMiners({ clock });
