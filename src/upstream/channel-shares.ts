@@ -125,9 +125,9 @@ export class ChannelShares {
     });
   }
 
-  /** Gives up shares that wait for too long. */
-  expire(): void {
-    this.#deps.tally.unanswered(this.#pending.expire(this.#deps.clock.monotonicMs()));
+  /** Gives up shares that wait for too long. `channels`: of the connection. */
+  expire(channels: number): void {
+    this.#deps.tally.unanswered(this.#pending.expire(this.#deps.clock.monotonicMs(), channels));
   }
 
   /** The channel or its connection is gone. */

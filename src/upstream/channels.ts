@@ -124,7 +124,7 @@ export class UpstreamChannels {
 
   /** Gives up shares that wait for too long. To be called every second. */
   expire(): void {
-    for (const channel of this.#channels.values()) channel.shares.expire();
+    for (const channel of this.#channels.values()) channel.shares.expire(this.#channels.size);
   }
 
   /** The connection is gone. Nothing is told but that shares got no answer. */

@@ -10,8 +10,15 @@ import type { UpstreamAnswer } from "../mining/upstream-ports.ts";
 /** Gets a share's answer, once. */
 export type OnAnswer = (said: UpstreamAnswer) => void;
 
-/** Shares that were given up (answered with `null`) and whose late answer is still recognised: SRI's pool acknowledges by tens, however long that takes. */
+/**
+ * Shares that were given up (answered with `null`) and whose late answer is still recognised: SRI's pool acknowledges by tens, however long that takes.
+ * So many of one channel …
+ */
 const MAX_GIVEN_UP = 1_024;
+
+/** … and of all channels of a connection together, where each keeps more than a batch: a pool may acknowledge nothing at all. */
+const MAX_GIVEN_UP_TOGETHER = 65_536;
+const LEAST_GIVEN_UP = 16;
 
 /** For how long, ms after they were sent. */
 const FORGET_MS = 3_600_000;
@@ -98,8 +105,9 @@ export class PendingShares {
     return found;
   }
 
-  /** Gives up what was sent too long ago. `nowMs`: monotonic time. Returns how many shares that were. */
-  expire(nowMs: number): number {
+  /** Gives up what was sent too long ago. `nowMs`: monotonic time. `channels`: of the connection. Returns how many shares that were. */
+  expire(nowMs: number, channels = 1): number {
+    const most = Math.min(MAX_GIVEN_UP, Math.max(LEAST_GIVEN_UP, Math.floor(MAX_GIVEN_UP_TOGETHER / channels)));
     let expired = 0;
     // Both tables are in order of time, the oldest first.
     for (const table of [this.#doubtful, this.#fresh]) {
@@ -110,7 +118,7 @@ export class PendingShares {
     }
     for (const table of [this.#doubtful, this.#fresh]) {
       for (const [sequenceNumber, { onAnswer, sentMs }] of table) {
-        const isOld = nowMs - sentMs >= FORGET_MS || this.#givenUp > MAX_GIVEN_UP;
+        const isOld = nowMs - sentMs >= FORGET_MS || this.#givenUp > most;
         if (onAnswer !== undefined || !isOld) break;
         this.#forget(table, sequenceNumber);
       }

@@ -318,7 +318,11 @@ describe("very many miners", () => {
     server.send("OpenMiningChannelError", { requestId: refusedId, errorCode: "unknown-user" });
     clock.advance(31_000);
     open("a.later");
-    expect(opened().slice(64).map(({ userIdentity }) => userIdentity)).toContain("account.farm.later");
+    expect(
+      opened()
+        .slice(64)
+        .map(({ userIdentity }) => userIdentity),
+    ).toContain("account.farm.later");
     expect(opened().length).toBeLessThan(68);
     expect(connection.state().channels).toBe(0);
   });
@@ -343,6 +347,26 @@ describe("very many miners", () => {
     expect(served()).toBe(1_000);
     expect(miners.every(({ works }) => jobsOf(works).at(-1)?.endsWith("/3"))).toBe(true);
     expect(miners[0]?.works.at(-1)?.job.prevHash).toEqual(u256(10));
+  });
+
+  test("do not fill memory with shares of which the pool says nothing", async () => {
+    const remembered = async (channels: number): Promise<unknown> => {
+      const { run, open, clock, server, connection, meter } = stageOfMiners({ idleTimeoutMs: 10_000_000 });
+      await run();
+      const [{ works }] = [open("a.one"), ...Array.from({ length: channels - 1 }, (_, i) => open(`a.${i}`))];
+      clock.advance(10);
+      const job = works[0]?.job;
+      if (job === undefined) throw new Error("there is no job");
+      for (let i = 0; i < 40; i++) connection.submit(shareOf(job), () => undefined);
+      clock.advance(12_000);
+      expect(connection.state().shares).toMatchObject({ waiting: 0, unanswered: 40 });
+      for (let sequenceNumber = 0; sequenceNumber < 40; sequenceNumber++)
+        server.send("SubmitSharesError", { channelId: 2, sequenceNumber, errorCode: "stale-share" });
+      return { late: connection.state().shares.refused, odd: meter.sum("upstream_acknowledgements_odd_total") };
+    };
+    expect(await remembered(10)).toEqual({ late: 40, odd: 0 });
+    // More than the ten of a batch.
+    expect(await remembered(10_000)).toEqual({ late: 16, odd: 24 });
   });
 
   test("beyond the bound get no work, which is told", async () => {
