@@ -4,6 +4,9 @@ import { Fault } from "../kernel/fault.ts";
 import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS, type Link, type LinkListener } from "./link.ts";
 import type { ServerAddress } from "./url.ts";
 
+/** Bytes that may wait for a server that does not read, several times what a farm has under way. */
+const MAX_WAITING = 8 * 1024 * 1024;
+
 /** How a socket becomes a link. */
 export interface SocketLinkOptions {
   readonly server: Pick<ServerAddress, "host" | "port">;
@@ -56,7 +59,10 @@ export function linkOver(
       socket.setTimeout(0);
       resolve({
         write(bytes) {
-          if (socket.writable) socket.write(bytes);
+          if (!socket.writable) return;
+          socket.write(bytes);
+          if (socket.writableLength > MAX_WAITING)
+            socket.destroy(new Error("the server does not take what is sent to it"));
         },
         end() {
           socket.setTimeout(END_TIMEOUT_MS);
