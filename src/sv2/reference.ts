@@ -1,5 +1,6 @@
 /** The reference page of all messages, made from the tables: `docs/sv2-messages.md` is what this returns. */
 
+import { CHAIN_STATISTICS, CHAIN_STATISTICS_TYPE } from "./messages/chain-statistics.ts";
 import { COMMON } from "./messages/common.ts";
 import { DECLARATION } from "./messages/declaration.ts";
 import { EXTENSIONS_NEGOTIATION, EXTENSIONS_NEGOTIATION_TYPE } from "./messages/extensions.ts";
@@ -22,6 +23,7 @@ export const REFERENCE: readonly ReferenceSection[] = [
   { title: "Job declaration", extensionType: 0, table: DECLARATION },
   { title: "Template distribution", extensionType: 0, table: TEMPLATES },
   { title: "Extensions negotiation", extensionType: EXTENSIONS_NEGOTIATION_TYPE, table: EXTENSIONS_NEGOTIATION },
+  { title: "Chain statistics (ours, experimental)", extensionType: CHAIN_STATISTICS_TYPE, table: CHAIN_STATISTICS },
 ];
 
 const TO = { server: "client → server", client: "server → client", both: "both ways" } as const;

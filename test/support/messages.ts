@@ -1,12 +1,13 @@
 /** Frames of the subprotocols that a mining connection carries, as messages with a name: what tests send and expect. */
 import { understand } from "../../src/sv2/dialect.ts";
 import type { Frame } from "../../src/sv2/frame.ts";
+import { CHAIN_STATISTICS, chainStatistics } from "../../src/sv2/messages/chain-statistics.ts";
 import { COMMON, common } from "../../src/sv2/messages/common.ts";
 import { EXTENSIONS_NEGOTIATION, extensions } from "../../src/sv2/messages/extensions.ts";
 import { MINING, mining } from "../../src/sv2/messages/mining.ts";
 import type { Receiver, Value } from "../../src/sv2/table.ts";
 
-const TABLES = { ...COMMON, ...MINING, ...EXTENSIONS_NEGOTIATION } as const;
+const TABLES = { ...COMMON, ...MINING, ...EXTENSIONS_NEGOTIATION, ...CHAIN_STATISTICS } as const;
 
 /** The name of any message of a mining connection. */
 export type Name = keyof typeof TABLES;
@@ -21,7 +22,7 @@ export type Message<N extends Name = Name> = {
 
 /** The whole plain frame of a message. */
 export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: Uint8Array): Uint8Array {
-  for (const codec of [common, mining, extensions]) {
+  for (const codec of [common, mining, extensions, chainStatistics]) {
     if (name in codec.table)
       return (codec.encode as (n: Name, v: unknown, t?: Uint8Array) => Uint8Array)(name, value, tlv);
   }
@@ -31,6 +32,6 @@ export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: U
 /** The message of a frame that `receiver` got; byte strings in it are copies. `undefined` for an unknown extension. */
 export function decodeMessage(frame: Frame, receiver: Receiver): Message | undefined {
   const copy: Frame = { ...frame, payload: frame.payload.slice() };
-  const understood = understand([mining, extensions, common], copy, receiver);
+  const understood = understand([mining, extensions, common, chainStatistics], copy, receiver);
   return understood.kind === "message" ? (understood.message as Message) : undefined;
 }

@@ -6,7 +6,7 @@ import { templates } from "../../../src/sv2/messages/templates.ts";
 import { b0_16m, u8, u32 } from "../../../src/sv2/primitives.ts";
 import { checkDirection, codec, message } from "../../../src/sv2/table.ts";
 import { arbitraryMessage } from "../../support/arbitraries.ts";
-import { ROWS } from "../../support/sv2-tables.ts";
+import { ALL_ROWS } from "../../support/sv2-tables.ts";
 
 const faultOf = (run: () => unknown): string => {
   try {
@@ -18,7 +18,7 @@ const faultOf = (run: () => unknown): string => {
   return "none";
 };
 
-describe.each(ROWS)("$name (spec $row.spec)", ({ codec, name, row }) => {
+describe.each(ALL_ROWS)("$name (spec $row.spec)", ({ codec, name, row }) => {
   const runs = { numRuns: 30, seed: row.type + 1 };
 
   test("round trips through payload and frame", () => {
