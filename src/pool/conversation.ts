@@ -16,6 +16,7 @@ import {
 } from "../sv2/codes.ts";
 import { understand } from "../sv2/dialect.ts";
 import type { Frame } from "../sv2/frame.ts";
+import { type CHAIN_STATISTICS, CHAIN_STATISTICS_TYPE, chainStatistics } from "../sv2/messages/chain-statistics.ts";
 import { type COMMON, common } from "../sv2/messages/common.ts";
 import { extensions } from "../sv2/messages/extensions.ts";
 import { mining } from "../sv2/messages/mining.ts";
@@ -40,12 +41,22 @@ export interface MiningSide {
   useExtensions(types: ReadonlySet<number>): void;
 }
 
+/** Where a client's subscription to chain statistics goes (extension 0x4353). */
+export interface StatisticsSide {
+  /** Takes a subscription in the place of the one before. */
+  subscribe(subscription: Value<typeof CHAIN_STATISTICS.SubscribeChainStatistics>): void;
+  /** The extension is not in use any more. */
+  end(): void;
+}
+
 /** What a conversation works with. */
 export interface ConversationDeps {
   /** Takes whole plain frames for the client. */
   readonly send: (frame: Uint8Array) => void;
   /** Makes the mining side once SetupConnection was accepted. */
   readonly open: (agreement: Agreement) => MiningSide;
+  /** Left out where chain statistics are not offered. */
+  readonly statistics?: StatisticsSide | undefined;
   readonly log: Log;
 }
 
@@ -61,6 +72,9 @@ type SetupConnection = Value<typeof COMMON.SetupConnection>;
 /** The subprotocols that a frame to a mining server may belong to; the busiest first. */
 const SPOKEN = [mining, extensions, common] as const;
 
+/** The same once chain statistics were negotiated: before, their messages are those of any unknown extension. */
+const SPOKEN_WITH_STATISTICS = [...SPOKEN, chainStatistics] as const;
+
 const KNOWN_FLAGS =
   MINING_FLAGS.requiresStandardJobs | MINING_FLAGS.requiresWorkSelection | MINING_FLAGS.requiresVersionRolling;
 
@@ -72,6 +86,7 @@ export class Conversation {
   #side: MiningSide | undefined;
   /** Whether mining messages are welcome: set up, and the required extensions negotiated. */
   #open = false;
+  #spoken: typeof SPOKEN | typeof SPOKEN_WITH_STATISTICS = SPOKEN;
   #refusals = 0;
 
   constructor(deps: ConversationDeps, options: ConversationOptions) {
@@ -90,7 +105,7 @@ export class Conversation {
    * sent. Throws `Fault` (drop) for what deserves no answer.
    */
   receive(frame: Frame): Fault | undefined {
-    const understood = understand(SPOKEN, frame, "server");
+    const understood = understand<(typeof SPOKEN_WITH_STATISTICS)[number]>(this.#spoken, frame, "server");
     if (understood.kind === "unknown-extension") {
       // Spec 3.4.1: we are the endpoint of the connection and of its channels, so there is nobody to forward it to.
       this.#deps.log.debug("ignored a frame of an unknown extension", {
@@ -108,6 +123,9 @@ export class Conversation {
         return this.#setup(message.value);
       case "RequestExtensions":
         return this.#negotiate(message.value.requestId, message.value.requestedExtensions);
+      case "SubscribeChainStatistics":
+        this.#deps.statistics?.subscribe(message.value);
+        return undefined;
       default:
         this.#mining(message as MiningMessage);
         return undefined;
@@ -164,6 +182,7 @@ export class Conversation {
     const answer = negotiate(requested, this.#offer);
     if (answer.kind === "success") {
       side.useExtensions(new Set(answer.accepted));
+      this.#useStatistics(answer.accepted.includes(CHAIN_STATISTICS_TYPE));
       this.#open = true;
       this.#deps.send(
         extensions.encode("RequestExtensionsSuccess", { requestId, supportedExtensions: answer.accepted }),
@@ -183,6 +202,11 @@ export class Conversation {
     return missing.length > 0 && this.#refusals > 1
       ? new Fault("extension-required", { missing: missing.join(" ") })
       : undefined;
+  }
+
+  #useStatistics(isNegotiated: boolean): void {
+    this.#spoken = isNegotiated ? SPOKEN_WITH_STATISTICS : SPOKEN;
+    if (!isNegotiated) this.#deps.statistics?.end();
   }
 
   #missing(): string {

@@ -1,9 +1,11 @@
 /** What a session of a mining server talks to: the conversation of its client and, once set up, the mining side of it. */
+import type { Clock } from "../kernel/clock.ts";
 import type { Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Downstream } from "../mining/downstream.ts";
 import type { Job } from "../mining/job.ts";
 import type { Frame } from "../sv2/frame.ts";
+import { type ChainStatistic, ChainSubscription } from "./chain-statistics.ts";
 import { type Agreement, Conversation, type ConversationOptions } from "./conversation.ts";
 import type { Peer } from "./session.ts";
 
@@ -20,6 +22,8 @@ const SHARES_PER_WANTED = 3;
 export interface MinerPeerOptions extends ConversationOptions {
   /** Wanted shares a minute and channel. */
   readonly sharesPerMinute: number;
+  /** Silence after which the session closes the connection, s: what a subscriber to chain statistics is told. */
+  readonly silenceLimitS: number;
 }
 
 /** What a miner's side works with. */
@@ -28,6 +32,11 @@ export interface MinerPeerDeps {
   readonly send: (frame: Uint8Array) => void;
   /** Makes the mining side for a client that was accepted. */
   readonly downstream: (agreement: Agreement, send: (frame: Uint8Array) => void) => Downstream;
+  /** Bytes that wait for the client. */
+  readonly waiting: () => number;
+  /** How each chain stands; left out where that is not told. */
+  readonly chainStatistics?: (() => readonly ChainStatistic[]) | undefined;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -35,16 +44,19 @@ export interface MinerPeerDeps {
 export class MinerPeer implements Peer {
   readonly #conversation: Conversation;
   readonly #messagesPerChannel: number;
+  readonly #statistics: ChainSubscription | undefined;
   #downstream: Downstream | undefined;
 
   constructor(deps: MinerPeerDeps, options: MinerPeerOptions) {
-    const { send, log } = deps;
+    const { send, waiting, clock, chainStatistics: snapshot, log } = deps;
+    this.#statistics =
+      snapshot === undefined ? undefined : new ChainSubscription({ clock, send, waiting, snapshot }, options);
     this.#messagesPerChannel = (options.sharesPerMinute / 60) * SHARES_PER_WANTED;
     const open = (agreement: Agreement): Downstream => {
       this.#downstream = deps.downstream(agreement, send);
       return this.#downstream;
     };
-    this.#conversation = new Conversation({ send, open, log }, options);
+    this.#conversation = new Conversation({ send, open, statistics: this.#statistics, log }, options);
   }
 
   get open(): boolean {
@@ -74,9 +86,10 @@ export class MinerPeer implements Peer {
     return this.#downstream?.newJob(job) ?? false;
   }
 
-  /** Acknowledges what is due and corrects difficulties; about once a second. */
+  /** Acknowledges what is due, corrects difficulties and reports on chains; about once a second. */
   tick(): void {
     this.#downstream?.tick();
+    this.#statistics?.tick();
   }
 
   /** Acknowledges everything accepted. */

@@ -18,12 +18,14 @@ import { hasRoom } from "../mining/job-handout.ts";
 import type { Authoriser, BlockSink, JobFeed, ShareSink } from "../mining/ports.ts";
 import type { PoolChannels, UpstreamShares } from "../mining/upstream-ports.ts";
 import { Connection } from "../sv2/connection.ts";
+import { CHAIN_STATISTICS_TYPE } from "../sv2/messages/chain-statistics.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
 import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
 import { NoiseResponder } from "../sv2/noise/handshake.ts";
 import type { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import type { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { announceShare } from "./announce-share.ts";
+import { type ChainStatistic, sharedSnapshot } from "./chain-statistics.ts";
 import type { Agreement } from "./conversation.ts";
 import type { Admitted, Door } from "./door.ts";
 import type { PoolBus } from "./events.ts";
@@ -68,6 +70,8 @@ export interface MiningServerDeps {
   readonly bus: PoolBus;
   /** Told of every header that a miner hashed, also late or refused ones: where merge mining looks for its blocks. */
   readonly onHashed?: (share: HashedShare) => void;
+  /** How each chain stands, for clients that ask for it (extension 0x4353); read once a second at most. Left out, the extension is not offered. */
+  readonly chainStatistics?: () => readonly ChainStatistic[];
 }
 
 /** Options of `MiningServer`. */
@@ -104,6 +108,7 @@ export class MiningServer implements Part {
   readonly #options: MiningServerOptions;
   readonly #times: ServerTimes;
   readonly #fanOut: FanOut<Client>;
+  readonly #chainStatistics: (() => readonly ChainStatistic[]) | undefined;
   readonly #clients = new Set<Client>();
   readonly #slots: readonly Set<Client>[] = Array.from({ length: SLOTS }, () => new Set<Client>());
   readonly #channels: Record<ChannelKind, number> = { standard: 0, extended: 0 };
@@ -121,6 +126,8 @@ export class MiningServer implements Part {
     this.#options = options;
     this.#times = { ...SERVER_DEFAULTS.times, ...options.times };
     this.#fanOut = new FanOut({ clock: deps.clock }, { sliceMs: this.#times.fanOutSliceMs });
+    const { chainStatistics } = deps;
+    this.#chainStatistics = chainStatistics === undefined ? undefined : sharedSnapshot(deps, chainStatistics);
   }
 
   /** Where miners connect, `host:port` for each transport; empty before `start`. */
@@ -258,14 +265,21 @@ export class MiningServer implements Part {
     const { sharesPerMinute } = this.#options.mining;
     const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
     const handshake = noise === undefined ? undefined : responder(noise);
-    const extensions = { supported: [WORKER_TRACKING_TYPE], required: requiredExtensions };
+    const chainStatistics = this.#chainStatistics;
+    const supported = [WORKER_TRACKING_TYPE, ...(chainStatistics === undefined ? [] : [CHAIN_STATISTICS_TYPE])];
+    const extensions = { supported, required: requiredExtensions };
+    const silenceLimitS = Math.floor(limits.idleTimeoutMs / 1000);
     const downstream = (agreement: Agreement, send: (frame: Uint8Array) => void): Downstream =>
       this.#downstream(id, agreement, send, log);
     const session = new Session<MinerPeer>(
       {
         stream,
         connection: new Connection({ noise: handshake }, { role: "server", maxFrameSize: limits.frameBytes }),
-        peer: (send) => new MinerPeer({ send, downstream, log }, { extensions, fixedVersion, sharesPerMinute }),
+        peer: (send, waiting) =>
+          new MinerPeer(
+            { send, waiting, downstream, chainStatistics, clock, log },
+            { extensions, fixedVersion, sharesPerMinute, silenceLimitS },
+          ),
         costlyActSize: handshake?.expects ?? 0,
         door,
         ticket,

@@ -56,8 +56,8 @@ export interface Peer {
 export interface SessionDeps<P extends Peer = Peer> {
   readonly stream: Stream;
   readonly connection: Connection;
-  /** Makes the peer's other side; `send` takes whole plain frames. */
-  readonly peer: (send: (frame: Uint8Array) => void) => P;
+  /** Makes the peer's other side; `send` takes whole plain frames, `waiting` tells how many bytes the peer has not taken. */
+  readonly peer: (send: (frame: Uint8Array) => void, waiting: () => number) => P;
   /** Bytes that complete the act which costs CPU time, 64 for Noise; 0 for plain connections, which need no gate. */
   readonly costlyActSize: number;
   /** Where costly acts have their turns, and lines about closed connections their bound. */
@@ -102,7 +102,10 @@ export class Session<P extends Peer = Peer> implements StreamListener {
       limit: () => limits.bufferBytes + this.peer.bytesOwed,
       nowMs,
     });
-    this.peer = deps.peer((frame) => this.#send(frame));
+    this.peer = deps.peer(
+      (frame) => this.#send(frame),
+      () => this.#outbox.waiting,
+    );
     deps.stream.attach(this);
   }
 

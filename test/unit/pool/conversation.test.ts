@@ -4,6 +4,7 @@ import type { MiningMessage } from "../../../src/mining/downstream.ts";
 import { type Agreement, Conversation } from "../../../src/pool/conversation.ts";
 import type { ExtensionOffer } from "../../../src/pool/extension-negotiation.ts";
 import { decodeFrameHeader, type Frame } from "../../../src/sv2/frame.ts";
+import { CHAIN_STATISTICS_TYPE, chainStatistics } from "../../../src/sv2/messages/chain-statistics.ts";
 import { type COMMON, common } from "../../../src/sv2/messages/common.ts";
 import { extensions } from "../../../src/sv2/messages/extensions.ts";
 import { mining } from "../../../src/sv2/messages/mining.ts";
@@ -43,6 +44,7 @@ function talk(offer: ExtensionOffer = { supported: [2], required: [] }, fixedVer
   const opened: Agreement[] = [];
   const received: MiningMessage[] = [];
   const inUse: number[][] = [];
+  const subscriptions: unknown[] = [];
   const conversation = new Conversation(
     {
       log: recordingLog(),
@@ -58,10 +60,14 @@ function talk(offer: ExtensionOffer = { supported: [2], required: [] }, fixedVer
           useExtensions: (types) => inUse.push([...types]),
         };
       },
+      statistics: {
+        subscribe: (subscription) => subscriptions.push(subscription),
+        end: () => subscriptions.push("end"),
+      },
     },
     { extensions: offer, fixedVersion },
   );
-  return { conversation, sent, opened, received, inUse };
+  return { conversation, sent, opened, received, inUse, subscriptions };
 }
 
 const code = (name: Fault["code"]) => expect.objectContaining({ code: name });
@@ -253,5 +259,64 @@ describe("extension 0x0001", () => {
       conversation.receive(setup());
       expect(() => conversation.receive(closeChannel)).toThrow(code("extension-required"));
     }
+  });
+});
+
+describe("chain statistics (extension 0x4353)", () => {
+  const offer = { supported: [2, CHAIN_STATISTICS_TYPE], required: [] };
+  const subscribe = frameOf(chainStatistics.encode("SubscribeChainStatistics", { requestId: 7, interval: 30 }));
+
+  test("go to their side once they were negotiated", () => {
+    const { conversation, sent, inUse, received, subscriptions } = talk(offer);
+    conversation.receive(setup());
+    conversation.receive(request(1, CHAIN_STATISTICS_TYPE));
+    expect(sent.at(-1)?.value).toEqual({ requestId: 1, supportedExtensions: [CHAIN_STATISTICS_TYPE] });
+    expect(inUse).toEqual([[CHAIN_STATISTICS_TYPE]]);
+    expect(conversation.receive(subscribe)).toBeUndefined();
+    expect(subscriptions).toEqual([{ requestId: 7, interval: 30 }]);
+    expect(received).toEqual([]);
+  });
+
+  test("are a frame of an unknown extension before, whatever is in it", () => {
+    const { conversation, sent, subscriptions } = talk(offer);
+    const nonsense: Frame = { ...subscribe, msgType: 0x55, payload: new Uint8Array(3) };
+    conversation.receive(setup());
+    const before = sent.length;
+    for (const frame of [subscribe, nonsense]) expect(conversation.receive(frame)).toBeUndefined();
+    conversation.receive(request(1, 2));
+    for (const frame of [subscribe, nonsense]) expect(conversation.receive(frame)).toBeUndefined();
+    expect(subscriptions).toEqual(["end"]);
+    expect(sent.length).toBe(before + 1);
+  });
+
+  test("end when a later negotiation leaves them out", () => {
+    const { conversation, subscriptions } = talk(offer);
+    conversation.receive(setup());
+    conversation.receive(request(1, CHAIN_STATISTICS_TYPE));
+    conversation.receive(subscribe);
+    conversation.receive(request(2, 2));
+    conversation.receive(subscribe);
+    expect(subscriptions.slice(1)).toEqual(["end"]);
+  });
+
+  test("are not there where the server does not offer them", () => {
+    const { conversation, sent, subscriptions } = talk();
+    conversation.receive(setup());
+    conversation.receive(request(1, CHAIN_STATISTICS_TYPE));
+    expect(sent.at(-1)?.name).toBe("RequestExtensionsError");
+    conversation.receive(subscribe);
+    expect(subscriptions).toEqual([]);
+  });
+
+  test("cost a client that says what only a server may say, or says it wrong, its connection", () => {
+    const { conversation } = talk(offer);
+    conversation.receive(setup());
+    conversation.receive(request(1, CHAIN_STATISTICS_TYPE));
+    const granted = { requestId: 1, interval: 5, silenceLimit: 900 };
+    const answer = frameOf(chainStatistics.encode("SubscribeChainStatisticsSuccess", granted));
+    expect(() => conversation.receive(answer)).toThrow(code("message-direction"));
+    expect(() => conversation.receive({ ...subscribe, msgType: 0x55 })).toThrow(code("message-unknown"));
+    expect(() => conversation.receive({ ...subscribe, payload: new Uint8Array(5) })).toThrow(code("bytes-truncated"));
+    expect(() => conversation.receive({ ...subscribe, payload: new Uint8Array(7) })).toThrow(code("bytes-trailing"));
   });
 });
