@@ -37,6 +37,7 @@ import { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
 import { StaticIdentity } from "../sv2/noise/static-identity.ts";
 import { SILENT_BUS } from "./announce-jobs.ts";
 import { chainScopes } from "./chain-scope.ts";
+import { acceptedBlocks, chainStatisticsOf } from "./chain-statistics.ts";
 import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -224,6 +225,11 @@ export function compose(world: World): DependencyContainer {
         monotonicMs: get(TOKENS.clock).monotonicMs(),
       });
   });
+  part(TOKENS.chainStatistics, () => {
+    const accepted = acceptedBlocks(get(TOKENS.recordedBlocks));
+    return () =>
+      chainStatisticsOf({ status: get(TOKENS.status)(), job: get(TOKENS.jobs).current(), accepted: accepted() });
+  });
   part(TOKENS.reports, () =>
     serverReports({
       loaded: () => world.reload?.() ?? world.settings,
@@ -325,6 +331,7 @@ export function compose(world: World): DependencyContainer {
         blockSink: get(TOKENS.recordedBlocks),
         shareSink: get(TOKENS.credit),
         bus: get(TOKENS.bus),
+        chainStatistics: get(TOKENS.chainStatistics),
         ...(minesOwnTemplates(world.settings) ? { onHashed: get(TOKENS.mergeMining).hashed } : {}),
       },
       {

@@ -28,6 +28,7 @@ import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { BllvmClient } from "../node/bllvm/client/client.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
+import type { ChainStatistic } from "../pool/chain-statistics.ts";
 import type { Door } from "../pool/door.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
@@ -93,6 +94,7 @@ export const TOKENS = {
   distribution: token<Distribution>("Distribution"),
   summaries: token<Summaries>("Summaries"),
   status: token<() => ServerStatus>("the server at this moment"),
+  chainStatistics: token<() => readonly ChainStatistic[]>("how each chain stands, for clients that ask"),
   reports: token<LedgerReports>("LedgerReports"),
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
