@@ -105,6 +105,11 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
     .option("--worker <name>", "name this worker in every share (extension 0x0002; needs --extended)")
     .option("--shares <n>", "end after so many accepted shares", wholeNumber)
     .option("--max-hashrate <h/s>", "do not hash faster than this", positiveNumber)
+    .option(
+      "--chains",
+      "also tell how each chain of the server stands (extension 0x4353, on a second connection)",
+      false,
+    )
     .addOption(json("print JSON lines"))
     .action(async (url: string, options, command: Command) => {
       if (options.worker !== undefined && !options.extended) {

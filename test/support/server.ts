@@ -13,6 +13,7 @@ import type { Template } from "../../src/mining/template.ts";
 import type { PoolChannels, UpstreamShares } from "../../src/mining/upstream-ports.ts";
 import { MemoryMeter } from "../../src/ops/memory-meter.ts";
 import { openAuthoriser } from "../../src/pool/authoriser.ts";
+import type { ChainStatistic } from "../../src/pool/chain-statistics.ts";
 import { Door } from "../../src/pool/door.ts";
 import type { MiningJobCreated, PoolEvents, ShareSubmitted } from "../../src/pool/events.ts";
 import { JobMaker } from "../../src/pool/job-maker.ts";
@@ -58,6 +59,7 @@ export interface TestServerOptions {
   readonly jobs?: JobFeed;
   readonly upstream?: UpstreamShares;
   readonly poolChannels?: PoolChannels;
+  readonly chainStatistics?: () => readonly ChainStatistic[];
 }
 
 /** A running server and its surroundings. */
@@ -151,6 +153,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       ...(options.onHashed === undefined ? {} : { onHashed: options.onHashed }),
       ...(options.upstream === undefined ? {} : { upstream: options.upstream }),
       ...(options.poolChannels === undefined ? {} : { poolChannels: options.poolChannels }),
+      ...(options.chainStatistics === undefined ? {} : { chainStatistics: options.chainStatistics }),
     },
     {
       limits,

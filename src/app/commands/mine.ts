@@ -9,6 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import { aborted } from "../interrupt.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import { colours, hashrateText, jsonLine, type Terminal } from "../terminal.ts";
+import { type Tell, watchChains } from "./mine-chains.ts";
 
 /** Words behind `mine <url>`. */
 export interface MineOptions {
@@ -17,6 +18,8 @@ export interface MineOptions {
   readonly worker?: string;
   readonly shares?: number;
   readonly maxHashrate?: number;
+  /** Also tells how each chain of the server stands, from a second connection. */
+  readonly chains?: boolean;
   readonly json: boolean;
 }
 
@@ -34,18 +37,20 @@ export async function mine(
   const { transport, host, port, noise, authorityPublicKey, certSha256 } = server;
   const startedMs = systemClock.monotonicMs();
   const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
-  const tell = (event: string, sentence: string, facts: Readonly<Record<string, unknown>>): void => {
+  const tell: Tell = (event, sentence, facts) => {
     terminal.out(
       options.json ? jsonLine({ event, ...facts }) : `${paint.dim(new Date().toTimeString().slice(0, 8))}  ${sentence}`,
     );
   };
+  const dial = dialServer();
+  const watch = options.chains === true ? watchChains(server, dial, tell) : undefined;
   const miner = new CpuMiner(
     {
       clock: systemClock,
       random: systemRandom(),
       log: silentLog,
       crypto: nodeCrypto({ log: silentLog }),
-      dial: dialServer(),
+      dial,
     },
     {
       transport,
@@ -68,6 +73,7 @@ export async function mine(
     });
     miner.on("channel", ({ kind, channelId }) => {
       opened = true;
+      void watch?.start(signal);
       tell("channel", `${kind} channel ${channelId} open`, { kind, channelId });
     });
     miner.on("newBlock", ({ prevHash, jobId }) =>
@@ -106,6 +112,7 @@ export async function mine(
   });
   await miner.start(signal);
   await Promise.race([done, aborted(signal)]);
+  await watch?.stop();
   await miner.stop();
   const { sharesAccepted, sharesRejected, sharesFound, blocksFound } = miner.counts;
   const enough = options.shares !== undefined && sharesAccepted >= options.shares;
