@@ -32,7 +32,7 @@ export const CHAIN_STATISTICS = {
     to: "client",
     channel: false,
     spec: "extension-chain-statistics.md",
-    doc: "How one chain stands; `remaining` more of these belong to the same report.",
+    doc: "How one chain stands at this moment; `remaining` more of these belong to the same report.",
     fields: {
       requestId: u32,
       remaining: u8,
