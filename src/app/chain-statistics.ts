@@ -20,7 +20,7 @@ export function chainStatisticsOf({ status, job, accepted }: ChainStatisticsPart
   const bitcoin: ChainStatistic = {
     chain: BITCOIN,
     height: job?.template.height,
-    difficulty: job === undefined ? undefined : difficultyOfTarget(job.bitcoinTarget),
+    difficulty: job === undefined ? undefined : difficultyOf(job),
     inJob: job !== undefined,
     found: status.blocks.found,
     accepted,
@@ -36,6 +36,11 @@ export function chainStatisticsOf({ status, job, accepted }: ChainStatisticsPart
       accepted: mining === undefined ? 0 : mining.answers.accepted + mining.answers.duplicate,
     })),
   ];
+}
+
+/** A pool may send a target that nothing meets. */
+function difficultyOf({ bitcoinTarget }: Pick<Job, "bitcoinTarget">): number {
+  return bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(bitcoinTarget);
 }
 
 /** Counts blocks of `sink` that a node accepted or has already, each once however many nodes there are. */

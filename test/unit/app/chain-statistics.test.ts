@@ -43,6 +43,12 @@ describe("chain statistics", () => {
     ]);
   });
 
+  test("survive a pool's target that nothing meets", () => {
+    const job = { template: makeTemplate({ height: 1, prevHash: new Uint8Array(32) }), bitcoinTarget: 0n };
+    const [bitcoin] = chainStatisticsOf({ status: { blocks: { found: 0 }, chains: [] }, job, accepted: 0 });
+    expect(bitcoin?.difficulty).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test("count a block once, however many nodes accept it, and none that they refuse", () => {
     const listeners: ((block: FoundBlock, answer: BlockAnswer) => void)[] = [];
     const accepted = acceptedBlocks({
