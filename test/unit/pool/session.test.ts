@@ -50,14 +50,20 @@ function session(setting: Setting = {}) {
     observe() {},
   };
   const seen = { frames: [] as Frame[], closes: 0, gone: 0, released: 0 };
-  const peer = { open: false, bytesOwed: 0, messagesWanted: 0, send: (_frame: Uint8Array): void => undefined };
+  const peer = {
+    open: false,
+    bytesOwed: 0,
+    messagesWanted: 0,
+    send: (_frame: Uint8Array): void => undefined,
+    waiting: () => 0,
+  };
   const gate = setting.gate ?? new HandshakeGate({ clock }, { perSecond: 1000, burst: 1000 });
   const made = new Session(
     {
       stream,
       connection: new Connection({ noise: setting.noise }, { role: "server", maxFrameSize: 65_536 }),
-      peer(send): Peer {
-        peer.send = send;
+      peer(send, waiting): Peer {
+        Object.assign(peer, { send, waiting });
         return {
           get open() {
             return peer.open;
@@ -224,6 +230,21 @@ describe("a peer that does not read", () => {
 });
 
 describe("writing", () => {
+  test("the peer's other side can tell how much its client has not taken", () => {
+    const { session: one, stream, peer } = session();
+    expect(peer.waiting()).toBe(0);
+    one.guard(() => {
+      peer.send(frame(94));
+      expect(peer.waiting()).toBe(100);
+    });
+    expect(peer.waiting()).toBe(0);
+    stream.reading = false;
+    one.guard(() => peer.send(frame(94)));
+    expect(peer.waiting()).toBe(100);
+    stream.take(60);
+    expect(peer.waiting()).toBe(40);
+  });
+
   test("frames of one turn leave in one write, in order", () => {
     const { stream } = session({
       onFrame(_frame, send) {
