@@ -6,6 +6,7 @@ import type { Job } from "../mining/job.ts";
 import type { TemplateCause } from "../mining/ports.ts";
 import type { UpstreamChannels } from "./channels.ts";
 import { ANY_TARGET, announceable } from "./hashrates.ts";
+import { Pace } from "./pace.ts";
 import { channelRefusal } from "./refusals.ts";
 import type { ChannelOwner, UpstreamChannel } from "./upstream-channel.ts";
 
@@ -21,6 +22,9 @@ const TELL_EVERY_MS = 10_000;
 /** A channel that the pool closes is opened again once; this long after that, once more, ms. */
 const REOPEN_EVERY_MS = 60_000;
 
+/** Each job is a message to everybody below. A pool sends one in many seconds; of one that sends very many the newest is passed on, so often. */
+const JOB_PACE = { burst: 8, everyMs: 250 };
+
 /** What the channel works with. */
 export interface FarmChannelDeps {
   readonly clock: Clock;
@@ -31,7 +35,7 @@ export interface FarmChannelDeps {
   readonly onOpened: () => void;
   readonly onJob: (job: Job, cause: TemplateCause) => void;
   /** The pool cannot be worked for. */
-  readonly fail: (fault: Fault) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** Options of `FarmChannel`. */
@@ -54,10 +58,14 @@ export class FarmChannel implements ChannelOwner {
   #toldMs = 0;
   #reopenedMs: number | undefined;
   #deadline: Timer | undefined;
+  readonly #pace: Pace;
+  /** Work that comes too soon after other work. */
+  #early: { readonly timer: Timer; cause: TemplateCause } | undefined;
 
   constructor(deps: FarmChannelDeps, options: FarmChannelOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#pace = new Pace(deps, JOB_PACE);
   }
 
   /** The newest job; `undefined` before the first. */
@@ -121,11 +129,13 @@ export class FarmChannel implements ChannelOwner {
 
   /** As the port says. */
   onWork(channel: UpstreamChannel, cause: TemplateCause): void {
-    const job = this.#deps.makeJob(channel);
-    if (job === undefined) return;
-    this.#deadline?.cancel();
-    this.#job = job;
-    this.#deps.onJob(job, cause);
+    if (this.#early !== undefined) {
+      if (cause === "newBlock") this.#early.cause = cause;
+      return;
+    }
+    const waitMs = this.#pace.take();
+    if (waitMs === 0) this.#work(channel, cause);
+    else this.#early = { timer: this.#deps.clock.after(waitMs, () => this.#due(channel)), cause };
   }
 
   /** As the port says. */
@@ -134,6 +144,7 @@ export class FarmChannel implements ChannelOwner {
     const { pool, workTimeoutMs } = this.#options;
     const nowMs = clock.monotonicMs();
     this.#channel = undefined;
+    this.#forget();
     if (this.#reopenedMs !== undefined && nowMs - this.#reopenedMs < REOPEN_EVERY_MS) {
       fail(new Fault("upstream-channel-closed", { pool, reason }));
       return;
@@ -147,8 +158,33 @@ export class FarmChannel implements ChannelOwner {
   /** The connection is gone. */
   abandon(): void {
     this.#deadline?.cancel();
+    this.#forget();
     this.#channel = undefined;
     this.#job = undefined;
+  }
+
+  #work(channel: UpstreamChannel, cause: TemplateCause): void {
+    const job = this.#deps.makeJob(channel);
+    if (job === undefined) return;
+    this.#deadline?.cancel();
+    this.#job = job;
+    this.#deps.onJob(job, cause);
+  }
+
+  /** Passes on what the channel works on by now. */
+  #due(channel: UpstreamChannel): void {
+    const cause = this.#early?.cause ?? "refresh";
+    this.#early = undefined;
+    try {
+      this.onWork(channel, cause);
+    } catch (error) {
+      this.#deps.fail(error);
+    }
+  }
+
+  #forget(): void {
+    this.#early?.timer.cancel();
+    this.#early = undefined;
   }
 
   #update(channel: UpstreamChannel): void {

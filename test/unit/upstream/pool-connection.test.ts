@@ -347,6 +347,42 @@ describe("jobs", () => {
     expect((await stage.end()).fault?.code).toBe("pool-job-invalid");
   });
 
+  test("that come in floods reach those below at a bounded rate, the newest last", async () => {
+    const { run, server, clock, told, jobs, goesOn } = upstreamStage();
+    await run();
+    const flood = (from: number): void => {
+      for (let jobId = from; jobId < from + 300; jobId++)
+        server.send("NewExtendedMiningJob", poolJobMessage({ jobId, minNtime: 1_700_000_001 }));
+    };
+    flood(2);
+    // The first job was one of the eight.
+    expect(told.slice(1)).toEqual(["newBlock 2/1", ...[2, 3, 4, 5, 6, 7, 8].map((jobId) => `refresh 2/${jobId}`)]);
+    server.send("NewExtendedMiningJob", poolJobMessage({ jobId: 400 }));
+    server.send("SetNewPrevHash", prevHashMessage({ jobId: 400, prevHash: u256(10) }));
+    flood(500);
+    expect(told).toHaveLength(9);
+    clock.advance(250);
+    expect(told.slice(9)).toEqual(["newBlock 2/799"]);
+    expect(jobs.at(-1)?.job.prevHash).toEqual(u256(10));
+    clock.advance(10_000);
+    expect(told).toHaveLength(10);
+    // A pool that is calm again is not made to wait.
+    server.send("NewExtendedMiningJob", poolJobMessage({ jobId: 900, minNtime: 1_700_000_002 }));
+    expect(told.at(-1)).toBe("refresh 2/900");
+    expect(await goesOn()).toBe(true);
+  });
+
+  test("that came too soon after others and of which no block can be made end the connection all the same", async () => {
+    const { run, server, clock, end } = upstreamStage();
+    await run();
+    for (let jobId = 2; jobId < 12; jobId++)
+      server.send("NewExtendedMiningJob", poolJobMessage({ jobId, minNtime: 1_700_000_001 }));
+    const coinbaseTxPrefix = new Uint8Array(3);
+    server.send("NewExtendedMiningJob", poolJobMessage({ jobId: 12, minNtime: 1_700_000_001, coinbaseTxPrefix }));
+    clock.advance(250);
+    expect((await end()).fault?.code).toBe("pool-job-invalid");
+  });
+
   test("of the future are kept up to a bound", async () => {
     const stage = upstreamStage();
     await stage.run();
