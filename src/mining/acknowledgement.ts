@@ -59,6 +59,8 @@ export class Acknowledgement {
   readonly #ready = emptyBatch();
   /** Shares that are not settled, the oldest first, and those behind it. As many at most as whoever settles them takes. */
   readonly #places: Place[] = [];
+  /** The oldest of them; those before it are settled, and leave in bulk: a pool that is lost settles thousands at once. */
+  #first = 0;
 
   constructor(_deps: object, options: AcknowledgementOptions) {
     this.#options = options;
@@ -71,14 +73,14 @@ export class Acknowledgement {
 
   /** Shares that are not settled, or that were settled behind one that is not. */
   get awaited(): number {
-    return this.#places.length;
+    return this.#places.length - this.#first;
   }
 
   /** Adds an accepted share. `nowMs`: monotonic time. Returns whether the batch is full. */
   accept(sequenceNumber: number, difficulty: number, nowMs: number): boolean {
     const ready = this.#ready;
-    const waiting = this.#places.length;
-    add(waiting === 0 ? ready : (this.#places[waiting - 1] as Place).behind, 1, difficulty, sequenceNumber, nowMs);
+    const last = this.#places[this.#places.length - 1];
+    add(last === undefined ? ready : last.behind, 1, difficulty, sequenceNumber, nowMs);
     return ready.count >= this.#options.batchSize;
   }
 
@@ -97,11 +99,15 @@ export class Acknowledgement {
     const settled = share as Place;
     settled.accepted = accepted;
     settled.settledMs = nowMs;
-    for (let place = this.#places[0]; place?.accepted !== undefined; place = this.#places[0]) {
-      this.#places.shift();
+    for (let place = this.#places[this.#first]; place?.accepted !== undefined; place = this.#places[this.#first]) {
+      this.#first += 1;
       const { difficulty, sequenceNumber, settledMs, behind } = place;
       if (place.accepted) add(this.#ready, 1, difficulty, sequenceNumber, settledMs);
       if (behind.count > 0) add(this.#ready, behind.count, behind.sum, behind.lastSequenceNumber, behind.firstMs);
+    }
+    if (this.#first > 0 && 2 * this.#first >= this.#places.length) {
+      this.#places.splice(0, this.#first);
+      this.#first = 0;
     }
     return this.#ready.count >= this.#options.batchSize;
   }
