@@ -31,8 +31,11 @@ interface Entry {
   givenMs: number;
 }
 
-/** Channels are looked through for silence this often, ms. */
-const LOOK_MS = 5_000;
+/** Channels are looked through for silence this often, ms … */
+const LOOK_MS = 500;
+
+/** … and so many at most get their job again each time, some milliseconds of work: when a pool is lost all fall silent at once. */
+const REPEATS = 512;
 
 /** All of them. */
 export class ChannelWishes implements PoolChannels {
@@ -116,9 +119,13 @@ export class ChannelWishes implements PoolChannels {
   #repeat(): void {
     const { clock, jobIds } = this.#deps;
     const nowMs = clock.monotonicMs();
+    let repeats = 0;
     for (const entry of this.#entries) {
+      if (nowMs - entry.givenMs < this.#options.refreshMs) continue;
       const work = this.#newest(entry);
-      if (work === undefined || nowMs - entry.givenMs < this.#options.refreshMs) continue;
+      if (work === undefined) continue;
+      if (repeats === REPEATS) return;
+      repeats += 1;
       this.#give(entry, prepared(repeatJob(work.job, jobIds.next(), clock.nowMs())));
     }
   }

@@ -95,3 +95,25 @@ test("a channel that the pool says nothing to gets its last job again, under ano
   channels.stop();
   expect(clock.pending).toBe(0);
 });
+
+test("ten thousand silent channels get their last jobs again some at a time, each once a minute", () => {
+  const { channels, pool, open, clock } = stage();
+  const main = pool("main", 1);
+  channels.use(main);
+  const miners = Array.from({ length: 10_000 }, (_, i) => open(`a.${i}`));
+  for (const { give } of main.wishes) give(workOf("main", 1, 1));
+  channels.use(undefined);
+  const repeated = (): number => miners.reduce((sum, { works }) => sum + works.length - 1, 0);
+  clock.advance(59_000);
+  expect(repeated()).toBe(0);
+  let most = 0;
+  for (let i = 0; i < 250; i++) {
+    const before = repeated();
+    clock.advance(100);
+    most = Math.max(most, repeated() - before);
+  }
+  expect(repeated()).toBe(10_000);
+  // Some milliseconds of work.
+  expect(most).toBeLessThanOrEqual(512);
+  expect(miners.every(({ works }) => works.length === 2)).toBe(true);
+});
