@@ -148,6 +148,8 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
   readonly #miners: MinerChannels | undefined;
   readonly #ending: Ending;
   readonly #silence: Silence;
+  /** Job of the last line about a block, and whether it was sent: the pool says what a block is, and may make one of every share. */
+  #toldBlock = "";
   #stage: PoolConnectionState["stage"] = "new";
   #listener: PoolConnectionListener | undefined;
   #deadline: Timer | undefined;
@@ -386,9 +388,15 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
   #block(share: UpstreamShare, isSent: boolean): void {
     const { userIdentity, work } = share;
     const facts = { userIdentity, channelId: work.channelId, jobId: work.jobId };
-    if (isSent) this.#log.info("a share that solves a Bitcoin block went to the pool", facts);
-    else
-      this.#log.error("a share that solves a Bitcoin block could not be sent: its channel at the pool is gone", facts);
+    const news = `${work.channelId} ${work.jobId} ${isSent}`;
+    const level = this.#toldBlock === news ? "debug" : isSent ? "info" : "error";
+    this.#toldBlock = news;
+    this.#log[level](
+      isSent
+        ? "a share that solves a Bitcoin block went to the pool"
+        : "a share that solves a Bitcoin block could not be sent: its channel at the pool is gone, or too many shares wait there",
+      facts,
+    );
     this.#listener?.onBlock?.(share);
   }
 

@@ -219,6 +219,20 @@ describe("a share", () => {
     expect(stage.log.lines.filter(({ level }) => level === "error")).toHaveLength(1);
   });
 
+  test("that is a block like all others of its job, as a pool can make them by its nbits, is one line a job in the log", async () => {
+    const stage = upstreamStage();
+    await stage.run();
+    for (let nonce = 0; nonce < 100; nonce++) submit(stage, { block: true, nonce });
+    const told = (): number => stage.log.lines.filter(({ level }) => level === "info" || level === "error").length;
+    const before = told();
+    for (let nonce = 0; nonce < 100; nonce++) submit(stage, { block: true, nonce });
+    expect(told()).toBe(before);
+    expect(stage.log.lines.filter(({ message }) => /solves a Bitcoin block went/.test(message))).toHaveLength(200);
+    expect(stage.blocks).toHaveLength(200);
+    submit(stage, { block: true, work: { ...shareOf(stage.job()).work, jobId: 77 } });
+    expect(told()).toBe(before + 1);
+  });
+
   test("whose answer cannot be passed on costs nobody anything", async () => {
     const stage = upstreamStage();
     await stage.run();
