@@ -5,13 +5,10 @@ import type { Log } from "../kernel/log.ts";
 import type { Job } from "../mining/job.ts";
 import type { TemplateCause } from "../mining/ports.ts";
 import type { UpstreamChannels } from "./channels.ts";
-import { ANY_TARGET, announceable } from "./hashrates.ts";
+import { ANY_TARGET, announceable, UNKNOWN_HASHRATE } from "./hashrates.ts";
 import { Pace } from "./pace.ts";
 import { channelRefusal } from "./refusals.ts";
 import type { ChannelOwner, UpstreamChannel } from "./upstream-channel.ts";
-
-/** Announced until somebody knows better: the pool's first target suits one small ASIC, and both its and our first measurement correct it. */
-const FIRST_HASHRATE = 1e12;
 
 /** A hash rate is announced again when it is so many times greater or smaller. */
 const WORTH_TELLING = 1.2;
@@ -53,8 +50,8 @@ export class FarmChannel implements ChannelOwner {
   readonly #options: FarmChannelOptions;
   #channel: UpstreamChannel | undefined;
   #job: Job | undefined;
-  #hashrate = FIRST_HASHRATE;
-  #toldHashrate = FIRST_HASHRATE;
+  #hashrate = UNKNOWN_HASHRATE;
+  #toldHashrate = UNKNOWN_HASHRATE;
   #toldMs = 0;
   #reopenedMs: number | undefined;
   #deadline: Timer | undefined;

@@ -13,7 +13,7 @@ import type { PreparedJob } from "../mining/prepared-job.ts";
 import type { PoolChannel, PoolChannelWish } from "../mining/upstream-ports.ts";
 import { redialMs } from "./backoff.ts";
 import type { UpstreamChannels } from "./channels.ts";
-import { announceable } from "./hashrates.ts";
+import { announceable, UNKNOWN_HASHRATE } from "./hashrates.ts";
 import { channelIdentity } from "./identities.ts";
 import { MinerChannel } from "./miner-channel.ts";
 import { channelRefusal } from "./refusals.ts";
@@ -107,7 +107,7 @@ export class MinerChannels {
   ask(): void {
     for (const { channel, said } of this.#all) {
       if (channel === undefined || said === undefined) continue;
-      this.#deps.channels.update(channel, announceable(said.wish.nominalHashrate), targetToBytes(said.wish.maxTarget));
+      this.#deps.channels.update(channel, claimOf(said.wish), targetToBytes(said.wish.maxTarget));
       return;
     }
   }
@@ -199,7 +199,7 @@ export class MinerChannels {
       const giveUp = this.#deps.channels.open(
         {
           userIdentity: this.#identityOf(miner),
-          nominalHashRate: announceable(wish.nominalHashrate),
+          nominalHashRate: claimOf(wish),
           maxTarget: targetToBytes(wish.maxTarget),
           minExtranonceSize: this.#options.minExtranonceSize,
         },
@@ -234,7 +234,7 @@ export class MinerChannels {
     if (channel === undefined || (said !== undefined && nowMs - said.atMs < UPDATE_MS)) return;
     this.#unsaid.delete(miner);
     miner.said = { wish, atMs: nowMs };
-    this.#deps.channels.update(channel, announceable(wish.nominalHashrate), targetToBytes(wish.maxTarget));
+    this.#deps.channels.update(channel, claimOf(wish), targetToBytes(wish.maxTarget));
   }
 
   #identityOf(miner: MinerChannel): string {
@@ -250,4 +250,9 @@ export class MinerChannels {
     this.#toldMs = nowMs;
     this.#deps.log.warn(typeof words === "string" ? words : words(), { ...facts, others });
   }
+}
+
+/** What the pool is told of a miner's hash rate. 0 is no claim: whoever passed it on would be asked for every hash. */
+function claimOf({ nominalHashrate }: PoolChannelWish): number {
+  return nominalHashrate > 0 ? announceable(nominalHashrate) : UNKNOWN_HASHRATE;
 }

@@ -151,6 +151,17 @@ describe("a channel for each miner", () => {
     expect(server.got("UpdateChannel")).toHaveLength(2);
   });
 
+  test("of a miner that does not say how fast it is begins where one small ASIC would: SRI's pool takes every hash of who claims 0", async () => {
+    const { run, open, opened, clock, server } = stageOfMiners();
+    await run();
+    const { channel } = open("a.one", 0);
+    open("a.slow", 0.5);
+    expect(opened().map(({ nominalHashRate }) => nominalHashRate)).toEqual([Math.fround(1e12), 1]);
+    clock.advance(10_000);
+    channel.update({ nominalHashrate: 0, maxTarget: 2n ** 250n });
+    expect(server.got("UpdateChannel").at(-1)?.nominalHashRate).toBe(Math.fround(1e12));
+  });
+
   test("says what changed while it was being opened", async () => {
     const server: ScriptedServer = new ScriptedServer({
       onMessage: playPool(({ name }) => name === "OpenExtendedMiningChannel"),
