@@ -84,11 +84,14 @@ function sentence(code: FaultCode, data: FaultData): string {
   return facts.length === 0 ? FAULTS[code].what : `${FAULTS[code].what} (${facts.join(", ")})`;
 }
 
-/** `error` as one line for a log or a terminal, its causes behind it. */
+/** `error` as one line for a log or a terminal, its causes behind it; one that the line quotes already is not said again. */
 export function describe(error: unknown): string {
   const parts: string[] = [];
-  for (let at: unknown = error; at !== undefined && parts.length < 5; at = at instanceof Error ? at.cause : undefined) {
-    parts.push(at instanceof Error ? at.message : textOf(at));
+  let at: unknown = error;
+  for (let depth = 0; at !== undefined && depth < 5; depth += 1) {
+    const text = at instanceof Error ? at.message : textOf(at);
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
+    at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(": ");
 }

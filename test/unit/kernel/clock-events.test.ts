@@ -49,6 +49,17 @@ describe("bus", () => {
 });
 
 describe("fault", () => {
+  test("is described with its causes, and each fact once", () => {
+    const refused = new Error("connect ECONNREFUSED 127.0.0.1:1");
+    const said = { host: "pool", reason: refused.message };
+    expect(inWords(new Fault("server-unreachable", said, { cause: refused }))).toBe(
+      "no connection to the server could be made (host pool, reason connect ECONNREFUSED 127.0.0.1:1)",
+    );
+    expect(inWords(new Fault("server-unreachable", { host: "pool" }, { cause: refused }))).toBe(
+      "no connection to the server could be made (host pool): connect ECONNREFUSED 127.0.0.1:1",
+    );
+  });
+
   test("its message is a sentence with the facts, its causes follow", () => {
     const fault = new Fault(
       "bytes-truncated",
