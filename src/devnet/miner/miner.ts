@@ -127,6 +127,7 @@ export class CpuMiner implements Part {
         deps.log.error(`a listener of the miner's ${event} failed: ${describe(error)}`, { error }),
     });
     this.#hasher = deps.hasher ?? defaultHasher(deps.clock, options);
+    this.#count();
   }
 
   /** Calls `listener` for every later event `name`. */
@@ -147,7 +148,6 @@ export class CpuMiner implements Part {
   /** Resolves once the hashing threads run; connecting goes on in the background. Throws `Fault("hash-thread-failed")`. */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.#count();
     await this.#hasher.start({
       onSolution: (solution) => this.#client?.submit(solution),
       onHashes: (count) => {
@@ -268,6 +268,7 @@ export class CpuMiner implements Part {
     };
   }
 
+  /** Before anybody else can listen, so that `counts` has what an event tells of. */
   #count(): void {
     const counts = this.#counts;
     this.#events.on("shareFound", ({ block }) => {

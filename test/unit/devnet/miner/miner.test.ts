@@ -121,6 +121,23 @@ const responder = (clock: FakeClock): NoiseHandshake => {
 };
 
 describe("a miner", () => {
+  test("has counted a share when it tells of it, whoever listens before the start", async () => {
+    const server = new ScriptedServer({ onMessage: pool });
+    const { clock, miner, events } = mining(server);
+    const totals: number[] = [];
+    miner.on("shareAccepted", () => void totals.push(miner.counts.sharesAccepted));
+    await start(miner);
+    clock.advance(3_000);
+    let sum = 0;
+    expect(totals).toEqual(
+      events("shareAccepted").map(({ count }) => {
+        sum += count;
+        return sum;
+      }),
+    );
+    expect(totals.length).toBeGreaterThan(1);
+  });
+
   test.each(["standard", "extended"] as const)(
     "mines on a %s channel and counts what the server says",
     async (channel) => {
