@@ -112,6 +112,7 @@ describe("start --devnet and mine", () => {
     const miner = program(["mine", `stratum2+tcp://${listening}/${other}`, "--shares", "1"], { cwd: folder });
     expect(await miner.ended).toBe(1);
     expect(miner.err.join("\n")).toContain("not signed by the expected authority");
+    expect(miner.err.join("\n")).toContain("what to do: The authority key in the address belongs to another pool");
     server.kill("SIGINT");
     expect(await server.ended).toBe(0);
   });

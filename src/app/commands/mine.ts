@@ -2,10 +2,12 @@
 import { parseServerUrl, type ServerAddress } from "../../client/url.ts";
 import { CpuMiner } from "../../devnet/miner/miner.ts";
 import { toDisplayHex } from "../../kernel/bytes.ts";
+import { Fault } from "../../kernel/fault.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { nodeCrypto } from "../../pool/noise-crypto.ts";
 import { dialServer } from "../dialers.ts";
 import { EXIT } from "../exit-codes.ts";
+import { adviceOf } from "../failure.ts";
 import { aborted } from "../interrupt.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import { colours, hashrateText, jsonLine, type Terminal } from "../terminal.ts";
@@ -66,6 +68,7 @@ export async function mine(
     },
   );
   let failure: string | undefined;
+  let cause: unknown;
   const done = new Promise<void>((resolve) => {
     let opened = false;
     miner.on("connected", () => {
@@ -101,8 +104,9 @@ export async function mine(
     miner.on("refused", ({ step, code }) => {
       failure = `the server refused the ${step}: ${code}`;
     });
-    miner.on("disconnected", ({ reason, retryMs }) => {
+    miner.on("disconnected", ({ reason, retryMs, error }) => {
       failure ??= reason;
+      cause = error;
       if (!opened || retryMs === undefined) resolve();
       else {
         failure = undefined;
@@ -116,7 +120,10 @@ export async function mine(
   await miner.stop();
   const { sharesAccepted, sharesRejected, sharesFound, blocksFound } = miner.counts;
   const enough = options.shares !== undefined && sharesAccepted >= options.shares;
-  if (!enough && !signal.aborted) terminal.err(`error: ${failure ?? "the connection ended"}`);
+  if (!enough && !signal.aborted) {
+    terminal.err(`error: ${failure ?? "the connection ended"}`);
+    if (cause instanceof Fault) terminal.err(`  what to do: ${adviceOf(cause)}`);
+  }
   tell("summary", `${sharesAccepted} shares accepted, ${sharesRejected} rejected, ${blocksFound} were blocks`, {
     shares: { found: sharesFound, accepted: sharesAccepted, rejected: sharesRejected },
     blocksFound,

@@ -4,8 +4,11 @@
 export interface MinerEvents {
   /** The connection is up and, unless plain, encrypted; SetupConnection follows. */
   readonly connected: { readonly host: string; readonly port: number };
-  /** The connection ended, or could not be made. `retryMs` is the wait before the next attempt, if there is one. */
-  readonly disconnected: { readonly reason: string; readonly retryMs: number | undefined };
+  /**
+   * The connection ended, or could not be made. `retryMs` is the wait before the next attempt, if there is one; `error` is
+   * there when one ended it, mostly a `Fault` that knows what helps.
+   */
+  readonly disconnected: { readonly reason: string; readonly retryMs: number | undefined; readonly error?: unknown };
   /** SetupConnection and extensions are agreed on. */
   readonly setup: { readonly flags: number; readonly extensions: readonly number[] };
   /** The server refused a step; `code` is its error string. */

@@ -189,14 +189,17 @@ export class CpuMiner implements Part {
           if (to.port !== 0) port = to.port;
         }),
       ];
-      const reason = await this.#connect(host, port);
+      let error: unknown;
+      const reason = await this.#connect(host, port, (failure) => {
+        error = failure;
+      });
       for (const unsubscribe of settled) unsubscribe();
       this.#hasher.search(undefined);
       this.#client = undefined;
       const over = signal.aborted || !(reconnect || moved);
       const retryMs = over ? undefined : backoff.next();
       log.info(`disconnected: ${reason}`, { host, port, retryMs });
-      this.#events.emit("disconnected", { reason, retryMs });
+      this.#events.emit("disconnected", { reason, retryMs, ...(error === undefined ? {} : { error }) });
       if (retryMs === undefined) return;
       try {
         await sleep(clock, retryMs, signal);
@@ -211,7 +214,7 @@ export class CpuMiner implements Part {
     return host === "" || this.#options.plain === true || this.#options.authorityPublicKey !== undefined;
   }
 
-  #connect(host: string, port: number): Promise<string> {
+  #connect(host: string, port: number, onFailure: (error: unknown) => void): Promise<string> {
     const { clock, random, crypto, log, dial = dialTcp } = this.#deps;
     const { transport = "tcp", plain = false, authorityPublicKey, certSha256, idleTimeoutMs = 180_000 } = this.#options;
     const vouched = {
@@ -234,6 +237,7 @@ export class CpuMiner implements Part {
           log.info("connected", { host, port, certificateChecked: authorityPublicKey !== undefined });
           this.#events.emit("connected", { host, port });
         },
+        onFailure,
       },
       {
         server: { transport, host, port, noise: !plain, ...vouched },

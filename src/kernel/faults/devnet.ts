@@ -26,7 +26,7 @@ export const DEVNET_FAULTS = faults({
   "server-unreachable": {
     act: "retry",
     what: "no connection to the server could be made",
-    help: "Check host and port, and that the server runs and is not behind a firewall. It is tried again and again.",
+    help: "Check host and port, that the name resolves, and that the server runs and is not behind a firewall. A server in pool mode, and a miner that was connected, try again by themselves.",
   },
   "hash-thread-failed": {
     act: "halt",

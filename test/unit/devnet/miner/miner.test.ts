@@ -198,6 +198,7 @@ describe("a miner", () => {
         expect(miner.counts.sharesAccepted).toBeGreaterThan(0);
       } else {
         expect(events("disconnected")[0]?.reason).toMatch(reason);
+        expect(events("disconnected")[0]?.error).toMatchObject({ code: "certificate-signature" });
         expect(server.received).toEqual([]);
       }
     }
