@@ -234,6 +234,16 @@ describe("half-open connections", () => {
     await retry(() => client(stage));
   });
 
+  test("that were reset do not take down who comes back from the same port at once", async () => {
+    const stage = await tlsStage(pem);
+    const first = await tcp(stage);
+    first.write((await clientHello()).subarray(0, 20));
+    await pause(50);
+    const { localPort } = first;
+    first.resetAndDestroy();
+    expect((await client(stage, { localPort } as ConnectionOptions)).localPort).toBe(localPort);
+  });
+
   test("cost no turn before their ClientHello is whole; then each costs one", async () => {
     const stage = await tlsStage(pem, { handshakesPerSecond: 5 });
     const hello = await clientHello();

@@ -116,7 +116,10 @@ export class TlsTransport implements Transport {
       clock,
       handshake: () => void this.#server?.emit("connection", socket),
       onRefused: (fault) => door.turnedAway(log.child({ peer }), fault),
-      onGone: () => void this.#knocks.delete(id),
+      // A peer that reset and came back from the same port may have been accepted before the old socket's end was told.
+      onGone: () => {
+        if (this.#knocks.get(id) === knock) this.#knocks.delete(id);
+      },
     });
     this.#knocks.set(id, knock);
   }
