@@ -110,8 +110,13 @@ function program(terminal: Terminal, set: (running: Promise<number>) => Promise<
       "also tell how each chain of the server stands (extension 0x4353, on a second connection)",
       false,
     )
+    .option("--client-cert <file>", "own certificate (PEM) for a TLS or QUIC server that wants one; needs --client-key")
+    .option("--client-key <file>", "its private key (PEM); needs --client-cert")
     .addOption(json("print JSON lines"))
     .action(async (url: string, options, command: Command) => {
+      if ((options.clientCert === undefined) !== (options.clientKey === undefined)) {
+        command.error("error: --client-cert and --client-key need each other");
+      }
       if (options.worker !== undefined && !options.extended) {
         command.error("error: --worker needs --extended: shares of a standard channel cannot name a worker");
       }

@@ -5,6 +5,7 @@ import { ChannelWishes } from "../upstream/channel-wishes.ts";
 import { UpstreamFeed } from "../upstream/feed.ts";
 import { PoolConnection } from "../upstream/pool-connection.ts";
 import { UPSTREAM_POOLS_DEFAULTS, UpstreamPools } from "../upstream/pools.ts";
+import { clientIdentityOf } from "./client-identity.ts";
 import { dialServer } from "./dialers.ts";
 import { minesOwnTemplates, type Settings } from "./settings.ts";
 import { TOKENS } from "./tokens.ts";
@@ -32,7 +33,7 @@ export function registerUpstream({ settings, part, get, log }: UpstreamTools): v
       log: log("upstream"),
       meter: get(TOKENS.meter),
       crypto: get(TOKENS.noise).crypto,
-      dial: dialServer(),
+      dial: dialServer(clientIdentityOf(settings)),
       jobIds: get(TOKENS.jobIds),
     };
     const options = { channels, rollableBytes, workerNames, versionRollingMask, connectTimeoutMs, idleTimeoutMs };

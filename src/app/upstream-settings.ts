@@ -35,6 +35,7 @@ export function upstreamOf({ config, file }: Pick<LoadedConfig, "config" | "file
   const names = pools.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Fault("config-pool-twice", { file, pool: twice });
+  checkClientCertificate(upstream, file);
   return {
     pools,
     channels: upstream.channels,
@@ -45,6 +46,15 @@ export function upstreamOf({ config, file }: Pick<LoadedConfig, "config" | "file
     connectTimeoutMs: upstream.connect_timeout_s * 1000,
     idleTimeoutMs: upstream.idle_timeout_s * 1000,
   };
+}
+
+/** Half a certificate is none. */
+function checkClientCertificate(upstream: Config["upstream"], file: string | undefined): void {
+  const { client_certificate_file: chain, client_key_file: key } = upstream;
+  if ((chain === undefined) === (key === undefined)) return;
+  const missing = key === undefined ? "client_key_file" : "client_certificate_file";
+  const cause = new Error("missing: half a certificate, expected both or none");
+  throw new Fault("config-invalid", { file, key: `upstream.${missing}` }, { cause });
 }
 
 /** Whether all jobs are a pool's, and no own template is ever mined. */

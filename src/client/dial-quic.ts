@@ -10,11 +10,12 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 import { describe, Fault } from "../kernel/fault.ts";
 import type { Random } from "../kernel/random.ts";
 import { openClient } from "../quic/client-socket.ts";
-import { clientConfig, type QuicClientIdentity } from "../quic/config.ts";
+import { clientConfig } from "../quic/config.ts";
 import { CLOSE_CODES, type QuicConnection } from "../quic/connection.ts";
 import type { Quiche } from "../quic/quiche.ts";
 import type { QuicStream } from "../quic/stream.ts";
 import type { OpenUdp } from "../quic/udp.ts";
+import type { ClientIdentitySource } from "./identity.ts";
 import { CONNECT_TIMEOUT_MS, type Dial, END_TIMEOUT_MS, type Link, type LinkListener } from "./link.ts";
 import { judgeChain, needsAuthorities, untrusted } from "./quic-trust.ts";
 import type { ServerAddress } from "./url.ts";
@@ -28,8 +29,8 @@ export interface QuicDialDeps {
   readonly quiche: () => Promise<Quiche>;
   /** Certificates, PEM, of the authorities that are trusted where nothing else vouches for a server. */
   readonly authorities: () => readonly string[];
-  /** Our own certificate, for servers that want one. */
-  readonly identity?: QuicClientIdentity;
+  /** Our own certificate, for servers that want one; asked before each connection. */
+  readonly identity?: ClientIdentitySource;
 }
 
 /** Times of a client's connections. */
@@ -140,7 +141,7 @@ class QuicDialer {
     const startMs = clock.monotonicMs();
     const addresses = await this.#resolve(server.host);
     const trusted = needsAuthorities(server) ? authorities().join("\n") : undefined;
-    const config = clientConfig(quiche, trusted, idleTimeoutMs, identity);
+    const config = clientConfig(quiche, trusted, idleTimeoutMs, await identity?.());
     let failure: unknown = new Error("the host has no address");
     for (const [index, { address }] of addresses.entries()) {
       const leftMs = CONNECT_TIMEOUT_MS - (clock.monotonicMs() - startMs);

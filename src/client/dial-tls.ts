@@ -9,6 +9,7 @@ import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { equal, fromHex, toHex } from "../kernel/bytes.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { Fault } from "../kernel/fault.ts";
+import type { ClientIdentitySource } from "./identity.ts";
 import { CONNECT_TIMEOUT_MS, type Dial } from "./link.ts";
 import { linkOver } from "./socket-link.ts";
 import { certificateWords, noSv2Words } from "./tls-words.ts";
@@ -22,6 +23,8 @@ const HANDSHAKE_TIMEOUT_MS = 2 * CONNECT_TIMEOUT_MS;
 /** What dialling works with. */
 export interface DialTlsDeps {
   readonly clock: Clock;
+  /** Our own certificate, for servers that want one; asked before each connection. */
+  readonly identity?: ClientIdentitySource;
 }
 
 /** Options of `dialTls`. */
@@ -32,18 +35,21 @@ export interface DialTlsOptions {
 
 /**
  * `Dial` over TLS. Rejects besides `Fault("server-unreachable")` with `server-certificate` for one that must not be trusted and
- * `server-no-sv2` for a server that speaks something else there.
+ * `server-no-sv2` for a server that speaks something else there, and with what `identity` rejects with.
  */
-export function dialTls({ clock }: DialTlsDeps, options: DialTlsOptions = {}): Dial {
+export function dialTls({ clock, identity }: DialTlsDeps, options: DialTlsOptions = {}): Dial {
   return async (server, listener, signal) => {
     const { host, port } = server;
     const checked = trust(server) === "authorities";
+    const own = await identity?.();
     const socket = connect({
       host,
       port,
       // Addresses are no server names (RFC 6066 §3).
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(options.ca === undefined ? {} : { ca: options.ca }),
+      // Sent only to a server that asks for it.
+      ...(own === undefined ? {} : { cert: own.chain, key: own.key }),
       ALPNProtocols: [ALPN_SV2],
       minVersion: "TLSv1.3",
       maxVersion: "TLSv1.3",

@@ -24,10 +24,11 @@ beforeAll(async () => {
 });
 
 /** Dials, has its bytes come back, and hangs up; rejects with the fault. */
-async function talk(server: ServerAddress): Promise<void> {
+async function talk(server: ServerAddress, own?: TestPem): Promise<void> {
   let seen = "";
   let closed: string | undefined;
-  const link = await dialTls({ clock: systemClock }, { ca: authority.pem })(
+  const identity = own === undefined ? {} : { identity: async () => own };
+  const link = await dialTls({ clock: systemClock, ...identity }, { ca: authority.pem })(
     server,
     {
       onData: (bytes) => {
@@ -143,6 +144,14 @@ describe("a server that is none of ours", () => {
     await once(gone, "close");
     const fault: unknown = await talk(server).catch((error: unknown) => error);
     expect(words(fault)).toContain("ECONNREFUSED");
+  });
+
+  test("wants a client certificate: ours is shown, and one of another authority does not help", async () => {
+    const stage = await tlsStage({ ...good, clientCa: authority.pem });
+    await talk(stage.server(), await authority.issue({ usage: ["client"] }));
+    const before = stage.streams.length;
+    await expect(talk(stage.server(), await (await TestAuthority.make("another")).issue())).rejects.toThrow();
+    expect(stage.streams).toHaveLength(before);
   });
 
   test("wants a client certificate that we have not", async () => {

@@ -93,13 +93,18 @@ describe("a server", () => {
     const world = await quicWorld({ echo: true });
     world.certificate = { ...CERTIFICATE, clientCa: client.chain };
     world.transport.renew();
-    const dial = dialQuic({ ...deps, quiche: loadQuiche, authorities: () => [], identity: client });
+    const dial = dialQuic({ ...deps, quiche: loadQuiche, authorities: () => [], identity: async () => client });
     const heard = await hear(dial, at(world.port));
     heard.link.write(bytes("hello"));
     await hears(heard, "hello");
     const stranger = await selfSigned();
     for (const identity of [undefined, stranger]) {
-      const other = dialQuic({ ...deps, quiche: loadQuiche, authorities: () => [], ...(identity && { identity }) });
+      const other = dialQuic({
+        ...deps,
+        quiche: loadQuiche,
+        authorities: () => [],
+        ...(identity && { identity: async () => identity }),
+      });
       const refused = await hear(other, at(world.port)).catch((error: unknown) => error);
       // In TLS 1.3 the client is through with its handshake before the server has seen its certificate.
       if (!(refused instanceof Fault)) {

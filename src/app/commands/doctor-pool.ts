@@ -12,6 +12,7 @@ import {
   type PoolConnectionState,
   type UpstreamPool,
 } from "../../upstream/pool-connection.ts";
+import type { ClientIdentityPaths } from "../client-identity.ts";
 import { dialServer } from "../dialers.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import type { UpstreamSettings } from "../upstream-settings.ts";
@@ -21,6 +22,8 @@ import type { Finding } from "./doctor-chains.ts";
 export interface PoolCheckOptions
   extends Pick<UpstreamSettings, "rollableBytes" | "workerNames" | "connectTimeoutMs" | "idleTimeoutMs"> {
   readonly versionRollingMask: number;
+  /** Our certificate for pools that want one. */
+  readonly clientIdentity?: ClientIdentityPaths | undefined;
 }
 
 const KEY_FIX =
@@ -81,7 +84,7 @@ interface Seen {
 
 /** Connects as for mining, and leaves when there is a job. */
 async function mineForAMoment(pool: UpstreamPool, options: PoolCheckOptions): Promise<Seen> {
-  const dial = dialServer();
+  const dial = dialServer(options.clientIdentity);
   let isReached = false;
   let state: PoolConnectionState;
   let [height, readyMs]: [number | undefined, number] = [undefined, 0];

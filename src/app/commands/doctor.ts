@@ -15,6 +15,7 @@ import { payoutIdentity } from "../../mining/payout-identity.ts";
 import { examineNode } from "../../node/bitcoind/examine.ts";
 import { readAuthorityKeyFile } from "../../pool/identity-file.ts";
 import { authorityPublicKey, encodeAuthorityPublicKey } from "../../sv2/noise/authority-key.ts";
+import { clientIdentityOf } from "../client-identity.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { EXIT } from "../exit-codes.ts";
 import { authorityKeyPath, rpcClient } from "../parts.ts";
@@ -229,7 +230,8 @@ async function checkPools(loaded: LoadedConfig): Promise<Finding[]> {
   const { config } = loaded;
   const upstream = upstreamOf(loaded);
   if (upstream === undefined) return [];
-  const options = { ...upstream, versionRollingMask: Number(config.jobs.version_rolling_mask) };
+  const versionRollingMask = Number(config.jobs.version_rolling_mask);
+  const options = { ...upstream, versionRollingMask, clientIdentity: clientIdentityOf(loaded) };
   const checked = await Promise.all(upstream.pools.map((pool) => checkPool(pool, options)));
   return checked.flat();
 }

@@ -22,6 +22,9 @@ export interface MineOptions {
   readonly maxHashrate?: number;
   /** Also tells how each chain of the server stands, from a second connection. */
   readonly chains?: boolean;
+  /** Our certificate for a server that wants one, PEM files; both or none. */
+  readonly clientCert?: string;
+  readonly clientKey?: string;
   readonly json: boolean;
 }
 
@@ -37,6 +40,8 @@ export async function mine(
 ): Promise<number> {
   const server = parseServerUrl(url);
   const { transport, host, port, noise, authorityPublicKey, certSha256 } = server;
+  const { clientCert: chain, clientKey: key } = options;
+  const own = chain === undefined || key === undefined ? undefined : { chain, key };
   const startedMs = systemClock.monotonicMs();
   const paint = colours(terminal.interactive && process.env.NO_COLOR === undefined);
   const tell: Tell = (event, sentence, facts) => {
@@ -44,7 +49,7 @@ export async function mine(
       options.json ? jsonLine({ event, ...facts }) : `${paint.dim(new Date().toTimeString().slice(0, 8))}  ${sentence}`,
     );
   };
-  const dial = dialServer();
+  const dial = dialServer(own);
   const watch = options.chains === true ? watchChains(server, dial, tell) : undefined;
   const miner = new CpuMiner(
     {

@@ -55,6 +55,16 @@ export const POOL_SECTIONS = {
       "A pool that has not given its first job within this time after we dialled counts as away.",
     ),
     idle_timeout_s: key(seconds(30, 3600).default(180), "A pool that sends nothing for this long counts as hung."),
+    client_certificate_file: key(
+      z.string().min(1).optional(),
+      "Our certificate for pools on TLS or QUIC that want one: chain, PEM, read for each connection.",
+      '"client.pem"',
+    ),
+    client_key_file: key(
+      z.string().min(1).optional(),
+      "Its private key, PEM, readable by this user only.",
+      '"client-key.pem"',
+    ),
   }),
   tls: section("A second listener for miners, inside TLS 1.3 (docs/transports.md).", {
     listen_addr: key(

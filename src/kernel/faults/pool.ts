@@ -93,6 +93,11 @@ export const POOL_FAULTS = faults({
     what: "the server's TLS certificate is not accepted",
     help: "Write the server's authority key into the URL: it vouches for the server inside TLS. Or write `?cert-sha256=` with the fingerprint that its operator publishes. Only if it is what they publish: otherwise somebody may stand in between.",
   },
+  "client-certificate-failed": {
+    act: "retry",
+    what: "our certificate for servers that want one cannot be used",
+    help: "`client_certificate_file` and `client_key_file` of [upstream] (of `mine` `--client-cert` and `--client-key`) hold a certificate and its own private key, PEM, the key not encrypted and readable by this user only. Nothing is connected without it.",
+  },
   "server-no-sv2": {
     act: "retry",
     what: "there is no Stratum V2 over TLS at that address",

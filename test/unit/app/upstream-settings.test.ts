@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { clientIdentityOf } from "../../../src/app/client-identity.ts";
 import { parseConfig } from "../../../src/app/config/load.ts";
 import { minesOwnTemplates, type Settings, settingsOf } from "../../../src/app/settings.ts";
 import { poolLines, poolModeWords } from "../../../src/app/upstream-words.ts";
@@ -24,6 +25,14 @@ function fault(text: string): Fault {
 }
 
 describe("pool mode's settings", () => {
+  test("our certificate for pools starts at the configuration's folder, and half of one is refused", () => {
+    const [chain, key] = ['client_certificate_file = "a.pem"\n', 'client_key_file = "/b.pem"\n'];
+    expect(clientIdentityOf(settings(USER + chain + key + MAIN))).toEqual({ chain: "/etc/pool/a.pem", key: "/b.pem" });
+    expect(clientIdentityOf(settings(USER + MAIN))).toBeUndefined();
+    expect(fault(USER + chain + MAIN)).toMatchObject({ data: { key: "upstream.client_key_file" } });
+    expect(fault(USER + key + MAIN)).toMatchObject({ data: { key: "upstream.client_certificate_file" } });
+  });
+
   test("pools need neither a node nor a payout", () => {
     const { upstream, nodes, payoutScript } = settings(USER + MAIN + SECOND);
     expect(upstream?.pools.map(({ name, userIdentity }) => [name, userIdentity])).toEqual([
