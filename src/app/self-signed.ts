@@ -3,10 +3,11 @@
  * (`?cert-sha256=`) or that know the server by its authority key inside; nobody else can check it.
  */
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPair, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import type { Files } from "../daemon/files.ts";
 import { toHex } from "../kernel/bytes.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -38,34 +39,47 @@ const SKEW_DAYS = 1;
 const MAX_BYTES = 1 << 20;
 
 /**
- * Makes key and certificate unless they are there; both files are 0600. Throws `Fault("tls-file-failed")`, also where a
- * certificate has lost its key: another one would be refused by all who pinned it.
+ * Makes key and certificate unless they are there; both files are 0600. Two processes that start at once agree: the first key that
+ * got its name is everybody's, and so is the first certificate of it. Throws `Fault("tls-file-failed")`, also where a certificate has
+ * lost its key: another one would be refused by all who pinned it.
  */
 export async function makeSelfSigned(deps: SelfSignedDeps, { paths, hosts }: SelfSignedOptions): Promise<boolean> {
   const { files } = deps;
-  const [chain, key] = await Promise.all([exists(files, paths.chain), exists(files, paths.key)]);
-  if (chain && key) return false;
-  if (chain) {
+  const [chain, key] = await Promise.all([textOf(files, paths.chain), textOf(files, paths.key)]);
+  if (chain !== undefined && key !== undefined) return false;
+  // Asked a second time: another start may have made both between the two looks, the key first.
+  if (chain !== undefined && (await textOf(files, paths.key)) === undefined) {
     const cause = new Error("the certificate beside it is there: restore the key, or remove both for new ones");
     throw new Fault("tls-file-failed", { path: paths.key }, { cause });
   }
-  const pem = await selfSigned(deps, hosts);
   try {
     await files.makeFolder(dirname(paths.key));
     // The key first: a certificate that is there has its key.
-    for (const [path, text] of [
-      [paths.key, pem.key],
-      [paths.chain, pem.chain],
-    ] as const) {
-      const draft = `${path}.${toHex(deps.random.bytes(8))}.new`;
-      await files.writeSynced(draft, text);
-      await files.rename(draft, path);
-    }
+    if (key === undefined) await publish(deps, paths.key, await newKey());
+    const made = await publish(
+      deps,
+      paths.chain,
+      await certificateOf(deps, await files.read(paths.key, MAX_BYTES), hosts),
+    );
     await files.syncFolder(dirname(paths.key));
+    return made;
   } catch (cause) {
     throw new Fault("tls-file-failed", { path: paths.key }, { cause });
   }
-  return true;
+}
+
+/** Writes a file whose name is free; whether it was. */
+async function publish({ files, random }: SelfSignedDeps, path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${toHex(random.bytes(8))}.new`;
+  try {
+    await files.writeSynced(draft, text);
+    await files.publish(draft, path);
+    return true;
+  } catch (cause) {
+    await files.remove(draft);
+    if (codeOf(cause) === "EEXIST") return false;
+    throw cause;
+  }
 }
 
 /** Names and addresses of this machine, and those given. */
@@ -80,10 +94,27 @@ export function ownHosts(listen: readonly string[]): string[] {
   return [...new Set(all)].filter((host) => !anywhere.includes(host));
 }
 
-async function selfSigned({ clock, random }: SelfSignedDeps, hosts: readonly string[]) {
+/** A private key, PEM. */
+async function newKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)("ec", { namedCurve: "P-256" });
+  return String(privateKey.export({ type: "pkcs8", format: "pem" }));
+}
+
+/** A certificate of a private key (PEM), PEM. */
+async function certificateOf(
+  { clock, random }: SelfSignedDeps,
+  key: string,
+  hosts: readonly string[],
+): Promise<string> {
   // Its own start takes a tenth of a second, which only a first start with TLS has to spend.
   const x509 = await import("@peculiar/x509");
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const { subtle } = webcrypto;
+  const secret = createPrivateKey(key).export({ type: "pkcs8", format: "der" });
+  const open = createPublicKey(key).export({ type: "spki", format: "der" });
+  const keys = {
+    privateKey: await subtle.importKey("pkcs8", secret, ALGORITHM, false, ["sign"]),
+    publicKey: await subtle.importKey("spki", open, ALGORITHM, true, ["verify"]),
+  };
   const nowMs = clock.nowMs();
   const names = hosts.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value }));
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -101,16 +132,19 @@ async function selfSigned({ clock, random }: SelfSignedDeps, hosts: readonly str
       new x509.SubjectAlternativeNameExtension(names),
     ],
   });
-  const secret = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return { chain: `${certificate.toString("pem")}\n`, key: `${x509.PemConverter.encode(secret, "PRIVATE KEY")}\n` };
+  return `${certificate.toString("pem")}\n`;
 }
 
-async function exists(files: Files, path: string): Promise<boolean> {
+/** `undefined` for a file that is not there. */
+async function textOf(files: Files, path: string): Promise<string | undefined> {
   try {
-    await files.read(path, MAX_BYTES);
-    return true;
+    return await files.read(path, MAX_BYTES);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
+    if (codeOf(cause) === "ENOENT") return undefined;
     throw new Fault("tls-file-failed", { path }, { cause });
   }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }

@@ -3,7 +3,7 @@
  * a crash. The steps of a durable write are separate verbs, so that their order is tested without a disk.
  */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Reads and writes files. All reject with the system's error (`code` such as `ENOENT`). */
@@ -14,6 +14,8 @@ export interface Files {
   writeSynced(path: string, text: string): Promise<void>;
   /** Renames a file within a folder, replacing the target at once. */
   rename(from: string, to: string): Promise<void>;
+  /** Renames a file within a folder to a name that is free; rejects (`EEXIST`) when somebody has it. */
+  publish(from: string, to: string): Promise<void>;
   /** Resolves when the folder's entries are on the disk (fsync of the folder). */
   syncFolder(path: string): Promise<void>;
   /** Creates a folder and those above it; nothing happens when it exists. */
@@ -42,6 +44,17 @@ export const diskFiles: Files = {
     });
   },
   rename,
+  async publish(from, to) {
+    try {
+      await link(from, to);
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+      if (!["EPERM", "ENOTSUP", "ENOSYS"].includes(code)) throw cause;
+      // File systems without hard links.
+      await rename(from, to);
+    }
+    await rm(from, { force: true });
+  },
   async syncFolder(path) {
     await using(await open(path, constants.O_RDONLY), async (folder) => await folder.sync());
   },

@@ -109,6 +109,10 @@ describe("the self-signed certificate", () => {
         texts.set(to, texts.get(from) ?? "");
         texts.delete(from);
       },
+      async publish(from, to) {
+        if (texts.has(to)) throw Object.assign(new Error("file exists"), { code: "EEXIST" });
+        await files.rename(from, to);
+      },
       async syncFolder() {},
       async makeFolder() {},
       async list() {
@@ -122,9 +126,9 @@ describe("the self-signed certificate", () => {
     return { texts, files };
   }
 
-  const make = (files: Files, hosts: readonly string[] = ["pool.example", "192.0.2.7", "2001:db8::7"]) =>
+  const make = (files: Files, hosts: readonly string[] = ["pool.example", "192.0.2.7", "2001:db8::7"], seed = 5) =>
     makeSelfSigned(
-      { clock: new FakeClock(Date.UTC(2026, 0, 1)), random: seededRandom(5), files },
+      { clock: new FakeClock(Date.UTC(2026, 0, 1)), random: seededRandom(seed), files },
       { paths: PATHS, hosts },
     );
 
@@ -150,6 +154,23 @@ describe("the self-signed certificate", () => {
     const before = new Map(texts);
     expect(await make(files, ["other.example"])).toBe(false);
     expect(texts).toEqual(before);
+  });
+
+  test("of two starts at once is one pair, whoever is faster where", async () => {
+    for (let round = 0; round < 8; round++) {
+      const { texts, files } = folder();
+      const slow: Files = {
+        ...files,
+        async writeSynced(path, text) {
+          await new Promise((resolve) => setTimeout(resolve, round));
+          await files.writeSynced(path, text);
+        },
+      };
+      const made = await Promise.all([make(files), make(slow, ["localhost"], 6)]);
+      expect(made.filter((own) => own)).toHaveLength(1);
+      expect([...texts.keys()].sort()).toEqual([PATHS.chain, PATHS.key]);
+      readCertificate({ chain: texts.get(PATHS.chain) ?? "", key: texts.get(PATHS.key) ?? "" });
+    }
   });
 
   test("is made anew where its certificate was taken away, but never in place of one that lost its key", async () => {

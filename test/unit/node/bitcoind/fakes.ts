@@ -248,6 +248,11 @@ export class MemoryFiles implements Files {
     this.texts.set(to, text);
   }
 
+  async publish(from: string, to: string): Promise<void> {
+    if (this.texts.has(to)) throw Object.assign(new Error("file exists"), { code: "EEXIST" });
+    await this.rename(from, to);
+  }
+
   async syncFolder(path: string): Promise<void> {
     this.#step(`sync ${path}`);
   }
