@@ -16,7 +16,15 @@ import type { Quiche } from "../quic/quiche.ts";
 import type { QuicStream } from "../quic/stream.ts";
 import type { OpenUdp } from "../quic/udp.ts";
 import type { ClientIdentitySource } from "./identity.ts";
-import { CONNECT_TIMEOUT_MS, type Dial, END_TIMEOUT_MS, type Link, type LinkListener } from "./link.ts";
+import {
+  CONNECT_TIMEOUT_MS,
+  type Dial,
+  END_TIMEOUT_MS,
+  type Link,
+  type LinkListener,
+  MAX_WAITING,
+  NOT_TAKEN,
+} from "./link.ts";
 import { judgeChain, needsAuthorities, untrusted } from "./quic-trust.ts";
 import type { ServerAddress } from "./url.ts";
 
@@ -178,17 +186,23 @@ class QuicDialer {
 
   #link(stream: QuicStream, listener: LinkListener, release: () => void): Link {
     let deadline: Timer | undefined;
+    let isDeaf = false;
     stream.attach({
       onData: (bytes) => listener.onData(bytes),
       onDrain: () => undefined,
       onClose: (cause) => {
         deadline?.cancel();
         release();
-        listener.onClose(cause?.message ?? "the server closed the connection");
+        listener.onClose(isDeaf ? NOT_TAKEN : (cause?.message ?? "the server closed the connection"));
       },
     });
     return {
-      write: (bytes) => void stream.write(bytes),
+      write: (bytes) => {
+        stream.write(bytes);
+        if (stream.bufferedBytes <= MAX_WAITING) return;
+        isDeaf = true;
+        stream.destroy();
+      },
       end: () => {
         deadline ??= this.#deps.clock.after(END_TIMEOUT_MS, () => stream.destroy());
         stream.end();

@@ -21,6 +21,12 @@ export interface Link {
 /** Opens a stream to a server. Rejects with `Fault("server-unreachable")`, or the signal's reason. */
 export type Dial = (server: ServerAddress, listener: LinkListener, signal: AbortSignal) => Promise<Link>;
 
+/** Bytes that may wait for a server that does not read, several times what a farm has under way. */
+export const MAX_WAITING = 8 * 1024 * 1024;
+
+/** Why a connection ends when more do. */
+export const NOT_TAKEN = "the server does not take what is sent to it";
+
 /** How long a connection may take to open, ms: SRI's figure. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 

@@ -1,11 +1,8 @@
 /** A Node socket as a link: what dialling over TCP and over TLS have in common. */
 import type { Socket } from "node:net";
 import { Fault } from "../kernel/fault.ts";
-import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS, type Link, type LinkListener } from "./link.ts";
+import { CONNECT_TIMEOUT_MS, END_TIMEOUT_MS, type Link, type LinkListener, MAX_WAITING, NOT_TAKEN } from "./link.ts";
 import type { ServerAddress } from "./url.ts";
-
-/** Bytes that may wait for a server that does not read, several times what a farm has under way. */
-const MAX_WAITING = 8 * 1024 * 1024;
 
 /** How a socket becomes a link. */
 export interface SocketLinkOptions {
@@ -61,8 +58,7 @@ export function linkOver(
         write(bytes) {
           if (!socket.writable) return;
           socket.write(bytes);
-          if (socket.writableLength > MAX_WAITING)
-            socket.destroy(new Error("the server does not take what is sent to it"));
+          if (socket.writableLength > MAX_WAITING) socket.destroy(new Error(NOT_TAKEN));
         },
         end() {
           socket.setTimeout(END_TIMEOUT_MS);

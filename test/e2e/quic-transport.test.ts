@@ -122,6 +122,21 @@ describe("back pressure", () => {
     world.streams[0]?.stream.resume();
     await until("all arrived", () => held.seen.bytes.length === 1_000_001, 20_000);
   });
+
+  test("of a server that reads nothing ends the stream before what waits for it fills memory", async () => {
+    const world = await quicWorld();
+    const heard = await hear(dialer(), at(world.port));
+    heard.link.write(bytes("x"));
+    await until("it came", () => world.streams.length === 1);
+    world.streams[0]?.stream.pause();
+    const megabyte = new Uint8Array(1 << 20);
+    for (let i = 0; i < 8; i++) heard.link.write(megabyte);
+    await pause(20);
+    expect(heard.closes).toEqual([]);
+    heard.link.write(megabyte);
+    await until("it is over", () => heard.closes.length === 1);
+    expect(heard.closes).toEqual(["the server does not take what is sent to it"]);
+  });
 });
 
 describe("a connection", () => {

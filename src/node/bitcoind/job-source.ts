@@ -194,7 +194,8 @@ export class BitcoindJobSource implements JobSource {
       this.#judge();
       await this.#firstTemplate(patience.signal);
       signal.throwIfAborted();
-      if (this.#current === undefined) log.error("no Bitcoin node gives work yet; there are no own templates until one does");
+      if (this.#current === undefined)
+        log.error("no Bitcoin node gives work yet; there are no own templates until one does");
     } catch (error) {
       await this.stop();
       throw error;
