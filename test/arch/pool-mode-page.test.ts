@@ -41,6 +41,7 @@ describe("the page on pool mode", () => {
     " does not work",
     " works; miners are moved to it when it has for ",
     "no pool works: own templates are mined until one does",
+    "no pool works, and there is no fallback",
     "for own templates",
     "no pool works",
   ])("quotes what the program says: %s", (words) => {

@@ -163,6 +163,20 @@ describe("mining jobs not created", () => {
     expect(world.node.connections).toHaveLength(1);
   });
 
+  test("the node's JSON-RPC is missed where blocks are ours, and not where all jobs are a pool's", async () => {
+    const world = await BllvmWorld.start();
+    const mine = '[bitcoin]\nnetwork = "regtest"\npayout = "raw(51)"\n';
+    const words = ["--data-dir", world.dataDir, "--socket", world.node.socketPath, "-c"];
+    expect(trouble(await doctor(...words, world.configFile(mine)), "node JSON-RPC")).toMatchObject({
+      result: "warning",
+      detail: expect.stringContaining("their coinbase alone"),
+    });
+    const pool = `${mine}[[pools]]\nurl = "stratum2+tcp://127.0.0.1:1"\n[upstream]\nuser = "farm"\n`;
+    expect(trouble(await doctor(...words, world.configFile(pool)), "node JSON-RPC")).toBeUndefined();
+    const fallback = world.configFile(`${pool}fallback = "solo"\n`);
+    expect(trouble(await doctor(...words, fallback), "node JSON-RPC")).toMatchObject({ result: "warning" });
+  });
+
   test("a module that starves, one without permissions, and a JSON-RPC that is not there", async () => {
     const world = await BllvmWorld.start();
     const module = await world.install(world.config().replace(/rpc_url = .*/, 'rpc_url = "http://127.0.0.1:1"'));

@@ -19,6 +19,7 @@ import { MODULE_NAME } from "../module/module-name.ts";
 import { rpcClient } from "../parts.ts";
 import { bllvmRpcOf, parseHostPort } from "../settings.ts";
 import type { ServerStatus } from "../status.ts";
+import { isPoolAlone } from "../upstream-settings.ts";
 import type { Finding } from "./doctor-chains.ts";
 import { checkNodeConfig, type NodeConfig } from "./doctor-node-config.ts";
 import { complaintsIn } from "./module-complaints.ts";
@@ -228,7 +229,7 @@ async function checkRpc({ loaded }: ModuleTarget): Promise<Finding[]> {
   const check = "node JSON-RPC";
   const settings = bllvmRpcOf(loaded);
   if (settings === undefined) {
-    if (loaded.config.bitcoind.length > 0) return [];
+    if (loaded.config.bitcoind.length > 0 || isPoolAlone(loaded.config)) return [];
     const fix =
       "Set bllvm.rpc_url (and user and password_file) to the node's own, or list a Bitcoin Core node under [[bitcoind]].";
     return [odd(check, "none is configured: blocks hold their coinbase alone, and go to the node by IPC alone", fix)];
