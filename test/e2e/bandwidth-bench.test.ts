@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CARRIERS, type Carrier } from "../bench/bandwidth/carriers.ts";
+import type { Carriage } from "../bench/bandwidth/carriage.ts";
+import { CARRIERS, type Carrier, type CarrierName } from "../bench/bandwidth/carriers.ts";
 import { makeDay } from "../bench/bandwidth/day.ts";
 import type { Figures } from "../bench/bandwidth/figures.ts";
 import { sharedNetwork } from "../bench/bandwidth/network.ts";
@@ -107,5 +108,57 @@ describe("SV2", () => {
     expect(sizeOf(figures, "SubmitSharesStandard")).toBe(30);
     expect(figures.messages.handshake).toBeUndefined();
     expect(total(figures)).toBe(figures.upBytes + figures.downBytes);
+  });
+});
+
+describe("SV2 on the other transports", () => {
+  const play = (carrier: Carrier, apart: boolean): Promise<Figures> =>
+    runSv2(DAY, { carrier, channels: "standard", apart, ackShares: 10, ackS: 60 }, network);
+
+  test.each<[CarrierName, boolean]>([
+    ["tls", false],
+    ["tls", true],
+    ["plainTls", false],
+    ["quic", false],
+    ["quic", true],
+    ["plainQuic", true],
+  ])("%s, miners apart: %s: every share is accounted for, as on TCP", async (name, apart) => {
+    const carrier = CARRIERS[name];
+    const figures = await play(carrier, apart);
+    expect(figures).toMatchObject({ accepted: DAY.shares - DAY.late, refused: DAY.late });
+    expect(figures.messages.SubmitSharesStandard?.count).toBe(DAY.shares);
+    expect(sizeOf(figures, "SubmitSharesStandard")).toBe(carrier.noise ? 62 : 30);
+    // Two flights of Noise for each connection or stream.
+    expect(figures.messages.handshake?.count).toBe(carrier.noise ? 2 * (apart ? DAY.miners : 1) : undefined);
+    expect(figures.messages.NewMiningJob?.count).toBe(DAY.miners * (DAY.jobs + 1) + DAY.retargets);
+    const bytes = figures.upBytes + figures.downBytes;
+    // QUIC's are those of its streams; each record of TLS has 22 more.
+    if (name === "quic" || name === "plainQuic") expect(bytes).toBe(total(figures));
+    else expect(bytes).toBeGreaterThan(total(figures) + 22 * DAY.shares);
+  });
+
+  test("TLS adds a record of 22 bytes to each share and little else on the way up", async () => {
+    const [tls, tcp] = [await play(CARRIERS.tls, false), await play(CARRIERS.noise, false)];
+    expect(tls.upBytes - tcp.upBytes).toBeGreaterThanOrEqual(22 * DAY.shares);
+    expect(tls.upBytes - tcp.upBytes).toBeLessThan(22 * DAY.shares + 2000);
+  });
+
+  test("QUIC's keep-alive is that of the bench's hour: 360 signs of life of the client, 180 of the server, each acknowledged", async () => {
+    const packets = async ({ noise, name, open }: Carrier): Promise<number> => {
+      let carriage: Carriage | undefined;
+      const watched: Carrier = {
+        name,
+        noise,
+        async open(clock) {
+          carriage = await open(clock);
+          return carriage;
+        },
+      };
+      await play(watched, false);
+      return carriage?.traffic?.sent() ?? 0;
+    };
+    const more = (await packets(CARRIERS.quic)) - (await packets(CARRIERS.quietQuic));
+    expect(more).toBeGreaterThan(0.9 * 2 * 540);
+    expect(more).toBeLessThan(1.1 * 2 * 540);
   });
 });

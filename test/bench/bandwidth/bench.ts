@@ -54,9 +54,10 @@ export async function printRow(place: string): Promise<void> {
   const { wish, scenarios } = ALL[Number(stretch)] ?? PACE;
   const counting = scenarios[Number(scenario)];
   if (counting === undefined) throw new Error(`there is no row ${place}`);
-  const quietMs = network === "unhurried" ? SILENCE_MS : (counting.quietMs ?? 0);
-  const on = network === "shared" ? sharedNetwork() : ownNetwork({}, { quietMs });
-  process.stdout.write(JSON.stringify(await counting.run(makeDay(wish), on)));
+  const unhurried = network === "unhurried";
+  const on = network === "shared" ? sharedNetwork() : ownNetwork({}, { quietMs: unhurried ? SILENCE_MS : 0 });
+  const run = (unhurried ? counting.unhurried : undefined) ?? counting.run;
+  process.stdout.write(JSON.stringify(await run(makeDay(wish), on)));
 }
 
 async function counted(script: string, stretch: number, scenario: number, network: NetworkName): Promise<Figures> {

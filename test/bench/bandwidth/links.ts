@@ -1,10 +1,10 @@
-/** The miner's end of a connection, with the bytes of its TCP stream counted. */
+/** The miner's end of a connection, with its bytes counted: those of its TCP stream, or of its stream of a QUIC connection (`quic.ts`). */
 import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 /** A connection to the pool. */
 export interface Link {
-  /** Bytes that went over the wire above TCP's headers: what is encrypted counts as it was sent. */
+  /** Bytes that went over the wire above TCP's headers: what is encrypted counts as it was sent. For QUIC those before its encryption. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
   write(bytes: Uint8Array | string): void;
@@ -14,7 +14,7 @@ export interface Link {
   end(): Promise<void>;
 }
 
-/** Connects to a port of this machine. */
+/** Connects to a port of this machine, or opens a stream to it. */
 export type Dial = (port: number) => Promise<Link>;
 
 /** Plain TCP. */
@@ -23,17 +23,24 @@ export const dialTcp: Dial = async (port) => link(await tcpSocket(port));
 /** A key that both ends of the bench know: TLS without a certificate, whose size would be the operator's choice. */
 export const BENCH_PSK = { identity: "bench", key: Buffer.alloc(32, 7) } as const;
 
-/** TLS 1.3 over TCP. */
-export const dialTls: Dial = async (port) => {
-  const raw = await tcpSocket(port);
+/** TLS 1.3 over TCP to SV1's pool. */
+export const dialTls: Dial = (port) => {
   const pskCallback = () => ({ psk: BENCH_PSK.key, identity: BENCH_PSK.identity });
-  const socket = connectTls({ socket: raw, pskCallback, minVersion: "TLSv1.3", checkServerIdentity: () => undefined });
+  return secured(port, { pskCallback, checkServerIdentity: () => undefined });
+};
+
+/** TLS 1.3 over TCP to the SV2 server, whose certificate nobody but itself vouches for. */
+export const dialSv2Tls: Dial = (port) => secured(port, { ALPNProtocols: ["sv2"], rejectUnauthorized: false });
+
+async function secured(port: number, options: ConnectionOptions): Promise<Link> {
+  const raw = await tcpSocket(port);
+  const socket = connectTls({ ...options, socket: raw, minVersion: "TLSv1.3" });
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", resolve);
     socket.once("error", reject);
   });
   return link(socket, raw);
-};
+}
 
 /** From another address than the pool's, so that the two directions have routes of their own (`own-network.ts`). */
 async function tcpSocket(port: number): Promise<Socket> {

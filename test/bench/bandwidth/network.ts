@@ -24,7 +24,7 @@ export interface Network {
 
 /** How a network of one's own is waited for. */
 export interface OwnNetworkOptions {
-  /** Time without a packet that has to pass as well, ms: 0 over TCP, whose queues tell; more for what acknowledges in secret, as QUIC does. */
+  /** Time without a packet that has to pass as well, ms: 0 over TCP, whose queues tell; more where nothing is to be hurried. */
   readonly quietMs: number;
 }
 

@@ -10,9 +10,9 @@ import { type Channels, runSv2 } from "./sv2.ts";
 /** One row. */
 export interface Scenario {
   readonly name: string;
-  /** Silence by which its transport is known to have nothing more to say, ms; left out for TCP. */
-  readonly quietMs?: number;
   run(day: Day, network: Network): Promise<Figures>;
+  /** The same in real time, where `run` does not have it. */
+  readonly unhurried?: (day: Day, network: Network) => Promise<Figures>;
 }
 
 /** A table. */
@@ -40,10 +40,33 @@ function sv1(name: string, dialect: Sv1Dialect, more: { tls?: boolean; joined?: 
   return { name: `SV1, ${name}`, run: (day, network) => runSv1(day, options, network) };
 }
 
-function sv2(carrier: CarrierName, channels: Channels, [ackShares, ackS]: Ack): Scenario {
-  const options = { carrier: CARRIERS[carrier], channels, ackShares, ackS };
-  const name = `SV2, ${channels}, ${CARRIERS[carrier].name}, ${ackShares === 1 ? "each share" : `${ackShares} shares or ${ackS} s`}`;
+function sv2(carrier: CarrierName, channels: Channels, [ackShares, ackS]: Ack, apart = false): Scenario {
+  const options = { carrier: CARRIERS[carrier], channels, apart, ackShares, ackS };
+  const each = carrier.toLowerCase().includes("quic") ? ", a stream each" : ", a connection each";
+  const name = `SV2, ${channels}${apart ? each : ""}, ${CARRIERS[carrier].name}, ${ackShares === 1 ? "each share" : `${ackShares} shares or ${ackS} s`}`;
   return { name, run: (day, network) => runSv2(day, options, network) };
+}
+
+/** A row of QUIC without keep-alive, and the same with what operators run. */
+function sv2QuicTwice(channels: Channels, [ackShares, ackS]: Ack): Scenario {
+  const real = { carrier: CARRIERS.quicProcess, channels, ackShares, ackS };
+  return {
+    ...sv2("quietQuic", channels, [ackShares, ackS]),
+    unhurried: (day, network) => runSv2(day, real, network),
+  };
+}
+
+/** The transports beside TCP, and the ways to acknowledge that they are counted with. */
+const OTHERS: readonly CarrierName[] = ["tls", "plainTls", "quic", "plainQuic"];
+const ACKS = [EACH, DEFAULT, MINUTE];
+
+function others(channels: Channels): Scenario[] {
+  return OTHERS.flatMap((carrier) => ACKS.map((ack) => sv2(carrier, channels, ack)));
+}
+
+/** What QUIC takes without its signs of life. */
+function silent(channels: Channels): Scenario[] {
+  return [sv2("quietQuic", channels, MINUTE), sv2("quietPlainQuic", channels, MINUTE)];
 }
 
 /** All tables. */
@@ -57,8 +80,12 @@ export const STRETCHES: readonly Stretch[] = [
       sv1("as recorded, TLS", RECORDED, { tls: true }),
       ...[EACH, DEFAULT, MINUTE, TEN, HUNDRED].map((ack) => sv2("noise", "standard", ack)),
       sv2("plain", "standard", TEN),
+      ...others("standard"),
+      ...silent("standard"),
       ...[EACH, DEFAULT, MINUTE, TEN, HUNDRED].map((ack) => sv2("noise", "extended", ack)),
       sv2("plain", "extended", TEN),
+      ...others("extended"),
+      ...silent("extended"),
     ],
   },
   {
@@ -82,6 +109,10 @@ export const STRETCHES: readonly Stretch[] = [
       sv2("noise", "aggregated", DEFAULT),
       sv2("noise", "aggregated, workers named", DEFAULT),
       sv2("plain", "aggregated", DEFAULT),
+      ...others("grouped standard"),
+      sv2("noise", "standard", MINUTE, true),
+      ...ACKS.map((ack) => sv2("quic", "standard", ack, true)),
+      ...ACKS.map((ack) => sv2("plainQuic", "standard", ack, true)),
     ],
   },
 ];
@@ -94,5 +125,7 @@ export const PACE: Stretch = {
     sv1("as recorded", RECORDED),
     ...[EACH, DEFAULT, TEN].map((ack) => sv2("noise", "standard", ack)),
     sv2("noise", "extended", DEFAULT),
+    sv2("tls", "standard", DEFAULT),
+    ...[EACH, DEFAULT].map((ack) => sv2QuicTwice("standard", ack)),
   ],
 };
