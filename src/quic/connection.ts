@@ -43,7 +43,7 @@ export interface QuicConnectionOptions {
   readonly remote: HostPort;
   /** From now to the end of the handshake, ms. */
   readonly handshakeTimeoutMs: number;
-  /** How often a silent peer is asked for a sign of life, ms. */
+  /** How often the peer is asked for a sign of life, ms. */
   readonly keepAliveMs: number;
 }
 
