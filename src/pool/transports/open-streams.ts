@@ -1,6 +1,7 @@
 /** The streams of a transport and whoever takes them: the part of the port that does not depend on what carries the bytes. */
 import type { Unsubscribe } from "../../kernel/events.ts";
 import type { Stream } from "../transport.ts";
+import { StreamListeners } from "./stream-listeners.ts";
 
 /** A stream as its transport holds it. */
 export interface OwnedStream extends Stream {
@@ -12,26 +13,23 @@ export interface OwnedStream extends Stream {
 
 /** Hands streams on and knows those that are open. */
 export class OpenStreams {
-  readonly #listeners = new Set<(stream: Stream) => void>();
-  readonly #troubleListeners = new Set<(error: Error) => void>();
+  readonly #listeners = new StreamListeners();
   readonly #open = new Set<OwnedStream>();
 
   /** Calls `listener` with every later stream. */
   onStream(listener: (stream: Stream) => void): Unsubscribe {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.onStream(listener);
   }
 
   /** Calls `listener` with every later trouble. */
   onTrouble(listener: (error: Error) => void): Unsubscribe {
-    this.#troubleListeners.add(listener);
-    return () => void this.#troubleListeners.delete(listener);
+    return this.#listeners.onTrouble(listener);
   }
 
   /** Hands a new stream on; one that nobody takes is destroyed. */
   add(stream: OwnedStream): void {
     this.#open.add(stream);
-    for (const listener of this.#listeners) listener(stream);
+    this.#listeners.stream(stream);
     if (!stream.attached) stream.destroy();
   }
 
@@ -42,7 +40,7 @@ export class OpenStreams {
 
   /** Tells of a peer that could not be accepted. */
   trouble(error: Error): void {
-    for (const listener of this.#troubleListeners) listener(error);
+    this.#listeners.trouble(error);
   }
 
   /** Destroys all streams; resolves once all their listeners know. */

@@ -24,6 +24,7 @@ import {
   payloadText,
   TO_PROCESS,
 } from "./quic-wire.ts";
+import { StreamListeners } from "./stream-listeners.ts";
 import { hostPort } from "./tcp-listener.ts";
 
 /** What the transport works with. */
@@ -72,8 +73,7 @@ export class QuicProcess implements Transport {
   readonly noise: boolean;
   readonly #deps: QuicProcessDeps;
   readonly #options: QuicProcessOptions;
-  readonly #listeners = new Set<(stream: Stream) => void>();
-  readonly #troubleListeners = new Set<(error: Error) => void>();
+  readonly #listeners = new StreamListeners();
   #run: Run | undefined;
   #address: string | undefined;
   #forgetCertificates: Unsubscribe | undefined;
@@ -105,13 +105,11 @@ export class QuicProcess implements Transport {
   }
 
   onStream(listener: (stream: Stream) => void): Unsubscribe {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.onStream(listener);
   }
 
   onTrouble(listener: (error: Error) => void): Unsubscribe {
-    this.#troubleListeners.add(listener);
-    return () => void this.#troubleListeners.delete(listener);
+    return this.#listeners.onTrouble(listener);
   }
 
   /** Starts the process and waits until it listens. Throws the faults of `QuicTransport.start`. */
@@ -220,7 +218,7 @@ export class QuicProcess implements Transport {
         this.#alive(run, JSON.parse(payloadText(payload)) as { rss: number; connections: number });
         break;
       case FROM_PROCESS.trouble:
-        for (const listener of this.#troubleListeners) listener(new Error(payloadText(payload)));
+        this.#listeners.trouble(new Error(payloadText(payload)));
         break;
       case FROM_PROCESS.certified:
         if (payload.length > 0)
@@ -237,7 +235,7 @@ export class QuicProcess implements Transport {
     };
     const stream = new RelayedStream({ send }, peer);
     run.streams.set(id, stream);
-    if (this.#state !== "refusing") for (const listener of this.#listeners) listener(stream);
+    if (this.#state !== "refusing") this.#listeners.stream(stream);
     if (!stream.attached) stream.destroy();
   }
 

@@ -18,6 +18,7 @@ import type { OpenUdp, UdpSocket } from "../../quic/udp.ts";
 import { Admission, type AdmissionNetwork } from "../admission.ts";
 import { TokenBucket } from "../token-bucket.ts";
 import type { Stream, Transport } from "../transport.ts";
+import { StreamListeners } from "./stream-listeners.ts";
 import { hostPort } from "./tcp-listener.ts";
 
 /** What the transport works with. */
@@ -83,8 +84,7 @@ export class QuicTransport implements Transport {
   readonly #admission: Admission;
   readonly #handshakes: TokenBucket;
   readonly #answers: TokenBucket;
-  readonly #listeners = new Set<(stream: Stream) => void>();
-  readonly #troubleListeners = new Set<(error: Error) => void>();
+  readonly #listeners = new StreamListeners();
   /** Each with the time since when it has had no stream, monotonic ms. */
   readonly #connections = new Map<QuicConnection, number>();
   #sweeper: Timer | undefined;
@@ -120,13 +120,11 @@ export class QuicTransport implements Transport {
   }
 
   onStream(listener: (stream: Stream) => void): Unsubscribe {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.onStream(listener);
   }
 
   onTrouble(listener: (error: Error) => void): Unsubscribe {
-    this.#troubleListeners.add(listener);
-    return () => void this.#troubleListeners.delete(listener);
+    return this.#listeners.onTrouble(listener);
   }
 
   /** Loads the library, takes the certificate and binds. Throws `Fault("quic-missing")`, `quic-certificate-invalid` or `listen-failed`. */
@@ -144,9 +142,7 @@ export class QuicTransport implements Transport {
     const socket = await this.#deps
       .udp(host, port, {
         onDatagram: (bytes, from) => receive(bytes, from),
-        onError: (error) => {
-          for (const listener of this.#troubleListeners) listener(error);
-        },
+        onError: (error) => this.#listeners.trouble(error),
       })
       .catch((cause: NodeJS.ErrnoException) => {
         throw new Fault("listen-failed", { address: hostPort(host, port), reason: cause.code }, { cause });
@@ -232,7 +228,7 @@ export class QuicTransport implements Transport {
         onEstablished: () => undefined,
         onStream: (stream) => {
           if (this.#refusing || !bucket.tryTake(clock.monotonicMs())) stream.destroy(STREAM_CODES.refused);
-          else for (const listener of this.#listeners) listener(stream);
+          else this.#listeners.stream(stream);
         },
         onClosed: () => undefined,
         onGone: () => {
