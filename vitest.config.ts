@@ -2,6 +2,7 @@
  * Test projects: `unit` touches neither network nor disk, `arch` reads our own sources, `ledger` runs the ledger on real
  * databases, `e2e` runs the built program.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -15,6 +16,8 @@ const alias = {
 
 export default defineConfig({
   test: {
+    // Two files at a time even on two cores, where Vitest would take one: tests of programs wait more than they compute.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         resolve: { alias },
