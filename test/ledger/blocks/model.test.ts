@@ -184,7 +184,10 @@ class World {
         if (found === undefined || block === undefined) return;
         // What is on disk with its answer is not submitted again after a restart; and which of several answers a kill leaves behind is chance.
         const unwritten = this.pending.length > 0 ? this.journal.get(found) : undefined;
-        const verdict = this.#final.get(found) ?? unwritten ?? step.verdict;
+        // A better answer that a kill leaves in the journal alone is not read again for a block that the database has as stale or failed (`DECIDED` in
+        // take-up.ts): its chain is asked. So nobody gives one here while the database is away.
+        const isLeft = this.mood !== "well" && (block.state === "stale" || block.state === "failed");
+        const verdict = this.#final.get(found) ?? unwritten ?? (isLeft ? (block.state as Verdict) : step.verdict);
         const answer = auxAnswer(verdict, found, { atMs: this.clock.nowMs() });
         await histories.aux.settle(found, answer);
         this.journal.set(found, verdict);
