@@ -31,25 +31,7 @@ export function postgresStore(options: PostgresOptions): LedgerStore {
  * database that a newer version of this program wrote, `Fault("ledger-schema-older")` when only looking at one that an older version wrote,
  * and what the database threw.
  */
-export async function migrate(store: LedgerStore, options: { readonly lookOnly: boolean }): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await bringUpToDate(store, options);
-    } catch (error) {
-      if (attempt === LOOKS || !isGone(error)) throw error;
-    }
-  }
-}
-
-/** Times that the database is looked at. */
-const LOOKS = 10;
-
-/** Looking for our tables PostgreSQL passes those of all schemas, and fails over one that somebody drops at that moment (3F000, 42P01). */
-function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "3F000" || error.code === "42P01");
-}
-
-async function bringUpToDate({ kind, db }: LedgerStore, options: { readonly lookOnly: boolean }): Promise<void> {
+export async function migrate({ kind, db }: LedgerStore, options: { readonly lookOnly: boolean }): Promise<void> {
   const migrations = migrationsFor(kind);
   const schema = kind === "postgres" ? await currentSchema(db) : undefined;
   const done = await appliedMigrations(db, schema);

@@ -1,6 +1,7 @@
 /** Kysely over PostgreSQL: integers come as `bigint`, also sums, so that both databases give the same values. */
-import { type Dialect, PostgresDialect } from "kysely";
+import { type DatabaseIntrospector, type Dialect, type Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
+import { CurrentSchemaIntrospector } from "./postgres-introspector.ts";
 
 /** How PostgreSQL is reached. */
 export interface PostgresOptions {
@@ -46,7 +47,14 @@ export function postgresDialect(options: PostgresOptions): Dialect {
   // The pool listens to a connection while nobody uses it. One that breaks between two statements of a transaction would
   // end the process: an error that nobody listens to is thrown.
   pool.on("connect", (client) => client.on("error", options.onError));
-  return new PostgresDialect({ pool });
+  return new CurrentSchemaDialect({ pool });
+}
+
+/** Kysely's dialect, which looks at our schema alone. */
+class CurrentSchemaDialect extends PostgresDialect {
+  override createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
+    return new CurrentSchemaIntrospector(db);
+  }
 }
 
 const READ_ONLY = "set default_transaction_read_only = on";
