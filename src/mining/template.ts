@@ -45,6 +45,10 @@ export interface Template {
   readonly merklePath: readonly Uint8Array[];
   /** Raw transactions with witness, without the coinbase; `undefined` where only the source can build the block. */
   readonly transactions: readonly Uint8Array[] | undefined;
+  /** Wtxids (BIP141) of `transactions` in their order, each `Uint8Array(32)` in internal byte order, where the source tells them. */
+  readonly wtxids?: readonly Uint8Array[];
+  /** What each of `transactions` pays in fees, in sat, where the source tells it: what is needed to leave some out. */
+  readonly fees?: readonly bigint[];
   /** Transactions of the block, the coinbase included. */
   readonly transactionCount: number;
   /** Bytes that coinbase outputs of ours may add, and their sigops; beyond it the block may be too heavy. */

@@ -4,6 +4,7 @@ import { CHAIN_STATISTICS, CHAIN_STATISTICS_TYPE } from "./messages/chain-statis
 import { COMMON } from "./messages/common.ts";
 import { DECLARATION } from "./messages/declaration.ts";
 import { EXTENSIONS_NEGOTIATION, EXTENSIONS_NEGOTIATION_TYPE } from "./messages/extensions.ts";
+import { MERGE_MINING, MERGE_MINING_TYPE } from "./messages/merge-mining.ts";
 import { MINING } from "./messages/mining.ts";
 import { TEMPLATES } from "./messages/templates.ts";
 import type { Field } from "./primitives.ts";
@@ -24,6 +25,7 @@ export const REFERENCE: readonly ReferenceSection[] = [
   { title: "Template distribution", extensionType: 0, table: TEMPLATES },
   { title: "Extensions negotiation", extensionType: EXTENSIONS_NEGOTIATION_TYPE, table: EXTENSIONS_NEGOTIATION },
   { title: "Chain statistics (ours, experimental)", extensionType: CHAIN_STATISTICS_TYPE, table: CHAIN_STATISTICS },
+  { title: "Merge mining (ours, experimental)", extensionType: MERGE_MINING_TYPE, table: MERGE_MINING },
 ];
 
 const TO = { server: "client → server", client: "server → client", both: "both ways" } as const;

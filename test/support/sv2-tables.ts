@@ -3,6 +3,7 @@ import { chainStatistics } from "../../src/sv2/messages/chain-statistics.ts";
 import { common } from "../../src/sv2/messages/common.ts";
 import { declaration } from "../../src/sv2/messages/declaration.ts";
 import { extensions } from "../../src/sv2/messages/extensions.ts";
+import { mergeMining } from "../../src/sv2/messages/merge-mining.ts";
 import { mining } from "../../src/sv2/messages/mining.ts";
 import { templates } from "../../src/sv2/messages/templates.ts";
 import type { Codec, Message, MessageTable } from "../../src/sv2/table.ts";
@@ -20,7 +21,10 @@ export const CODECS: Readonly<Record<string, AnyCodec>> = {
 };
 
 /** Codecs of extensions that are ours and not the specification's. */
-export const OWN_CODECS: readonly AnyCodec[] = [chainStatistics as unknown as AnyCodec];
+export const OWN_CODECS: readonly AnyCodec[] = [
+  chainStatistics as unknown as AnyCodec,
+  mergeMining as unknown as AnyCodec,
+];
 
 /** A row and the codec of its table. */
 export interface TableRow {

@@ -22,6 +22,11 @@ export const POOL_SECTIONS = {
         "Whom this pool credits; `user` of [upstream] when left out.",
         '"account.farm"',
       ),
+      jds: key(
+        z.string().min(1).max(500).optional(),
+        "Address of the pool's Job Declaration Server. With it the pool's miners mine templates of ours, with the commitments of all our auxiliary chains (docs/job-declaration.md).",
+        '"stratum2+tcp://pool.example.com:34264/9auqWEzQDVyd2oe1JVGFLMLHZtCo2FFqZwtKA5gd9xbuEu7PH72"',
+      ),
     },
   ),
   upstream: section("How we are a client of the pools above. Without pool_url and [[pools]] none of it matters.", {
@@ -41,6 +46,10 @@ export const POOL_SECTIONS = {
     worker_names: key(
       z.boolean().default(true),
       "Name the worker of every share to pools that track workers (extension 0x0002).",
+    ),
+    declare: key(
+      z.enum(["full_template", "coinbase_only"]).default("full_template"),
+      "How jobs are declared to pools with a `jds`. full_template: the pool sees all transactions and checks them. coinbase_only: it sees the coinbase alone; few pools take that.",
     ),
     fallback: key(
       z.enum(["none", "solo"]).default("none"),

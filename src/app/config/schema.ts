@@ -14,6 +14,7 @@ import {
   tableSchema,
   whole,
 } from "./rows.ts";
+import { TEMPLATE_SECTIONS } from "./template-sections.ts";
 
 const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, "a URL that begins with http:// or https://");
 const tcpUrl = z.string().regex(/^tcp:\/\/[^\s]+:\d{1,5}$/, "tcp://host:port as in bitcoind's -zmqpubhashblock");
@@ -174,7 +175,12 @@ export const SECTIONS = {
       seconds(0, 86_400).default(120),
       "A preferred node must be healthy for this long before work is taken from it again.",
     ),
+    prefer: key(
+      z.enum(["providers", "nodes"]).default("providers"),
+      "Where work is taken from while both work: providers are the [[template_providers]], nodes the [[bitcoind]] nodes.",
+    ),
   }),
+  ...TEMPLATE_SECTIONS,
   jobs: section("How jobs are made and shares are judged.", {
     refresh_s: key(
       seconds(5, 120).default(50),
@@ -439,6 +445,9 @@ export const configSchema = z.strictObject({
   tls: tableSchema(SECTIONS.tls).prefault({}),
   quic: tableSchema(SECTIONS.quic).prefault({}),
   templates: tableSchema(SECTIONS.templates).prefault({}),
+  template_providers: z.array(tableSchema(SECTIONS.template_providers)).max(16).default([]),
+  template_server: tableSchema(SECTIONS.template_server).prefault({}),
+  job_declaration: tableSchema(SECTIONS.job_declaration).prefault({}),
   jobs: tableSchema(SECTIONS.jobs).prefault({}),
   vardiff: tableSchema(SECTIONS.vardiff).prefault({}),
   access: tableSchema(SECTIONS.access).prefault({}),

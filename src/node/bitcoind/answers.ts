@@ -80,6 +80,8 @@ export const blockTemplate = z.object({
         txid: hash.optional(),
         /** With witness (BIP145), else the txid. */
         hash,
+        /** Sat. */
+        fee: count.optional(),
         sigops: count.optional(),
         weight: count.optional(),
       }),

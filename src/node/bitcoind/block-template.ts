@@ -104,6 +104,8 @@ export function templateOfAnswer(answer: BlockTemplateAnswer, origin: TemplateOr
     }),
     merklePath: Object.freeze(merklePathOfFirst(txids)),
     transactions: Object.freeze(transactions),
+    wtxids: Object.freeze(answer.transactions.map((tx) => hashOfHex(tx.hash))),
+    ...feesOf(answer),
     transactionCount: transactions.length + 1,
     coinbaseRoom: coinbaseRoom(answer, transactions, outputs),
   });
@@ -117,6 +119,12 @@ function coinbasePrefix(answer: BlockTemplateAnswer): Uint8Array {
     if (data !== undefined && prefix.length + data.length <= MAX_PREFIX) prefix = concat(prefix, data);
   }
   return prefix;
+}
+
+/** What each transaction pays; BIP22 lets a server leave it out. */
+function feesOf({ transactions }: BlockTemplateAnswer): Pick<Template, "fees"> {
+  const fees = transactions.flatMap(({ fee }) => (fee === undefined ? [] : [BigInt(fee)]));
+  return fees.length === transactions.length ? { fees: Object.freeze(fees) } : {};
 }
 
 /** The commitment script to use: the server's, or one of our own when only transactions with witness demand it. */

@@ -72,6 +72,8 @@ export function emptyTemplate(facts: EmptyTemplateFacts, origin: TemplateOrigin)
     }),
     merklePath: [],
     transactions: [],
+    wtxids: [],
+    fees: [],
     transactionCount: 1,
     coinbaseRoom: coinbaseRoom({ rules: committed ? ["segwit"] : [], transactions: [] }, [], outputs),
   });

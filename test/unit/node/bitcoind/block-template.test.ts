@@ -156,8 +156,12 @@ describe("an empty template", () => {
   );
 
   test("has what Core's own template on the same block has, without its transactions and fees", () => {
-    const { id, coinbaseValue, merklePath, transactions, transactionCount, coinbase, coinbaseRoom, ...rest } = empty;
+    const { id, coinbaseValue, merklePath, transactions, transactionCount, coinbase, coinbaseRoom, ...more } = empty;
+    const { wtxids, fees, ...rest } = more;
     expect(full).toMatchObject(rest);
+    expect([wtxids, fees]).toEqual([[], []]);
+    expect(full.fees?.reduce((sum, fee) => sum + fee, 0n)).toBe(2820n);
+    expect(full.wtxids).toHaveLength(full.transactionCount - 1);
     expect(id).toBe("n/2");
     expect(coinbaseValue).toBe(full.coinbaseValue - 2820n);
     expect({ ...coinbase, outputs: [] }).toEqual({ ...full.coinbase, outputs: [] });
