@@ -48,13 +48,14 @@ export interface ComposedServer {
   ready(...chains: readonly string[]): Promise<void>;
 }
 
-/** Starts it. Bitcoin's target is 2^246, RSK's 2^248, Namecoin's 2^250, the channels' 2^252. */
-export async function composedServer(changes: z.input<typeof configSchema> = {}): Promise<ComposedServer> {
+/** What servers stand on. */
+export type Daemons = Pick<ComposedServer, "node" | "namecoin" | "rsk">;
+
+/** Starts daemons; they end with the test. Bitcoin's target is 2^246, RSK's 2^248, Namecoin's 2^250. */
+export async function devnetDaemons(): Promise<Daemons> {
   const node = new DevnetNode(deps(1), { nBits: compactFromTarget(2n ** 246n), transactions: { atLeast: 3 } });
   const namecoin = new NamecoinDaemon(deps(2), { nBits: compactFromTarget(2n ** 250n) });
   const rsk = new RskDaemon(deps(3), { difficulty: 2 ** 8 });
-  const folder = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-composed-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const daemon of [node, namecoin, rsk]) {
     await daemon.start(never);
     onTestFinished(() => daemon.stop());
@@ -62,6 +63,17 @@ export async function composedServer(changes: z.input<typeof configSchema> = {})
   // REMASC pays fees alone.
   rsk.addTransaction(1_000_000_000_007n);
   rsk.refreshWork();
+  return { node, namecoin, rsk };
+}
+
+/** Starts it, on `daemons` of its own where none are given. The channels' target is 2^252. */
+export async function composedServer(
+  changes: z.input<typeof configSchema> = {},
+  daemons?: Daemons,
+): Promise<ComposedServer> {
+  const { node, namecoin, rsk } = daemons ?? (await devnetDaemons());
+  const folder = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-composed-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const difficulty = 2 ** (224 - 252);
   const config = configSchema.parse({
     stratum_v2: { data_dir: folder },
