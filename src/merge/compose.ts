@@ -39,7 +39,11 @@ export function composeJob(parts: JobParts, wanted: readonly ChainCommitments[],
   }
 }
 
-function snapshot(entries: readonly AuxEntry[], options: ComposeOptions): AuxSnapshot {
+/** All chains of a job, with what the share path needs of them. */
+export function snapshot(
+  entries: readonly AuxEntry[],
+  options: Pick<ComposeOptions, "generation" | "channelTarget">,
+): AuxSnapshot {
   let easiest = 0n;
   for (const { target } of entries) {
     const value = targetFromBytes(target);

@@ -16,11 +16,15 @@ import { buildJob, type Job, type JobParts } from "../mining/job.ts";
 import { chainsFlaw } from "./attempt.ts";
 import { Board } from "./board.ts";
 import type { ChainWorkStatus } from "./chain-status.ts";
-import { type Composition, composeJob } from "./compose.ts";
+import { type Composition, composeJob, snapshot } from "./compose.ts";
 import { type Find, Finds } from "./finds.ts";
+import { ForeignCoinbases } from "./foreign-coinbases.ts";
 import type { AuxAnswer, FoundAux, FoundAuxStore, MergeBus } from "./found-aux.ts";
+import { Freshness } from "./freshness.ts";
 import type { GuardedChain, JoiningChain } from "./guarded-chain.ts";
 import { JobReport } from "./job-report.ts";
+import type { CommitmentRoom, LiveCommitments } from "./live-commitments.ts";
+import type { PlacementLimits } from "./placement.ts";
 import type { Proof } from "./plugin.ts";
 import { buildProof, checkProof } from "./prove.ts";
 import { Spares } from "./spares.ts";
@@ -103,6 +107,8 @@ export class MergeMining implements Part {
   readonly #finds: Finds;
   readonly #submissions: Submissions;
   readonly #report: JobReport;
+  readonly #foreign: ForeignCoinbases;
+  readonly #freshness = new Freshness();
   readonly #chains = new Map<string, GuardedChain>();
   readonly #answers = new Map<string, Record<AuxAnswer["verdict"], number>>();
   #generation = 0;
@@ -142,6 +148,7 @@ export class MergeMining implements Part {
       options,
     );
     this.#report = new JobReport({ log, meter, bus });
+    this.#foreign = new ForeignCoinbases({ wanted: () => this.#board.wanted(), limits: () => this.#limits() });
   }
 
   /**
@@ -194,6 +201,7 @@ export class MergeMining implements Part {
   /** A chain leaves: the next job is made without it, and what it found waits until it joins again. */
   removeChain(name: string): void {
     this.#board.remove(name);
+    this.#freshness.forget(name);
     this.#chains.delete(name);
     this.#submissions.disconnect(name);
     this.#report.left(name);
@@ -205,6 +213,7 @@ export class MergeMining implements Part {
    */
   offer(name: string, work: AuxWork | undefined): void {
     this.#board.offer(name, work);
+    this.#freshness.seen(name, this.#board.state(name)?.work, this.#deps.clock.monotonicMs());
     if (work === undefined || !this.#spares.offered(name, work)) return;
     this.#deps.log.warn(
       `${name}: its daemon builds on the parent of our block at height ${work.height} again, so that height is mined once more`,
@@ -232,6 +241,7 @@ export class MergeMining implements Part {
       composition = { job, dropped: [...this.#chains.keys()].map((chain) => ({ chain, reason: "failed", detail })) };
     }
     try {
+      this.#foreign.made(parts, composition.job);
       this.#report.made(composition, [...this.#chains.keys()]);
       const mined = new Set(composition.job.aux?.entries.map(({ chain }) => chain));
       for (const { chain, waitedMs } of this.#board.taken()) {
@@ -245,6 +255,36 @@ export class MergeMining implements Part {
 
   /** Why the chains of a job that `makeJob` made could not use its coinbase now that it has another payout; `undefined` when they can. */
   readonly flawOf = (job: Job): string | undefined => chainsFlaw(job, this.#options.sizeLimitBytes);
+
+  /**
+   * What a coinbase that others make must hold to count for as many chains as fit into `room`, the first configured first; nothing before our first job.
+   * To be asked again when `onWork` says so. `only`: of chains whose commitments are outputs.
+   */
+  liveCommitments(room: CommitmentRoom, only?: "outputs"): LiveCommitments {
+    return this.#foreign.live(room, only);
+  }
+
+  /** How long a chain's commitment usually lasts, ms; `undefined` while too little is known. */
+  freshnessMs(chain: string): number | undefined {
+    return this.#freshness.of(chain, this.#deps.clock.monotonicMs());
+  }
+
+  /**
+   * A job that somebody else made, with exactly those chains that it counts for: their newest work, or older work on the same parent, stands in
+   * its coinbase and every rule of theirs holds for all extranonces. The same job where there are none. Never throws.
+   */
+  readonly recognise = (job: Job): Job => {
+    try {
+      const entries = this.#foreign.recognised(job);
+      if (entries.length === 0) return job;
+      this.#generation += 1;
+      const channelTarget = (all: readonly AuxEntry[]): bigint | undefined => this.#channelTarget(all);
+      return Object.freeze({ ...job, aux: snapshot(entries, { generation: this.#generation, channelTarget }) });
+    } catch (error) {
+      this.#deps.log.error(`a custom job counts for no chain: ${describe(error)}`, { error, jobId: job.jobId });
+      return job;
+    }
+  };
 
   /**
    * Looks which chains a share solves. For every header that a miner hashed, also stale and refused ones. One comparison for a share
@@ -280,11 +320,14 @@ export class MergeMining implements Part {
     this.#generation += 1;
     return composeJob(parts, this.#board.wanted(), {
       generation: this.#generation,
-      chainIds: this.#board.chainIds(),
-      sizeLimitBytes: this.#options.sizeLimitBytes,
-      reserveBytes: this.#options.reserveBytes,
+      ...this.#limits(),
       channelTarget: (entries) => this.#channelTarget(entries),
     });
+  }
+
+  #limits(): PlacementLimits {
+    const { sizeLimitBytes, reserveBytes } = this.#options;
+    return { chainIds: this.#board.chainIds(), sizeLimitBytes, reserveBytes };
   }
 
   /** The easiest target among the chains that are hard enough to count. */
