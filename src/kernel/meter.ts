@@ -12,6 +12,11 @@ export const METRICS = {
   handshakes_total: { kind: "counter", help: "Completed Noise handshakes", labels: [] },
   handshake_seconds: { kind: "histogram", help: "CPU time of the responder's side of one Noise handshake", labels: [] },
   channels: { kind: "gauge", help: "Open mining channels, by kind", labels: ["kind"] },
+  custom_jobs_total: {
+    kind: "counter",
+    help: "Jobs that miners declared and set (SetCustomMiningJob), by result: accepted, or the error code",
+    labels: ["result"],
+  },
   jobs_total: { kind: "counter", help: "Jobs made, by cause", labels: ["cause"] },
   job_fanout_seconds: {
     kind: "histogram",

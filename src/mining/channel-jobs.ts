@@ -3,6 +3,7 @@
  * prefix, least header time. A later SetTarget or SetExtranoncePrefix does not touch them (spec 5.3.10, 5.3.21).
  */
 import type { PreparedJob } from "./prepared-job.ts";
+import { isSameWork } from "./template.ts";
 
 /** A job as one channel got it. */
 export interface ChannelJob {
@@ -44,11 +45,17 @@ export class ChannelJobs {
     return this.#jobs;
   }
 
-  /** Adds the job that is active from now on. `newTip`: it is the first on another previous block. */
+  /**
+   * Adds the job that is active from now on. `newTip`: it is the first on another previous block, or of another pool; a custom job of the client's
+   * own may have been there before it, and goes on.
+   */
   add(job: ChannelJob, newTip: boolean): void {
     const jobs = this.#jobs;
     if (newTip) {
-      for (const old of jobs) old.stale = true;
+      for (const old of jobs) {
+        const { job: before } = old.prepared;
+        if (before.custom === undefined || !isSameWork(before, job.prepared.job)) old.stale = true;
+      }
       if (jobs.length > MAX_STALE_JOBS) jobs.splice(0, jobs.length - MAX_STALE_JOBS);
     } else if (jobs.length >= MAX_JOBS + MAX_STALE_JOBS) {
       jobs.shift();

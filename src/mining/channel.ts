@@ -188,8 +188,8 @@ export class Channel {
     }
     if (how.newTip) {
       // Between two pools and back on one block: what was counted for a header counts once.
-      const last = this.jobs.newest?.prepared.job.prevHash;
-      if (last === undefined || !equal(last, prevHash)) this.duplicates.clear();
+      const isKnown = this.jobs.all.some(({ stale, prepared: { job } }) => !stale && equal(job.prevHash, prevHash));
+      if (!isKnown) this.duplicates.clear();
       this.#minTime = minTime;
     }
     const job: ChannelJob = {
@@ -197,7 +197,7 @@ export class Channel {
       target: this.#targetBytes,
       difficulty: this.#difficulty,
       extranoncePrefix: this.#jobPrefix(jobId, how.own),
-      minTime: this.#minTime,
+      minTime: prepared.job.custom === undefined ? this.#minTime : minTime,
       stale: false,
       merkleRoot: undefined,
     };

@@ -5,6 +5,7 @@ import type { Meter } from "../kernel/meter.ts";
 import type { ChannelSnapshot } from "./channel.ts";
 import type { ChannelPayouts } from "./channel-payouts.ts";
 import type { DifficultyRange } from "./channel-target.ts";
+import type { CustomJobs } from "./custom-jobs.ts";
 import { type ExtranonceAllocator, ROLLABLE_EXTRANONCE_SIZE } from "./extranonce.ts";
 import type { Job } from "./job.ts";
 import type { Authoriser, FoundBlock, ShareSink } from "./ports.ts";
@@ -76,6 +77,8 @@ export interface DownstreamDeps {
    * a job of `newJob` takes its place until the pool's next. Left out, all channels share the jobs of `currentJob` and `newJob`.
    */
   readonly poolChannels?: PoolChannels;
+  /** Who keeps the tokens of custom jobs; left out, SetCustomMiningJob is refused. */
+  readonly customJobs?: CustomJobs;
   /** Takes found blocks, but for those of other pools' jobs; called before the client is answered. Must not throw. */
   readonly blocks: (found: FoundBlock) => void;
   readonly log: Log;
@@ -104,6 +107,8 @@ export interface MiningOptions extends DifficultyRange {
    * less than 4 bytes besides is not given out.
    */
   readonly rollableBytes: number;
+  /** A custom job must pay the pool at least this much of what our own job pays, percent, and never less than the subsidy. */
+  readonly customLeastPercent: number;
   /** Worker names that one connection may have (extension 0x0002), 170 to 670 bytes each; work under further names is the channel user's. */
   readonly workerCapacity: number;
 }
@@ -119,6 +124,7 @@ export const MINING_DEFAULTS: MiningOptions = {
   duplicateCapacity: 65_536,
   maxFutureS: 7200,
   rollableBytes: ROLLABLE_EXTRANONCE_SIZE,
+  customLeastPercent: 90,
   workerCapacity: 16_384,
 };
 
@@ -126,6 +132,6 @@ export const MINING_DEFAULTS: MiningOptions = {
 export interface DownstreamOptions extends MiningOptions {
   /** Its channels must be standard channels, get jobs of their own and are never grouped (spec 5.3.1). */
   readonly requiresStandardJobs: boolean;
-  /** It will send SetCustomMiningJob: it must open extended channels and gets no jobs. */
+  /** It will send SetCustomMiningJob: it must open extended channels, and gets jobs only where custom jobs are served. */
   readonly requiresWorkSelection: boolean;
 }

@@ -4,18 +4,19 @@
  *
  * Channels that are paid alike form a group (`channel-groups.ts`), unless the client requires standard jobs: jobs go to the group as
  * one message. As in SRI's pool a new channel is told its group in OpenX.Success and gets its first job and SetNewPrevHash
- * itself; SetGroupChannel is not sent. A client that selects its own work gets no jobs. Where every channel has one of its own at the pool above
+ * itself; SetGroupChannel is not sent. A client that selects its own work gets jobs to fall back on, where it can set its own. Where every channel has one of its own at the pool above
  * (`poolChannels`), each is a group of its own.
  */
 import { targetFromBytes } from "../bitcoin/target.ts";
-import { SET_CUSTOM_MINING_JOB_ERROR } from "../sv2/codes.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
+import { MERGE_MINING_TYPE } from "../sv2/messages/merge-mining.ts";
 import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { Decoded, Value } from "../sv2/table.ts";
 import { Channel, type ChannelKind, type ChannelSnapshot } from "./channel.ts";
 import { type ChannelGroup, ChannelGroups, POOL_GROUP_ID } from "./channel-groups.ts";
 import type { ChannelJob } from "./channel-jobs.ts";
 import { type ChannelTarget, isHashrate, targetOfClaim, targetWithin } from "./channel-target.ts";
+import { CustomJobIntake } from "./custom-job-intake.ts";
 import type { DownstreamDeps, DownstreamOptions } from "./downstream-deps.ts";
 import { EXTRANONCE_PREFIX_SIZE } from "./extranonce.ts";
 import type { Job } from "./job.ts";
@@ -32,7 +33,6 @@ export type MiningMessage = Decoded<typeof MINING>;
 const SAME_CLAIM = Math.log(1.2);
 
 type UpdateChannel = Value<typeof MINING.UpdateChannel>;
-type SetCustomMiningJob = Value<typeof MINING.SetCustomMiningJob>;
 
 /** The conversation. */
 export class Downstream {
@@ -42,6 +42,7 @@ export class Downstream {
   readonly #intake: ShareIntake;
   readonly #groups = new ChannelGroups();
   readonly #handout: JobHandout;
+  readonly #custom: CustomJobIntake;
   /** What channels have at the pool above, by channel id. */
   readonly #poolChannels = new Map<number, PoolChannel>();
   #workersNamed = false;
@@ -52,6 +53,7 @@ export class Downstream {
     this.#options = options;
     this.#intake = new ShareIntake(deps, options);
     this.#handout = new JobHandout({ ...deps, channels: this.#channels, groups: this.#groups }, options);
+    this.#custom = new CustomJobIntake({ ...deps, channels: this.#channels, handout: this.#handout }, options);
   }
 
   /** Open channels. */
@@ -91,6 +93,7 @@ export class Downstream {
   /** Tells which extensions are in use from now on: with 0x0002 shares are attributed to the workers that they name. */
   useExtensions(types: ReadonlySet<number>): void {
     this.#workersNamed = types.has(WORKER_TRACKING_TYPE);
+    this.#custom.tellsChains = types.has(MERGE_MINING_TYPE);
   }
 
   /** Takes a message of the client. Never throws for what the client says; messages that only servers send are ignored. */
@@ -115,7 +118,7 @@ export class Downstream {
         this.#drop(this.#addressed(message.value.channelId));
         break;
       case "SetCustomMiningJob":
-        this.#refuseCustomJob(message.value);
+        this.#custom.set(message.value);
         break;
     }
   }
@@ -204,7 +207,7 @@ export class Downstream {
     const channel = this.#make(kind, request, answer, job?.extranonceSize);
     const group = this.#groupOf(answer);
     // The group's others have the job before it is the group's that this channel begins with.
-    const mines = !this.#options.requiresWorkSelection;
+    const mines = this.#handout.getsJobs;
     if (mines && job !== undefined) this.#handout.serve(group, job);
     this.#groups.add(group, channel);
     const above = mines ? this.#openAbove(channel, group) : undefined;
@@ -314,11 +317,6 @@ export class Downstream {
       if (kept !== channel.difficulty || channel.target > maxTarget) next = targetWithin(kept, maxTarget);
     }
     this.#handout.retarget(channel, next, nowMs);
-  }
-
-  #refuseCustomJob({ channelId, requestId }: SetCustomMiningJob): void {
-    const errorCode = SET_CUSTOM_MINING_JOB_ERROR.jdNotSupported;
-    this.#deps.send(mining.encode("SetCustomMiningJobError", { channelId, requestId, errorCode }));
   }
 
   // Shares

@@ -58,10 +58,15 @@ export class JobHandout {
     return job !== undefined && this.#isFit(job) ? job : undefined;
   }
 
+  /** Whether jobs are given at all: a client that selects its own work has them to fall back on, where it can set that work here. */
+  get getsJobs(): boolean {
+    return !this.#options.requiresWorkSelection || this.#deps.customJobs !== undefined;
+  }
+
   /** As `Downstream.newJob`. */
   newJob(job: Job): boolean {
     const { groups, poolChannels, currentJob } = this.#deps;
-    if (this.#options.requiresWorkSelection || !this.#isFit(job)) return false;
+    if (!this.getsJobs || !this.#isFit(job)) return false;
     if (poolChannels !== undefined && currentJob() === undefined) {
       // A round that channels with work of the pool's were overtaken by.
       this.#forget();
@@ -122,6 +127,13 @@ export class JobHandout {
     this.#give(channel, work, before === undefined || !isSameWork(before, job));
   }
 
+  /** A job that the client of `channel` made itself is active from now on. What it needs to know before is sent. */
+  activateCustom(channel: Channel, work: PreparedJob): void {
+    this.#keepBelow(channel, work);
+    const before = channel.jobs.newest?.prepared.job;
+    this.#activate(channel, work, before === undefined || !isSameWork(before, work.job), false);
+  }
+
   /** Which difficulties `channel` may have on `work`; vardiff keeps to them from now on. */
   limit(channel: Channel, work: PreparedJob | undefined): { readonly min: number; readonly max: number } {
     const { bitcoinDifficulty, ceilingDifficulty } = work ?? {};
@@ -136,12 +148,15 @@ export class JobHandout {
     if (difficulty !== undefined) this.retarget(channel, targetWithin(difficulty, channel.maxTarget), nowMs);
   }
 
-  /** SetTarget, and a job on which it holds at once: active jobs keep theirs (spec 5.3.21). */
+  /**
+   * SetTarget, and a job on which it holds at once: active jobs keep theirs (spec 5.3.21). A client that mines a job of its own has it on its next one,
+   * for we cannot repeat that.
+   */
   retarget(channel: Channel, next: ChannelTarget, nowMs: number): void {
     const changed = next.target !== channel.target;
     this.#setTarget(channel, next, nowMs);
     const job = channel.jobs.newest?.prepared.job;
-    if (!changed || job === undefined) return;
+    if (!changed || job === undefined || job.custom !== undefined) return;
     const again = repeatJob(job, this.#deps.nextJobId(), this.#deps.clock.nowMs());
     this.#give(channel, prepared(again), false);
   }

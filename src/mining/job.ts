@@ -15,6 +15,7 @@ import { outputSize, type TxOutput } from "../bitcoin/transaction.ts";
 import { concat } from "../kernel/bytes.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { AuxSnapshot } from "./aux.ts";
+import type { CustomWork } from "./custom-work.ts";
 import { EXTRANONCE_SIZE } from "./extranonce.ts";
 import type { PoolWork } from "./pool-work.ts";
 import type { Template } from "./template.ts";
@@ -108,6 +109,8 @@ export interface Job {
   readonly aux: AuxSnapshot | undefined;
   /** The pool whose job it is, in pool mode; `undefined` for our own. */
   readonly pool: PoolWork | undefined;
+  /** For a job whose coinbase the client made itself (SetCustomMiningJob): what its token stood for. Left out for all others. */
+  readonly custom?: CustomWork;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { ChannelKind, ChannelSnapshot } from "../mining/channel.ts";
 import type { ChannelPayouts } from "../mining/channel-payouts.ts";
+import type { CustomJobs } from "../mining/custom-jobs.ts";
 import { Downstream } from "../mining/downstream.ts";
 import type { HashedShare, MiningOptions } from "../mining/downstream-deps.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
@@ -20,6 +21,7 @@ import type { PoolChannels, UpstreamShares } from "../mining/upstream-ports.ts";
 import { Connection } from "../sv2/connection.ts";
 import { CHAIN_STATISTICS_TYPE } from "../sv2/messages/chain-statistics.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
+import { MERGE_MINING_TYPE } from "../sv2/messages/merge-mining.ts";
 import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
 import { NoiseResponder } from "../sv2/noise/handshake.ts";
 import type { EphemeralKeyPool } from "../sv2/noise/key-pool.ts";
@@ -65,6 +67,8 @@ export interface MiningServerDeps {
   readonly upstream?: UpstreamShares;
   /** Gives each channel one of its own at the pool above, in pool mode with a channel for every miner. */
   readonly poolChannels?: PoolChannels;
+  /** Who keeps the tokens of custom jobs, where miners may declare their own. */
+  readonly customJobs?: CustomJobs;
   readonly blockSink: BlockSink;
   readonly shareSink: ShareSink;
   readonly bus: PoolBus;
@@ -266,7 +270,11 @@ export class MiningServer implements Part {
     const log = this.#deps.log.child({ connection: id, peer: `${stream.remoteAddress}:${stream.remotePort}` });
     const handshake = noise === undefined ? undefined : responder(noise);
     const chainStatistics = this.#chainStatistics;
-    const supported = [WORKER_TRACKING_TYPE, ...(chainStatistics === undefined ? [] : [CHAIN_STATISTICS_TYPE])];
+    const supported = [
+      WORKER_TRACKING_TYPE,
+      ...(chainStatistics === undefined ? [] : [CHAIN_STATISTICS_TYPE]),
+      ...(this.#deps.customJobs === undefined ? [] : [MERGE_MINING_TYPE]),
+    ];
     const extensions = { supported, required: requiredExtensions };
     const silenceLimitS = Math.floor(limits.idleTimeoutMs / 1000);
     const downstream = (agreement: Agreement, send: (frame: Uint8Array) => void): Downstream =>
@@ -296,7 +304,7 @@ export class MiningServer implements Part {
 
   #downstream(connectionId: number, agreement: Agreement, send: (frame: Uint8Array) => void, log: Log): Downstream {
     const { clock, meter, jobIds, extranonces, authoriser, payouts, shareSink, blockSink, onHashed } = this.#deps;
-    const { bus, upstream, poolChannels } = this.#deps;
+    const { bus, upstream, poolChannels, customJobs } = this.#deps;
     const { requiresStandardJobs, requiresWorkSelection } = agreement;
     return new Downstream(
       {
@@ -307,6 +315,7 @@ export class MiningServer implements Part {
         ...(payouts === undefined ? {} : { payouts }),
         ...(upstream === undefined ? {} : { upstream }),
         ...(poolChannels === undefined ? {} : { poolChannels }),
+        ...(customJobs === undefined ? {} : { customJobs }),
         shares: shareSink,
         blocks: (found) => blockSink.submit(found),
         log,

@@ -6,6 +6,7 @@ import type { TxOutput } from "../../src/bitcoin/transaction.ts";
 import { concat, utf8 } from "../../src/kernel/bytes.ts";
 import type { ChannelSnapshot } from "../../src/mining/channel.ts";
 import type { ChannelPayouts } from "../../src/mining/channel-payouts.ts";
+import type { CustomJobs } from "../../src/mining/custom-jobs.ts";
 import { Downstream } from "../../src/mining/downstream.ts";
 import {
   type DownstreamDeps,
@@ -71,6 +72,8 @@ export class TestPool {
   readonly upstream: UpstreamShares | undefined;
   /** Given in pool mode with a channel at the pool for each. */
   readonly poolChannels: PoolChannels | undefined;
+  /** Given where miners may set jobs of their own. */
+  readonly customJobs: CustomJobs | undefined;
   /** What the authoriser says; a test may replace it. */
   authorise: DownstreamDeps["authoriser"]["authorise"] = () => ({ allowed: true });
   job: Job | undefined;
@@ -84,12 +87,14 @@ export class TestPool {
       readonly payouts?: ChannelPayouts;
       readonly upstream?: UpstreamShares;
       readonly poolChannels?: PoolChannels;
+      readonly customJobs?: CustomJobs;
     } = {},
   ) {
     const { serverId = 7, capacity = 1000 } = options;
     this.payouts = options.payouts;
     this.upstream = options.upstream;
     this.poolChannels = options.poolChannels;
+    this.customJobs = options.customJobs;
     this.extranonces = new ExtranonceAllocator({}, { serverId, capacity });
   }
 
@@ -143,6 +148,8 @@ export class TestPool {
 /** One client and its conversation. */
 export class Peer {
   readonly downstream: Downstream;
+  /** Frames of extensions, as they came. */
+  readonly extended: { readonly extensionType: number; readonly msgType: number; readonly payload: Uint8Array }[] = [];
   readonly #pool: TestPool;
   readonly #decoder = new FrameDecoder({}, { maxFrameSize: 0xffffff });
   #inbox: Message[] = [];
@@ -159,6 +166,7 @@ export class Peer {
       ...(pool.payouts === undefined ? {} : { payouts: pool.payouts }),
       ...(pool.upstream === undefined ? {} : { upstream: pool.upstream }),
       ...(pool.poolChannels === undefined ? {} : { poolChannels: pool.poolChannels }),
+      ...(pool.customJobs === undefined ? {} : { customJobs: pool.customJobs }),
       shares: { credit: (share) => void credits.push(share) },
       blocks: (block) => void blocks.push(block),
       currentJob: () => pool.job,
@@ -180,7 +188,10 @@ export class Peer {
   }
 
   #take(frame: Uint8Array): void {
-    for (const { msgType, payload } of this.#decoder.push(frame)) this.#inbox.push(mining.decode(msgType, payload));
+    for (const { extensionType, msgType, payload } of this.#decoder.push(frame)) {
+      if ((extensionType & 0x7fff) === 0) this.#inbox.push(mining.decode(msgType, payload));
+      else this.extended.push({ extensionType: extensionType & 0x7fff, msgType, payload: payload.slice() });
+    }
   }
 
   /** Sends a message the way it comes off the wire. */
