@@ -41,6 +41,7 @@ import { acceptedBlocks, chainStatisticsOf } from "./chain-statistics.ts";
 import { coinOf } from "./coin-of.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { registerDeclaration } from "./declaration-parts.ts";
 import { registerLedger } from "./ledger-parts.ts";
 import { registerListeners } from "./listener-parts.ts";
 import { miningOptionsOf } from "./mining-options.ts";
@@ -311,8 +312,10 @@ export function compose(world: World): DependencyContainer {
     };
   });
   registerListeners({ settings: world.settings, part, get, log }, limitsOf(config));
+  registerDeclaration({ settings: world.settings, part, get, log }, limitsOf(config));
   part(TOKENS.miningServer, () => {
     const [payouts, upstream, poolChannels] = [get(TOKENS.payouts), get(TOKENS.upstream), get(TOKENS.channelWishes)];
+    const customJobs = get(TOKENS.declarations);
     return new MiningServer(
       {
         transports: get(TOKENS.transports),
@@ -328,6 +331,7 @@ export function compose(world: World): DependencyContainer {
         ...(payouts === undefined ? {} : { payouts }),
         ...(upstream === undefined ? {} : { upstream }),
         ...(poolChannels === undefined ? {} : { poolChannels }),
+        ...(customJobs === undefined ? {} : { customJobs }),
         blockSink: get(TOKENS.recordedBlocks),
         shareSink: get(TOKENS.credit),
         bus: get(TOKENS.bus),

@@ -4,7 +4,7 @@ import type { Settings } from "./settings.ts";
 
 /** The options of every mining conversation. */
 export function miningOptionsOf({ config, upstream }: Pick<Settings, "config" | "upstream">): MiningOptions {
-  const { vardiff, limits, jobs } = config;
+  const { vardiff, limits, jobs, job_declaration } = config;
   return {
     ...MINING_DEFAULTS,
     // The same for all jobs, a pool's and own ones, so that a change of what is mined costs no channel.
@@ -13,6 +13,7 @@ export function miningOptionsOf({ config, upstream }: Pick<Settings, "config" | 
     minDifficulty: vardiff.min_difficulty,
     maxDifficulty: vardiff.max_difficulty,
     maxChannels: limits.channels_per_connection,
+    customLeastPercent: job_declaration.least_value_percent,
     ackBatchSize: jobs.ack_shares,
     ackMaxDelayMs: jobs.ack_s * 1000,
   };

@@ -10,6 +10,7 @@ import { authorityPublicKey, encodeAuthorityPublicKey } from "../sv2/noise/autho
 import { AnnounceJobs } from "./announce-jobs.ts";
 import { CoinbaseWatch } from "./coinbase-watch.ts";
 import { compose, type World } from "./container.ts";
+import { declarationNews } from "./declaration-parts.ts";
 import { certificateOf } from "./listener-settings.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
@@ -40,6 +41,8 @@ export interface RunningServer {
   readonly listening: readonly string[];
   /** The same with what miners have to know of each to connect; TCP first. */
   readonly listeners: readonly Listener[];
+  /** `host:port` of the job declaration server; `undefined` where there is none. */
+  readonly declaration: string | undefined;
   /** The authority's public key as miners write it, base58check. */
   readonly authorityPublicKey: string;
   /** Reads the configuration file again. Throws `Fault` for one that cannot be taken over, and then everything goes on as before. */
@@ -120,6 +123,7 @@ export async function startServer(
     // Pools outlive the server: shares on their way are theirs.
     ...poolMode(container),
     server,
+    ...declarationServer(container),
     ...(control === undefined ? [] : [control]),
     ...above,
     new StatusLine(
@@ -146,6 +150,7 @@ export async function startServer(
     container,
     listening: server.addresses,
     listeners: listenersOf(container),
+    declaration: container.resolve(TOKENS.declarationServer)?.addresses[0],
     authorityPublicKey: encodeAuthorityPublicKey(authorityPublicKey(world.authoritySecretKey)),
     reload: () => container.resolve(TOKENS.reloader).reload(),
     stop: async () => {
@@ -164,6 +169,14 @@ function listenersOf(container: DependencyContainer): Listener[] {
     const certSha256 = kind !== "tcp" && !noise && selfSigned ? certificate?.sha256 : undefined;
     return [{ transport: kind, listening: address, noise, certSha256 }];
   });
+}
+
+/** The job declaration server, where there is one; it begins after the mining server that its jobs are for. */
+function declarationServer(container: DependencyContainer): readonly Part[] {
+  const server = container.resolve(TOKENS.declarationServer);
+  const settings = container.resolve(TOKENS.settings);
+  const news = declarationNews({ settings, get: (token) => container.resolve(token) });
+  return server === undefined || news === undefined ? [] : [news, server];
 }
 
 /** What comes from pools, and who hears of it; nothing without pools above. */

@@ -85,6 +85,7 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
   const merge = mergeSettingsOf(loaded);
   const upstream = upstreamOf(loaded);
   const isSolo = minesOwnTemplates({ upstream });
+  checkOwnTemplates(loaded, isSolo);
   return {
     ...merge,
     config,
@@ -100,6 +101,16 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
     control: controlOf(loaded),
     ledger: ledgerAddressOf(loaded),
   };
+}
+
+/** Throws `Fault("config-invalid")` where others are to be served templates, or jobs made of them, and there are none of our own. */
+function checkOwnTemplates({ config, file }: LoadedConfig, isSolo: boolean): void {
+  if (isSolo) return;
+  for (const section of ["job_declaration", "template_server"] as const) {
+    if (config[section].listen_addr === undefined) continue;
+    const cause = new Error('there are no templates of our own in pool mode, expected fallback = "solo" in [upstream]');
+    throw new Fault("config-invalid", { file, key: `${section}.listen_addr` }, { cause });
+  }
 }
 
 /** Whether own templates are ever mined: always without pools above, and as their last resort. */

@@ -29,9 +29,12 @@ import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { BllvmClient } from "../node/bllvm/client/client.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { ChainStatistic } from "../pool/chain-statistics.ts";
+import type { DeclarationPeer } from "../pool/declaration/declaration-peer.ts";
+import type { Declarations } from "../pool/declaration/declarations.ts";
 import type { Door } from "../pool/door.ts";
 import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
+import type { PeerServer } from "../pool/peer-server.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
 import type { Transport } from "../pool/transport.ts";
 import type { CertificateFiles } from "../pool/transports/certificate-files.ts";
@@ -97,5 +100,7 @@ export const TOKENS = {
   chainStatistics: token<() => readonly ChainStatistic[]>("how each chain stands, for clients that ask"),
   reports: token<LedgerReports>("LedgerReports"),
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
+  declarations: token<Declarations | undefined>("Declarations, if miners may declare jobs"),
+  declarationServer: token<PeerServer<DeclarationPeer> | undefined>("the job declaration server, if there is one"),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

@@ -17,6 +17,19 @@ export const METRICS = {
     help: "Jobs that miners declared and set (SetCustomMiningJob), by result: accepted, or the error code",
     labels: ["result"],
   },
+  declaration_tokens_total: { kind: "counter", help: "Mining job tokens given to declaring clients", labels: [] },
+  declarations_total: {
+    kind: "counter",
+    help: "Declared jobs that were judged, by result: accepted, or the error code",
+    labels: ["result"],
+  },
+  declaration_seconds: {
+    kind: "histogram",
+    help: "Time from a declaration whose transactions are all there to its answer",
+    labels: [],
+  },
+  declared_jobs: { kind: "gauge", help: "Declared jobs that are kept", labels: [] },
+  declared_bytes: { kind: "gauge", help: "Bytes of the transactions of declared jobs", labels: [] },
   jobs_total: { kind: "counter", help: "Jobs made, by cause", labels: ["cause"] },
   job_fanout_seconds: {
     kind: "histogram",

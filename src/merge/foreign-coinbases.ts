@@ -43,22 +43,18 @@ export class ForeignCoinbases {
     if (job.aux !== undefined) this.#works.remember(job.aux.entries, commitmentIn(job.coinbasePrefix));
   }
 
-  /** What a coinbase with so much room must hold; nothing before our first job. `only`: of chains without a leaf in the AuxPoW tree. */
-  live(room: CommitmentRoom, only?: "outputs"): LiveCommitments {
+  /** What a coinbase with so much room must hold; nothing before our first job. `outputsOf`: of these chains alone, if they have no leaf in the AuxPoW tree. */
+  live(room: CommitmentRoom, outputsOf?: (chain: string) => boolean): LiveCommitments {
     const wanted = this.#deps.wanted();
+    const chosen = outputsOf === undefined ? wanted : wanted.filter((each) => isOutputs(each) && outputsOf(each.chain));
     if (wanted.length !== this.#wanted.length || wanted.some((each, i) => each !== this.#wanted[i])) {
       this.#wanted = wanted;
       this.#answers.clear();
     }
-    const key = `${room.scriptSigBytes} ${room.outputBytes} ${only ?? ""}`;
+    const key = `${room.scriptSigBytes} ${room.outputBytes} ${chosen.map(({ chain }) => chain).join(" ")}`;
     const known = this.#answers.get(key);
     if (known !== undefined) return known;
-    const answer = this.#fit(
-      only === undefined
-        ? wanted
-        : wanted.filter(({ commitments }) => commitments.every(({ kind }) => kind === "output")),
-      room,
-    );
+    const answer = this.#fit(chosen, room);
     if (this.#parts === undefined) return answer;
     if (this.#answers.size >= MAX_ROOMS) this.#answers.clear();
     this.#answers.set(key, answer);
@@ -100,6 +96,8 @@ export class ForeignCoinbases {
     });
   }
 }
+
+const isOutputs = ({ commitments }: ChainCommitments): boolean => commitments.every(({ kind }) => kind === "output");
 
 /** Rules without what else a plugin's commitment says of itself. */
 function rulesAlone({ script, maxBytesAfter, first, last, forbid }: AuxRules): AuxRules {

@@ -258,10 +258,10 @@ export class MergeMining implements Part {
 
   /**
    * What a coinbase that others make must hold to count for as many chains as fit into `room`, the first configured first; nothing before our first job.
-   * To be asked again when `onWork` says so. `only`: of chains whose commitments are outputs.
+   * To be asked again when `onWork` says so. `outputsOf`: of these chains alone, and only if their commitments are outputs.
    */
-  liveCommitments(room: CommitmentRoom, only?: "outputs"): LiveCommitments {
-    return this.#foreign.live(room, only);
+  liveCommitments(room: CommitmentRoom, outputsOf?: (chain: string) => boolean): LiveCommitments {
+    return this.#foreign.live(room, outputsOf);
   }
 
   /** How long a chain's commitment usually lasts, ms; `undefined` while too little is known. */

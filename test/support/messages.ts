@@ -1,15 +1,24 @@
-/** Frames of the subprotocols that a mining connection carries, as messages with a name: what tests send and expect. */
+/** Frames of the subprotocols that mining and declaration connections carry, as messages with a name: what tests send and expect. */
 import { understand } from "../../src/sv2/dialect.ts";
 import type { Frame } from "../../src/sv2/frame.ts";
 import { CHAIN_STATISTICS, chainStatistics } from "../../src/sv2/messages/chain-statistics.ts";
 import { COMMON, common } from "../../src/sv2/messages/common.ts";
+import { DECLARATION, declaration } from "../../src/sv2/messages/declaration.ts";
 import { EXTENSIONS_NEGOTIATION, extensions } from "../../src/sv2/messages/extensions.ts";
+import { MERGE_MINING, mergeMining } from "../../src/sv2/messages/merge-mining.ts";
 import { MINING, mining } from "../../src/sv2/messages/mining.ts";
 import type { Receiver, Value } from "../../src/sv2/table.ts";
 
-const TABLES = { ...COMMON, ...MINING, ...EXTENSIONS_NEGOTIATION, ...CHAIN_STATISTICS } as const;
+const TABLES = {
+  ...COMMON,
+  ...MINING,
+  ...DECLARATION,
+  ...EXTENSIONS_NEGOTIATION,
+  ...CHAIN_STATISTICS,
+  ...MERGE_MINING,
+} as const;
 
-/** The name of any message of a mining connection. */
+/** The name of any message of such a connection. */
 export type Name = keyof typeof TABLES;
 
 /** The fields of message `N`. */
@@ -22,7 +31,7 @@ export type Message<N extends Name = Name> = {
 
 /** The whole plain frame of a message. */
 export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: Uint8Array): Uint8Array {
-  for (const codec of [common, mining, extensions, chainStatistics]) {
+  for (const codec of [common, mining, declaration, extensions, chainStatistics, mergeMining]) {
     if (name in codec.table)
       return (codec.encode as (n: Name, v: unknown, t?: Uint8Array) => Uint8Array)(name, value, tlv);
   }
@@ -32,6 +41,10 @@ export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: U
 /** The message of a frame that `receiver` got; byte strings in it are copies. `undefined` for an unknown extension. */
 export function decodeMessage(frame: Frame, receiver: Receiver): Message | undefined {
   const copy: Frame = { ...frame, payload: frame.payload.slice() };
-  const understood = understand([mining, extensions, common, chainStatistics], copy, receiver);
+  const understood = understand(
+    [mining, declaration, extensions, common, chainStatistics, mergeMining],
+    copy,
+    receiver,
+  );
   return understood.kind === "message" ? (understood.message as Message) : undefined;
 }

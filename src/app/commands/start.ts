@@ -99,5 +99,8 @@ function announce(server: RunningServer, options: StartOptions, terminal: Termin
   }));
   const url = listeners[0]?.url;
   for (const each of listeners) log.info(`miners connect to ${each.url}`, { ...each, authorityPublicKey });
+  if (server.declaration !== undefined) {
+    log.info(`declaring clients connect to stratum2+tcp://${server.declaration}/${authorityPublicKey}`);
+  }
   if (options.json) terminal.out(jsonLine({ listening, authorityPublicKey, url, listeners }));
 }

@@ -113,4 +113,9 @@ export const POOL_FAULTS = faults({
     what: "the QUIC library cannot use the certificate",
     help: "The files of [tls] must be PEM: the chain with the server's own certificate first, and the private key that belongs to it.",
   },
+  "declaration-solutions-bogus": {
+    act: "drop",
+    what: "a declaring client pushed many solutions that solve none of its jobs",
+    help: "The client is broken, or it declares its jobs elsewhere. Honest clients push a solution when they found a block. Report it with vendor and version.",
+  },
 });

@@ -12,7 +12,7 @@ import type { Part } from "../../kernel/lifecycle.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Meter } from "../../kernel/meter.ts";
 import type { BlockAnswer, BlockSink, FoundBlock } from "../../mining/ports.ts";
-import { submitAnswer } from "./answers.ts";
+import { blockPlace, submitAnswer } from "./answers.ts";
 import { type BlockJournal, blockHex, type RecordedAnswer } from "./journal.ts";
 import { readSubmitError, readSubmitResult, type SubmitReading } from "./submit-answer.ts";
 
@@ -127,7 +127,9 @@ export class BitcoindBlockSink implements BlockSink, Part {
   drained(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
-        if (!signal.aborted && [...this.#pending.values()].some(({ answers }) => answers.length === 0)) return;
+        // For a block that somebody else submits there is nothing left to do here.
+        const isOurs = ({ answers, block }: Pending): boolean => answers.length === 0 && block.block !== undefined;
+        if (!signal.aborted && [...this.#pending.values()].some(isOurs)) return;
         this.#drainListeners.delete(check);
         signal.removeEventListener("abort", check);
         resolve();
@@ -194,9 +196,7 @@ export class BitcoindBlockSink implements BlockSink, Part {
     const { block, answers, over } = entry;
     const missing = nodes.filter(({ name }) => !answers.some(({ node }) => node === name));
     if (block.block === undefined) {
-      for (const rpc of missing) {
-        this.#answered(entry, { node: rpc.name, verdict: "rejected", reason: "its transactions are not known here" });
-      }
+      await Promise.all(missing.map((rpc) => this.#watch(entry, rpc)));
     } else {
       const text = blockHex(block.block);
       await Promise.all(missing.map((rpc) => this.#deliver(entry, rpc, text)));
@@ -209,6 +209,30 @@ export class BitcoindBlockSink implements BlockSink, Part {
       await journal.finish({ block, answers });
     } catch (error) {
       log.error(`block ${entry.shown}: ${describe(error)}`, { error });
+    }
+  }
+
+  /** A block that only somebody else can submit: waits until the node has heard of it. */
+  async #watch(entry: Pending, rpc: Rpc): Promise<void> {
+    const { clock } = this.#deps;
+    const { signal } = entry.over;
+    const { submitTimeoutMs: timeoutMs, parentWaitMs } = this.#options;
+    const startedMs = clock.monotonicMs();
+    for (let pauseMs = FIRST_RETRY_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
+      const place = await rpc
+        .call("getblockheader", [entry.shown], blockPlace, { signal, timeoutMs })
+        .catch(() => undefined);
+      if (signal.aborted) return;
+      if (place !== undefined) {
+        const isBest = place.confirmations > 0;
+        const reason = isBest ? "" : "the node has it beside its best chain";
+        return this.#answered(entry, { node: rpc.name, verdict: isBest ? "accepted" : "stale", reason });
+      }
+      if (clock.monotonicMs() - startedMs >= parentWaitMs) {
+        const reason = "the node never heard of it, and its transactions are not known here";
+        return this.#answered(entry, { node: rpc.name, verdict: "stale", reason });
+      }
+      await sleep(clock, pauseMs, signal).catch(() => undefined);
     }
   }
 

@@ -131,8 +131,9 @@ describe("what a coinbase must hold", () => {
       "rsk",
     ]);
     expect(merge.liveCommitments({ scriptSigBytes: 45, outputBytes: 0 }).chains).toEqual(["namecoin", "syscoin"]);
-    const outputs = merge.liveCommitments(ROOM, "outputs");
+    const outputs = merge.liveCommitments(ROOM, () => true);
     expect([outputs.chains, outputs.scriptSig.length]).toEqual([["rsk", "plain"], 0]);
+    expect(merge.liveCommitments(ROOM, (chain) => chain !== "rsk").chains).toEqual(["plain"]);
     expect(chains(custom(commitmentsOf(merge.liveCommitments({ scriptSigBytes: 45, outputBytes: 0 }))))).toEqual([
       "namecoin",
       "syscoin",

@@ -210,13 +210,34 @@ describe("a found block", () => {
     await sink.stop();
   });
 
-  test("whose transactions are not known here is refused instead of kept waiting", async () => {
-    const { sink, nodes, answers } = setting(["a"]);
+  test("whose transactions are not known here is waited for until the node has heard of it", async () => {
+    const { sink, nodes, answers, clock } = setting(["a", "b"]);
+    const [a, b] = nodes;
+    const known = (confirmations: number) => () => ({ confirmations });
+    for (const node of nodes) node.failing.set("getblockheader", new Fault("node-rpc-error", { rpcCode: -5 }));
     await sink.start(never);
     sink.submit({ ...block(), block: undefined });
-    await settle();
-    expect(answers.map(({ verdict }) => verdict)).toEqual(["rejected"]);
+    await pass(clock, 1000);
+    expect(answers).toEqual([]);
+    a?.failing.delete("getblockheader");
+    a?.results.set("getblockheader", known(1));
+    await pass(clock, 6000);
+    expect(answers).toEqual([{ node: "a", verdict: "accepted", reason: "" }]);
+    b?.failing.delete("getblockheader");
+    b?.results.set("getblockheader", known(-1));
+    await pass(clock, 6000);
+    expect(answers[1]).toMatchObject({ node: "b", verdict: "stale", reason: expect.stringContaining("beside") });
     expect(nodes[0]?.count("submitblock")).toBe(0);
+    await sink.stop();
+  });
+
+  test("that nobody submits is given up as stale in the end", async () => {
+    const { sink, nodes, answers, clock } = setting(["a"]);
+    nodes[0]?.failing.set("getblockheader", new Fault("node-rpc-error", { rpcCode: -5 }));
+    await sink.start(never);
+    sink.submit({ ...block(), block: undefined });
+    await pass(clock, 700_000, 10_000);
+    expect(answers).toMatchObject([{ verdict: "stale", reason: expect.stringContaining("never heard of it") }]);
     await sink.stop();
   });
 
