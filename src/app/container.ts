@@ -55,6 +55,7 @@ import { serverReports, textReports } from "./reports/server-reports.ts";
 import { minesOwnTemplates, payoutReserveOf, type Settings } from "./settings.ts";
 import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { registerTemplateServer } from "./template-server-parts.ts";
 import { type ServerEvents, TOKENS } from "./tokens.ts";
 import { registerUpstream } from "./upstream-parts.ts";
 
@@ -312,6 +313,7 @@ export function compose(world: World): DependencyContainer {
     };
   });
   registerListeners({ settings: world.settings, part, get, log }, limitsOf(config));
+  registerTemplateServer({ settings: world.settings, part, get, log }, limitsOf(config));
   registerDeclaration({ settings: world.settings, part, get, log }, limitsOf(config));
   part(TOKENS.miningServer, () => {
     const [payouts, upstream, poolChannels] = [get(TOKENS.payouts), get(TOKENS.upstream), get(TOKENS.channelWishes)];

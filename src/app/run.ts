@@ -18,6 +18,7 @@ import { minesOwnTemplates, payoutReserveOf } from "./settings.ts";
 import { ledgerHealthOf } from "./status.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { templateServerParts } from "./template-server-parts.ts";
 import { TOKENS } from "./tokens.ts";
 import { poolModeWords } from "./upstream-words.ts";
 
@@ -41,6 +42,8 @@ export interface RunningServer {
   readonly listening: readonly string[];
   /** The same with what miners have to know of each to connect; TCP first. */
   readonly listeners: readonly Listener[];
+  /** `host:port` of the template server; `undefined` where there is none. */
+  readonly templates: string | undefined;
   /** `host:port` of the job declaration server; `undefined` where there is none. */
   readonly declaration: string | undefined;
   /** The authority's public key as miners write it, base58check. */
@@ -107,7 +110,7 @@ export async function startServer(
     container.resolve(TOKENS.credit),
     container.resolve(TOKENS.blockRecords),
     // Blocks of before wait in the journal for a node.
-    ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.blockSink)]),
+    ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.blockSink), container.resolve(TOKENS.othersBlocks)]),
     ...(isSolo ? [container.resolve(TOKENS.jobSource)] : []),
     container.resolve(TOKENS.mergeMining),
     ...(isSolo ? [container.resolve(TOKENS.jobMaker)] : []),
@@ -124,6 +127,7 @@ export async function startServer(
     ...poolMode(container),
     server,
     ...declarationServer(container),
+    ...templateServerParts({ get: (token) => container.resolve(token) }),
     ...(control === undefined ? [] : [control]),
     ...above,
     new StatusLine(
@@ -150,6 +154,7 @@ export async function startServer(
     container,
     listening: server.addresses,
     listeners: listenersOf(container),
+    templates: container.resolve(TOKENS.templateServer)?.server.addresses[0],
     declaration: container.resolve(TOKENS.declarationServer)?.addresses[0],
     authorityPublicKey: encodeAuthorityPublicKey(authorityPublicKey(world.authoritySecretKey)),
     reload: () => container.resolve(TOKENS.reloader).reload(),

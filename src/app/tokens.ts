@@ -36,6 +36,8 @@ import type { PoolEvents } from "../pool/events.ts";
 import type { JobMaker } from "../pool/job-maker.ts";
 import type { PeerServer } from "../pool/peer-server.ts";
 import type { MiningServer, ServerNoise } from "../pool/server.ts";
+import type { ServedTemplates } from "../pool/templates/served-templates.ts";
+import type { TemplatePeer } from "../pool/templates/template-peer.ts";
 import type { Transport } from "../pool/transport.ts";
 import type { CertificateFiles } from "../pool/transports/certificate-files.ts";
 import type { ChannelWishes } from "../upstream/channel-wishes.ts";
@@ -102,5 +104,9 @@ export const TOKENS = {
   control: token<ControlServer | undefined>("ControlServer, if there is one"),
   declarations: token<Declarations | undefined>("Declarations, if miners may declare jobs"),
   declarationServer: token<PeerServer<DeclarationPeer> | undefined>("the job declaration server, if there is one"),
+  othersBlocks: token<BitcoindBlockSink>("BlockSink for blocks that pay somebody else"),
+  templateServer: token<{ readonly server: PeerServer<TemplatePeer>; readonly served: ServedTemplates } | undefined>(
+    "the template server, if there is one",
+  ),
   miningServer: token<MiningServer>("MiningServer"),
 } as const;

@@ -30,6 +30,11 @@ export const METRICS = {
   },
   declared_jobs: { kind: "gauge", help: "Declared jobs that are kept", labels: [] },
   declared_bytes: { kind: "gauge", help: "Bytes of the transactions of declared jobs", labels: [] },
+  templates_served_total: {
+    kind: "counter",
+    help: "Templates sent to clients of the template server, by kind: future, refresh",
+    labels: ["kind"],
+  },
   jobs_total: { kind: "counter", help: "Jobs made, by cause", labels: ["cause"] },
   job_fanout_seconds: {
     kind: "histogram",

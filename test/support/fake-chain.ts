@@ -66,6 +66,8 @@ export function makeTemplate(wish: TemplateWish): Template {
     },
     merklePath: merklePathOfFirst(transactions.map(txid)),
     transactions: transactions.map((tx) => serializeTransaction(tx, { witness: true })),
+    wtxids: transactions.map(wtxid),
+    fees: transactions.map(() => 1000n),
     transactionCount: count + 1,
     coinbaseRoom: { bytes: 1000, sigops: 400 },
   };

@@ -1,4 +1,4 @@
-/** Frames of the subprotocols that mining and declaration connections carry, as messages with a name: what tests send and expect. */
+/** Frames of all subprotocols, as messages with a name: what tests send and expect. */
 import { understand } from "../../src/sv2/dialect.ts";
 import type { Frame } from "../../src/sv2/frame.ts";
 import { CHAIN_STATISTICS, chainStatistics } from "../../src/sv2/messages/chain-statistics.ts";
@@ -7,12 +7,17 @@ import { DECLARATION, declaration } from "../../src/sv2/messages/declaration.ts"
 import { EXTENSIONS_NEGOTIATION, extensions } from "../../src/sv2/messages/extensions.ts";
 import { MERGE_MINING, mergeMining } from "../../src/sv2/messages/merge-mining.ts";
 import { MINING, mining } from "../../src/sv2/messages/mining.ts";
+import { TEMPLATES, templates } from "../../src/sv2/messages/templates.ts";
 import type { Receiver, Value } from "../../src/sv2/table.ts";
+
+/** The mining protocol has a message of the same name, which is the one that tests send. */
+const { SetNewPrevHash: _, ...TEMPLATE_ROWS } = TEMPLATES;
 
 const TABLES = {
   ...COMMON,
   ...MINING,
   ...DECLARATION,
+  ...TEMPLATE_ROWS,
   ...EXTENSIONS_NEGOTIATION,
   ...CHAIN_STATISTICS,
   ...MERGE_MINING,
@@ -31,7 +36,7 @@ export type Message<N extends Name = Name> = {
 
 /** The whole plain frame of a message. */
 export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: Uint8Array): Uint8Array {
-  for (const codec of [common, mining, declaration, extensions, chainStatistics, mergeMining]) {
+  for (const codec of [common, mining, declaration, templates, extensions, chainStatistics, mergeMining]) {
     if (name in codec.table)
       return (codec.encode as (n: Name, v: unknown, t?: Uint8Array) => Uint8Array)(name, value, tlv);
   }
@@ -42,7 +47,7 @@ export function encodeMessage<N extends Name>(name: N, value: Fields<N>, tlv?: U
 export function decodeMessage(frame: Frame, receiver: Receiver): Message | undefined {
   const copy: Frame = { ...frame, payload: frame.payload.slice() };
   const understood = understand(
-    [mining, declaration, extensions, common, chainStatistics, mergeMining],
+    [mining, declaration, templates, extensions, common, chainStatistics, mergeMining],
     copy,
     receiver,
   );

@@ -99,6 +99,9 @@ function announce(server: RunningServer, options: StartOptions, terminal: Termin
   }));
   const url = listeners[0]?.url;
   for (const each of listeners) log.info(`miners connect to ${each.url}`, { ...each, authorityPublicKey });
+  if (server.templates !== undefined) {
+    log.info(`template clients connect to stratum2+tcp://${server.templates}/${authorityPublicKey}`);
+  }
   if (server.declaration !== undefined) {
     log.info(`declaring clients connect to stratum2+tcp://${server.declaration}/${authorityPublicKey}`);
   }

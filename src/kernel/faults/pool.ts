@@ -118,4 +118,19 @@ export const POOL_FAULTS = faults({
     what: "a declaring client pushed many solutions that solve none of its jobs",
     help: "The client is broken, or it declares its jobs elsewhere. Honest clients push a solution when they found a block. Report it with vendor and version.",
   },
+  "template-constraints-too-large": {
+    act: "drop",
+    what: "a template client wants more room for its outputs than it may have",
+    help: "Raise `max_output_bytes` in [template_server] if the client really needs so much: transactions are left out of its templates for it.",
+  },
+  "template-requests-too-many": {
+    act: "drop",
+    what: "a template client asks for transactions faster than it takes them",
+    help: "Each answer has the transactions of a whole block. The client's link is too slow, or it asks again and again. Report its vendor and version.",
+  },
+  "template-solutions-bogus": {
+    act: "drop",
+    what: "a template client submitted many solutions that solve no template",
+    help: "The client is broken or another provider's. Report it with vendor and version.",
+  },
 });
