@@ -6,7 +6,6 @@ import "reflect-metadata";
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from "tsyringe";
 import type { TxOutput } from "../bitcoin/transaction.ts";
 import { diskFiles } from "../daemon/files.ts";
-import { connectTcp } from "../daemon/socket.ts";
 import type { ControlPort } from "../host/control-api.ts";
 import { ControlServer } from "../host/control-server.ts";
 import { diskPlugins } from "../host/plugin-files.ts";
@@ -20,7 +19,6 @@ import { ChannelPayouts } from "../mining/channel-payouts.ts";
 import { ExtranonceAllocator } from "../mining/extranonce.ts";
 import { JobIds } from "../mining/job.ts";
 import type { Authoriser } from "../mining/ports.ts";
-import { BitcoindJobSource, JOB_SOURCE_DEFAULTS } from "../node/bitcoind/job-source.ts";
 import { BitcoindBlockSink, BLOCK_SINK_DEFAULTS } from "../node/bitcoind/submit.ts";
 import { MemoryMeter } from "../ops/memory-meter.ts";
 import {
@@ -50,11 +48,13 @@ import { bllvmClient, bllvmRpc, type NodeLink } from "./module/node-link.ts";
 import { pluginLoader, rpcClient } from "./parts.ts";
 import { payoutAddressPort } from "./payout-address-port.ts";
 import { addressCheck } from "./payout-settings.ts";
+import { blockNodes, providersPart } from "./provider-blocks.ts";
 import { Reloader } from "./reload.ts";
 import { serverReports, textReports } from "./reports/server-reports.ts";
 import { minesOwnTemplates, payoutReserveOf, type Settings } from "./settings.ts";
 import { ledgerHealthOf, statusOf } from "./status.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { registerTemplates } from "./template-parts.ts";
 import { registerTemplateServer } from "./template-server-parts.ts";
 import { type ServerEvents, TOKENS } from "./tokens.ts";
 import { registerUpstream } from "./upstream-parts.ts";
@@ -119,46 +119,18 @@ export function compose(world: World): DependencyContainer {
     // Last: the others know the witnesses of transactions.
     return [...configured, bllvmRpc({ node, clock: get(TOKENS.clock), log: log("bllvm") }, world.settings)];
   });
-  part(TOKENS.jobSource, () => {
-    const { network, nodes } = world.settings;
-    const sources = get(TOKENS.nodes).map((rpc, index) => {
-      const zmqAddress = nodes[index]?.zmqAddress;
-      const isLastResort = index >= nodes.length;
-      return zmqAddress === undefined ? { rpc, isLastResort } : { rpc, zmqAddress, isLastResort };
-    });
-    const { templates } = config;
-    return new BitcoindJobSource(
-      {
-        nodes: sources,
-        clock: get(TOKENS.clock),
-        log: log("templates"),
-        meter: get(TOKENS.meter),
-        connect: connectTcp,
-      },
-      {
-        ...JOB_SOURCE_DEFAULTS,
-        network,
-        notice: templates.notice,
-        pollMs: templates.poll_s * 1000,
-        askMs: templates.poll_s * 1000,
-        refreshMs: templates.refresh_s * 1000,
-        feeRise: templates.fee_rise_percent / 100,
-        emptyAfterMs: templates.empty_first_job ? templates.empty_after_s * 1000 : undefined,
-        staleTipMs: templates.stale_tip_s * 1000,
-        failbackMs: templates.failback_s * 1000,
-      },
-    );
-  });
+  registerTemplates({ settings: world.settings, part, get, log });
   part(
     TOKENS.blockSink,
     () =>
       new BitcoindBlockSink(
         {
-          nodes: get(TOKENS.nodes),
+          nodes: blockNodes({ get, log }),
           journal: get(TOKENS.blockJournal),
           clock: get(TOKENS.clock),
           log: log("blocks"),
           meter: get(TOKENS.meter),
+          ...providersPart(get(TOKENS.providers)),
         },
         BLOCK_SINK_DEFAULTS,
       ),
@@ -222,7 +194,8 @@ export function compose(world: World): DependencyContainer {
         job: get(TOKENS.jobs).current(),
         upstream: get(TOKENS.upstream)?.status(),
         ledger: ledgerHealthOf(get(TOKENS.ledger).status(), get(TOKENS.credit)),
-        nodes: minesOwnTemplates(world.settings) ? get(TOKENS.jobSource).status().nodes : [],
+        nodes: minesOwnTemplates(world.settings) ? (get(TOKENS.nodeSource)?.status().nodes ?? []) : [],
+        providers: get(TOKENS.providers)?.status() ?? [],
         bllvm: get(TOKENS.bllvm)?.state(),
         monotonicMs: get(TOKENS.clock).monotonicMs(),
       });

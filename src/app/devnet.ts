@@ -102,6 +102,7 @@ export async function startDevnet(
       listen: address,
       dataDir,
       payoutScript: scriptOfAddress(BITCOIN_PAYOUT, "regtest"),
+      providers: [],
       tag,
       versionRollingMask: Number(config.jobs.version_rolling_mask),
       bllvmRpc: undefined,

@@ -141,7 +141,7 @@ export function registerLedger({ settings, part, get, log }: LedgerTools): void 
           writes: get(TOKENS.blockWrites),
           statusOf: (chain, block) => get(TOKENS.pluginHost).status(chain, block),
           bitcoinStatus: async (hash) => {
-            const { nodes } = get(TOKENS.jobSource).status();
+            const nodes = get(TOKENS.nodeSource)?.status().nodes ?? [];
             const trusted = new Set(nodes.flatMap(({ name, trust }) => (trust === "trusted" ? [name] : [])));
             // The bllvm node, behind the others, has a say where there are no others: it takes blocks that the network refuses.
             const all = get(TOKENS.nodes);

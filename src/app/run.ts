@@ -110,7 +110,8 @@ export async function startServer(
     container.resolve(TOKENS.credit),
     container.resolve(TOKENS.blockRecords),
     // Blocks of before wait in the journal for a node.
-    ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.blockSink), container.resolve(TOKENS.othersBlocks)]),
+    ...(nodes.length === 0 && settings.providers.length === 0 ? [] : [container.resolve(TOKENS.blockSink)]),
+    ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.othersBlocks)]),
     ...(isSolo ? [container.resolve(TOKENS.jobSource)] : []),
     container.resolve(TOKENS.mergeMining),
     ...(isSolo ? [container.resolve(TOKENS.jobMaker)] : []),

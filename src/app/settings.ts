@@ -13,11 +13,13 @@ import { type LedgerAddress, ledgerAddress } from "../ledger/store/address.ts";
 import { BITCOIN } from "../ledger/store/schema.ts";
 import { checkCoinbaseFits } from "../mining/job.ts";
 import { MAX_DIRECT_OUTPUT } from "../mining/job-payout.ts";
+import type { Provider } from "../node/templates/provider-connection.ts";
 import { chainsOf } from "./chain-settings.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { checkListeners } from "./listener-rules.ts";
 import { checkRewardRules } from "./reward-rules.ts";
+import { providersOf } from "./template-settings.ts";
 import { type UpstreamSettings, upstreamOf } from "./upstream-settings.ts";
 import { PACKAGE_FOLDER } from "./version.ts";
 
@@ -58,6 +60,8 @@ export interface Settings {
   readonly versionRollingMask: number;
   /** None where no own template is ever mined, unless they are configured all the same: then blocks of before are followed. */
   readonly nodes: readonly NodeSettings[];
+  /** Template providers in order of preference; none where no own template is ever mined. */
+  readonly providers: readonly Provider[];
   /** The pools above, in pool mode. */
   readonly upstream: UpstreamSettings | undefined;
   /** The bllvm node's own JSON-RPC, for its module; `undefined` when none is configured. */
@@ -86,6 +90,7 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
   const upstream = upstreamOf(loaded);
   const isSolo = minesOwnTemplates({ upstream });
   checkOwnTemplates(loaded, isSolo);
+  const providers = isSolo ? providersOf(loaded) : [];
   return {
     ...merge,
     config,
@@ -95,7 +100,8 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
     payoutScript: isSolo || config.bitcoin.payout !== undefined ? payoutScriptOf(loaded) : undefined,
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
-    nodes: (as === "module" || !isSolo) && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
+    nodes: (as === "module" || !isSolo || providers.length > 0) && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
+    providers,
     upstream,
     bllvmRpc: bllvmRpcOf(loaded),
     control: controlOf(loaded),

@@ -7,6 +7,7 @@ import type { ChainWorkStatus } from "../merge/chain-status.ts";
 import type { Job } from "../mining/job.ts";
 import type { NodeStatus } from "../node/bitcoind/status.ts";
 import type { BllvmState } from "../node/bllvm/bllvm-node.ts";
+import type { ProviderStatus } from "../node/templates/providers.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { UpstreamStatus } from "../upstream/standing.ts";
 import { SOLO } from "./upstream-settings.ts";
@@ -26,6 +27,7 @@ export interface StatusParts {
   readonly upstream: UpstreamStatus | undefined;
   readonly ledger: LedgerHealth;
   readonly nodes: readonly NodeStatus[];
+  readonly providers: readonly ProviderStatus[];
   readonly bllvm: BllvmState | undefined;
   /** Monotonic ms. */
   readonly monotonicMs: number;
@@ -93,6 +95,8 @@ export interface ServerStatus {
   readonly ledger: LedgerHealth;
   /** In order of preference. */
   readonly nodes: readonly NodeHealth[];
+  /** Template providers, in order of preference. */
+  readonly providers: readonly ProviderStatus[];
   /** `undefined` for a server that is no module. */
   readonly bllvm: BllvmHealth | undefined;
 }
@@ -109,6 +113,7 @@ export function statusOf({
   upstream,
   ledger,
   nodes,
+  providers,
   bllvm,
   monotonicMs,
 }: StatusParts): ServerStatus {
@@ -139,6 +144,7 @@ export function statusOf({
     nodes: nodes.map(({ name, active, trust, height, tip, fault, warnings }) => {
       return { name, active, trust, height, tip, fault, warnings };
     }),
+    providers,
     bllvm: bllvm === undefined ? undefined : bllvmHealthOf(bllvm, meter, monotonicMs),
   };
 }

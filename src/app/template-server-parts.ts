@@ -70,7 +70,8 @@ export function registerTemplateServer({ settings, part, get, log }: LedgerTools
               log: own,
               meter,
               served,
-              transactionsOf: async ({ transactions }) => transactions,
+              transactionsOf: async (template) =>
+                template.transactions ?? (await get(TOKENS.providers)?.transactionsOf(template)),
               blocks: (found) => sink.submit(found),
             },
             { maxOutputBytes },

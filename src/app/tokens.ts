@@ -22,11 +22,12 @@ import type { MergeMining } from "../merge/merge-mining.ts";
 import type { ChannelPayouts } from "../mining/channel-payouts.ts";
 import type { ExtranonceAllocator } from "../mining/extranonce.ts";
 import type { JobIds } from "../mining/job.ts";
-import type { Authoriser, BlockSink, JobFeed } from "../mining/ports.ts";
+import type { Authoriser, BlockSink, JobFeed, JobSource } from "../mining/ports.ts";
 import type { BitcoindJobSource } from "../node/bitcoind/job-source.ts";
 import type { BlockJournal } from "../node/bitcoind/journal.ts";
 import type { BitcoindBlockSink } from "../node/bitcoind/submit.ts";
 import type { BllvmClient } from "../node/bllvm/client/client.ts";
+import type { TemplateProviders } from "../node/templates/providers.ts";
 import type { MemoryMeter } from "../ops/memory-meter.ts";
 import type { ChainStatistic } from "../pool/chain-statistics.ts";
 import type { DeclarationPeer } from "../pool/declaration/declaration-peer.ts";
@@ -70,7 +71,9 @@ export const TOKENS = {
   noise: token<ServerNoise>("ServerNoise"),
   nodes: token<readonly Rpc[]>("Bitcoin nodes in order of preference"),
   bllvm: token<BllvmClient | undefined>("BllvmClient, for a module of the bllvm node"),
-  jobSource: token<BitcoindJobSource>("JobSource"),
+  nodeSource: token<BitcoindJobSource | undefined>("JobSource of the nodes, if there are any"),
+  providers: token<TemplateProviders | undefined>("JobSource of template providers, if there are any"),
+  jobSource: token<JobSource>("JobSource"),
   blockJournal: token<BlockJournal>("BlockJournal"),
   blockSink: token<BitcoindBlockSink>("BlockSink"),
   recordedBlocks: token<BlockSink>("BlockSink that tells the ledger"),

@@ -20,6 +20,7 @@ import { POOL_FAULTS } from "./faults/pool.ts";
 import { REPORT_FAULTS } from "./faults/reports.ts";
 import { SDK_FAULTS } from "./faults/sdk.ts";
 import { SV2_FAULTS } from "./faults/sv2.ts";
+import { TEMPLATE_FAULTS } from "./faults/templates.ts";
 import { UPSTREAM_FAULTS } from "./faults/upstream.ts";
 
 /** All fault codes with their rows. */
@@ -41,6 +42,7 @@ export const FAULTS = {
   ...REPORT_FAULTS,
   ...SDK_FAULTS,
   ...SV2_FAULTS,
+  ...TEMPLATE_FAULTS,
   ...UPSTREAM_FAULTS,
 } as const;
 

@@ -35,6 +35,17 @@ export const METRICS = {
     help: "Templates sent to clients of the template server, by kind: future, refresh",
     labels: ["kind"],
   },
+  template_source_up: { kind: "gauge", help: "Whether a source of templates has one now", labels: ["source"] },
+  template_source_switches_total: {
+    kind: "counter",
+    help: "Changes of the source that templates are taken from, by the new one",
+    labels: ["to"],
+  },
+  template_provider_failures_total: {
+    kind: "counter",
+    help: "Connections to template providers that ended",
+    labels: ["provider"],
+  },
   jobs_total: { kind: "counter", help: "Jobs made, by cause", labels: ["cause"] },
   job_fanout_seconds: {
     kind: "histogram",

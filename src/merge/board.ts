@@ -6,6 +6,7 @@
  * fees exactly once and then the old one again, so "new" means another parent or height, and of two works on the same
  * parent the better one is kept. Time is monotonic throughout: a wall clock that jumps expires nothing.
  */
+import { outputSize } from "../bitcoin/transaction.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import { describe, Fault } from "../kernel/fault.ts";
 import type { Log } from "../kernel/log.ts";
@@ -13,7 +14,13 @@ import type { Meter } from "../kernel/meter.ts";
 import type { AuxWork } from "../mining/aux.ts";
 import type { ChainCommitments } from "./placement.ts";
 import type { ChainPolicy, Commitment } from "./plugin.ts";
+import { MAX_OUTPUTS, MAX_SCRIPT } from "./shapes.ts";
 import { isSameAuxWork, isSameOffer, takeCommitments, takeWork } from "./taken.ts";
+
+const sizeOf = (script: Uint8Array): number => outputSize({ value: 0n, script });
+
+/** What the outputs of one work may take by the plugin contract. */
+const MOST_OUTPUT_BYTES = MAX_OUTPUTS * sizeOf(new Uint8Array(MAX_SCRIPT));
 
 /** A chain whose daemon comes and goes with every poll fills no log. */
 const SAY_EVERY_MS = 60_000;
@@ -63,6 +70,8 @@ interface Entry {
   offeredMs: number;
   /** Monotonic ms at which `wanted` was taken. */
   takenMs: number;
+  /** The most that the outputs of one work took, serialised bytes; `undefined` before the first work. */
+  outputBytes: number | undefined;
   /** Whether a job was made since. */
   inJob: boolean;
   /** Monotonic ms of the last change that was told because of this chain. */
@@ -106,6 +115,7 @@ export class Board {
       wanted: undefined,
       offeredMs: 0,
       takenMs: 0,
+      outputBytes: undefined,
       inJob: false,
       toldMs: Number.NEGATIVE_INFINITY,
       dueMs: undefined,
@@ -169,6 +179,16 @@ export class Board {
     const ids = new Map<string, number>();
     for (const { chain, chainId } of this.#entries.values()) if (chainId !== undefined) ids.set(chain, chainId);
     return ids;
+  }
+
+  /**
+   * Bytes that the outputs of all chains may take, and of `expected` that have not joined yet: the most that each showed so far, and what the contract
+   * allows for one that showed nothing.
+   */
+  outputBytes(expected: readonly string[]): number {
+    let sum = 0;
+    for (const { outputBytes } of this.#entries.values()) sum += outputBytes ?? MOST_OUTPUT_BYTES;
+    return sum + MOST_OUTPUT_BYTES * expected.filter((chain) => !this.#entries.has(chain)).length;
   }
 
   /** What stands on the board for `chain`; `undefined` for no work. */
@@ -255,6 +275,8 @@ export class Board {
     const other = entry.chainId === undefined ? this.#ownerOf(chainId) : undefined;
     if (other !== undefined) throw new Fault("merge-chain-id-twice", { chainId, chain, other });
     entry.chainId = chainId;
+    const bytes = commitments.reduce((sum, each) => sum + (each.kind === "output" ? sizeOf(each.script) : 0), 0);
+    entry.outputBytes = Math.max(entry.outputBytes ?? 0, bytes);
     return commitments;
   }
 

@@ -264,6 +264,11 @@ export class MergeMining implements Part {
     return this.#foreign.live(room, outputsOf);
   }
 
+  /** Bytes that the outputs of all chains that take part, and of `expected` that will, may need in a coinbase. */
+  outputBytes(expected: readonly string[]): number {
+    return this.#board.outputBytes(expected);
+  }
+
   /** How long a chain's commitment usually lasts, ms; `undefined` while too little is known. */
   freshnessMs(chain: string): number | undefined {
     return this.#freshness.of(chain, this.#deps.clock.monotonicMs());

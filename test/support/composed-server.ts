@@ -11,6 +11,7 @@ import { configSchema } from "../../src/app/config/schema.ts";
 import { type RunningServer, startServer } from "../../src/app/run.ts";
 import { mergeSettingsOf, parseHostPort } from "../../src/app/settings.ts";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
+import { providersOf } from "../../src/app/template-settings.ts";
 import { TOKENS } from "../../src/app/tokens.ts";
 import { upstreamOf } from "../../src/app/upstream-settings.ts";
 import { scriptOfAddress } from "../../src/bitcoin/address.ts";
@@ -102,6 +103,7 @@ export async function composedServer(
     ledger: ledgerAddress(undefined, folder),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     bllvmRpc: undefined,
+    providers: providersOf({ config, file: undefined }),
     upstream: upstreamOf({ config, file: undefined }),
     nodes: [
       {

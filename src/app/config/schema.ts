@@ -179,6 +179,10 @@ export const SECTIONS = {
       z.enum(["providers", "nodes"]).default("providers"),
       "Where work is taken from while both work: providers are the [[template_providers]], nodes the [[bitcoind]] nodes.",
     ),
+    provider_transactions: key(
+      z.boolean().default(true),
+      "Fetch the transactions of each template of a provider, so that a block of it is also submitted whole to the [[bitcoind]] nodes.",
+    ),
   }),
   ...TEMPLATE_SECTIONS,
   jobs: section("How jobs are made and shares are judged.", {

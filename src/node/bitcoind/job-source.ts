@@ -151,6 +151,11 @@ export class BitcoindJobSource implements JobSource {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Whether a node gives work now. */
+  isUsable(): boolean {
+    return this.#active !== undefined;
+  }
+
   /** Calls `listener` with the state of all nodes whenever the judgement of one or the choice changed. */
   onStatus(listener: (status: SourceStatus) => void): Unsubscribe {
     this.#statusListeners.add(listener);

@@ -24,6 +24,10 @@ export interface BlockSinkDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  /** Told of each block once it is written down, before any node is: a template's provider takes its solution. Must not throw. */
+  readonly solution?: (block: FoundBlock) => void;
+  /** The whole block of a solution whose transactions only its source has; `undefined` when that does not have them any more. Must not reject. */
+  readonly complete?: (block: FoundBlock) => Promise<Uint8Array | undefined>;
 }
 
 /** How blocks are submitted. The defaults stand in `BLOCK_SINK_DEFAULTS`. */
@@ -58,7 +62,7 @@ const MAX_CALLS_PER_NODE = 4;
 
 /** A block that waits for answers. */
 interface Pending {
-  readonly block: FoundBlock;
+  block: FoundBlock;
   readonly shown: string;
   readonly answers: RecordedAnswer[];
   /** Aborts when the entry is over. */
@@ -192,8 +196,14 @@ export class BitcoindBlockSink implements BlockSink, Part {
 
   /** Resolves when every node has answered, or the entry is over. */
   async #deliverToAll(entry: Pending): Promise<void> {
-    const { nodes, journal, log } = this.#deps;
-    const { block, answers, over } = entry;
+    const { nodes, journal, log, solution, complete } = this.#deps;
+    const { answers, over } = entry;
+    solution?.(entry.block);
+    if (entry.block.block === undefined && complete !== undefined) {
+      const whole = await complete(entry.block);
+      if (whole !== undefined) entry.block = { ...entry.block, block: whole };
+    }
+    const { block } = entry;
     const missing = nodes.filter(({ name }) => !answers.some(({ node }) => node === name));
     if (block.block === undefined) {
       await Promise.all(missing.map((rpc) => this.#watch(entry, rpc)));

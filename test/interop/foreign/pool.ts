@@ -88,6 +88,7 @@ export async function startPool(node: DevnetNode, options: PoolOptions = {}): Pr
     ledger: ledgerAddress(undefined, dataDir),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     bllvmRpc: undefined,
+    providers: [],
     upstream: undefined,
     nodes: [
       {

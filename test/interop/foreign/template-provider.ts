@@ -139,9 +139,22 @@ export class TemplateProvider {
       const client = this.#clients.get(socket);
       if (client !== undefined) client.served = true;
       await this.#give([socket], true);
+    } else if (message.name === "RequestTransactionData") {
+      this.#giveTransactions(socket, message.value.templateId);
     } else if (message.name === "SubmitSolution") {
       await this.#submit(message.value);
     }
+  }
+
+  #giveTransactions(socket: Socket, templateId: bigint): void {
+    const transactionList = this.#templates.get(templateId)?.transactions;
+    const excessData = new Uint8Array(0);
+    this.#send(
+      socket,
+      transactionList === undefined
+        ? templates.encode("RequestTransactionDataError", { templateId, errorCode: "template-id-not-found" })
+        : templates.encode("RequestTransactionDataSuccess", { templateId, excessData, transactionList }),
+    );
   }
 
   async #give(to: readonly Socket[], future: boolean): Promise<void> {

@@ -31,6 +31,7 @@ const STATUS: ServerStatus = {
     },
   ],
   ledger: { open: false, sinceMs: 0, trouble: "the disk is full", unwrittenShares: 5, lostShares: 0 },
+  providers: [],
   nodes: [],
   bllvm: undefined,
 };
