@@ -153,6 +153,7 @@ export function compose(world: World): DependencyContainer {
         },
         {
           ...MERGE_MINING_DEFAULTS,
+          manyMakers: world.settings.upstream?.pools.some(({ jds }) => jds !== undefined) === true,
           clampMinDifficulty: config.merge_mining.clamp_min_difficulty,
           sizeLimitBytes: config.merge_mining.coinbase_max_bytes,
           reserveBytes: payoutReserveOf(config),

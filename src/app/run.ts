@@ -14,7 +14,7 @@ import { declarationNews } from "./declaration-parts.ts";
 import { certificateOf } from "./listener-settings.ts";
 import { catchLooseEnds } from "./loose-ends.ts";
 import { authorityKeyPath } from "./parts.ts";
-import { minesOwnTemplates, payoutReserveOf } from "./settings.ts";
+import { minesOwnTemplates, payoutReserveOf, paysOurselves } from "./settings.ts";
 import { ledgerHealthOf } from "./status.ts";
 import { StatusLine } from "./status-line.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -114,7 +114,7 @@ export async function startServer(
     ...(nodes.length === 0 ? [] : [container.resolve(TOKENS.othersBlocks)]),
     ...(isSolo ? [container.resolve(TOKENS.jobSource)] : []),
     container.resolve(TOKENS.mergeMining),
-    ...(isSolo ? [container.resolve(TOKENS.jobMaker)] : []),
+    ...(paysOurselves(settings) ? [container.resolve(TOKENS.jobMaker)] : []),
     host,
     ...(isSolo
       ? [new CoinbaseWatch({ log: world.log, jobs }, { reserveBytes: payoutReserveOf(settings.config) })]

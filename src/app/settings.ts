@@ -89,7 +89,7 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
   const merge = mergeSettingsOf(loaded);
   const upstream = upstreamOf(loaded);
   const isSolo = minesOwnTemplates({ upstream });
-  checkOwnTemplates(loaded, isSolo);
+  checkOwnTemplates(loaded, paysOurselves({ upstream }));
   const providers = isSolo ? providersOf(loaded) : [];
   return {
     ...merge,
@@ -97,7 +97,8 @@ export function settingsOf(loaded: LoadedConfig, as: "server" | "module" = "serv
     network: config.bitcoin.network,
     listen: parseHostPort(config.stratum_v2.listen_addr),
     dataDir: absolute(config.stratum_v2.data_dir, folder),
-    payoutScript: isSolo || config.bitcoin.payout !== undefined ? payoutScriptOf(loaded) : undefined,
+    payoutScript:
+      paysOurselves({ upstream }) || config.bitcoin.payout !== undefined ? payoutScriptOf(loaded) : undefined,
     tag: tagOf(config.bitcoin, merge.chains, file),
     versionRollingMask: Number(config.jobs.version_rolling_mask),
     nodes: (as === "module" || !isSolo || providers.length > 0) && config.bitcoind.length === 0 ? [] : nodesOf(loaded),
@@ -119,8 +120,13 @@ function checkOwnTemplates({ config, file }: LoadedConfig, isSolo: boolean): voi
   }
 }
 
-/** Whether own templates are ever mined: always without pools above, and as their last resort. */
+/** Whether own templates are ever mined: always without pools above, as their last resort, and at pools that let us declare jobs. */
 export function minesOwnTemplates({ upstream }: Pick<Settings, "upstream">): boolean {
+  return paysOurselves({ upstream }) || upstream?.pools.some(({ jds }) => jds !== undefined) === true;
+}
+
+/** Whether own templates are ever mined for our own payout. */
+export function paysOurselves({ upstream }: Pick<Settings, "upstream">): boolean {
   return upstream === undefined || upstream.fallback === "solo";
 }
 

@@ -138,7 +138,7 @@ export function statusOf({
       const found = work.find(({ chain }) => chain === health.name);
       if (found === undefined) return { ...health, mining: undefined };
       const { chain: _, ...mining } = found;
-      return { ...health, mining: upstream === undefined ? mining : inPoolMode(mining, upstream) };
+      return { ...health, mining: upstream === undefined ? mining : inPoolMode(mining, upstream, job) };
     }),
     ledger,
     nodes: nodes.map(({ name, active, trust, height, tip, fault, warnings }) => {
@@ -150,8 +150,13 @@ export function statusOf({
 }
 
 /** Own templates are made all the time, so that they are ready; what counts is whether miners get them. */
-function inPoolMode<T extends Pick<ChainWorkStatus, "inJob" | "dropped">>(mining: T, { miningFor }: UpstreamStatus): T {
-  if (miningFor === SOLO) return mining;
+function inPoolMode<T extends Pick<ChainWorkStatus, "inJob" | "dropped">>(
+  mining: T,
+  { miningFor }: UpstreamStatus,
+  job: Job | undefined,
+): T {
+  // Jobs of ours, at home or declared to a pool.
+  if (miningFor === SOLO || (job?.pool !== undefined && job.aux !== undefined)) return mining;
   const dropped = miningFor === undefined ? "no pool works" : `the coinbase is that of pool ${miningFor}`;
   return { ...mining, inJob: false, dropped };
 }

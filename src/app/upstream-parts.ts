@@ -2,12 +2,15 @@
 import type { DependencyContainer, InjectionToken } from "tsyringe";
 import type { Log } from "../kernel/log.ts";
 import { ChannelWishes } from "../upstream/channel-wishes.ts";
+import { DeclaringChoice } from "../upstream/declaring/choice.ts";
+import { DeclaringPool, type OwnWork } from "../upstream/declaring/declaring-pool.ts";
 import { UpstreamFeed } from "../upstream/feed.ts";
+import type { PoolPeer } from "../upstream/peer.ts";
 import { PoolConnection } from "../upstream/pool-connection.ts";
 import { UPSTREAM_POOLS_DEFAULTS, UpstreamPools } from "../upstream/pools.ts";
 import { clientIdentityOf } from "./client-identity.ts";
 import { dialServer } from "./dialers.ts";
-import { minesOwnTemplates, type Settings } from "./settings.ts";
+import { paysOurselves, type Settings } from "./settings.ts";
 import { TOKENS } from "./tokens.ts";
 
 /** What the container lends. */
@@ -36,12 +39,29 @@ export function registerUpstream({ settings, part, get, log }: UpstreamTools): v
       dial: dialServer(clientIdentityOf(settings)),
       jobIds: get(TOKENS.jobIds),
     };
+    const choices = new Map<string, DeclaringChoice>();
     const options = { channels, rollableBytes, workerNames, versionRollingMask, connectTimeoutMs, idleTimeoutMs };
     return new UpstreamPools(
       {
         ...deps,
         bus: get(TOKENS.bus),
-        connect: (pool, connection) => new PoolConnection(deps, pool, { ...options, connection }),
+        connect: (pool, connection) => {
+          const ordinary = (): PoolPeer => new PoolConnection(deps, pool, { ...options, connection });
+          const { jds } = pool;
+          if (jds === undefined) return ordinary();
+          let choice = choices.get(pool.name);
+          if (choice === undefined) {
+            choice = new DeclaringChoice(deps, { pool: pool.name });
+            choices.set(pool.name, choice);
+          }
+          const declaring = (onRefused: (reason: string) => void): PoolPeer =>
+            new DeclaringPool(
+              { ...deps, work: ownWork(get), blocks: (found) => get(TOKENS.othersBlocks).submit(found), onRefused },
+              pool,
+              { ...options, connection, jds, mode: upstream.declare, tag: settings.tag },
+            );
+          return choice.connect({ declaring, ordinary });
+        },
         hashrate: () => get(TOKENS.miningServer).hashrate,
       },
       { ...UPSTREAM_POOLS_DEFAULTS, pools, fallback, failbackMs },
@@ -65,11 +85,28 @@ export function registerUpstream({ settings, part, get, log }: UpstreamTools): v
         jobIds: get(TOKENS.jobIds),
         pools,
         ...(channels === undefined ? {} : { channels }),
-        ...(minesOwnTemplates(settings) ? { solo: get(TOKENS.jobMaker) } : {}),
+        ...(paysOurselves(settings) ? { solo: get(TOKENS.jobMaker) } : {}),
       },
       { refreshMs },
     );
   });
 
   part(TOKENS.jobs, () => get(TOKENS.upstreamFeed) ?? get(TOKENS.jobMaker));
+}
+
+/** Our own work as jobs at pools are made of it. */
+function ownWork(get: UpstreamTools["get"]): OwnWork {
+  const [source, merge] = [get(TOKENS.jobSource), get(TOKENS.mergeMining)];
+  return {
+    current: () => source.current(),
+    onTemplate: (listener) => source.onTemplate(listener),
+    transactionsOf: async (template) =>
+      template.transactions ?? (await get(TOKENS.providers)?.transactionsOf(template)),
+    makeJob: (parts) => merge.makeJob(parts),
+    onWork: (listener) => merge.onWork(listener),
+    hasChains: () =>
+      get(TOKENS.pluginHost)
+        .chains()
+        .some(({ state }) => state !== "disabled"),
+  };
 }

@@ -1,4 +1,5 @@
 /** Pool mode as the operator wants it: which pools, whom they credit, and what is mined when none of them works. */
+import { parseServerUrl } from "../client/url.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { UpstreamPool } from "../upstream/pool-connection.ts";
 import { parsePoolUrl } from "../upstream/pool-url.ts";
@@ -10,6 +11,8 @@ export interface UpstreamSettings {
   /** In order of preference, one at least. */
   readonly pools: readonly UpstreamPool[];
   readonly channels: "aggregated" | "per_miner";
+  /** How jobs are declared to pools with a `jds`. */
+  readonly declare: "full_template" | "coinbase_only";
   /** Extranonce bytes that miners of extended channels roll. */
   readonly rollableBytes: number;
   readonly workerNames: boolean;
@@ -17,6 +20,11 @@ export interface UpstreamSettings {
   readonly failbackMs: number;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
+}
+
+/** Whether whatever is mined pays by way of a pool, so that no payout of our own is needed. */
+export function isPaidByPools({ stratum_v2, pools, upstream }: Config): boolean {
+  return (stratum_v2.pool_url !== undefined || pools.length > 0) && upstream.fallback === "none";
 }
 
 /** How own templates are called where pools have their names. */
@@ -36,8 +44,13 @@ export function upstreamOf({ config, file }: Pick<LoadedConfig, "config" | "file
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Fault("config-pool-twice", { file, pool: twice });
   checkClientCertificate(upstream, file);
+  if (upstream.channels === "per_miner" && pools.some(({ jds }) => jds !== undefined)) {
+    const cause = new Error("per_miner: jobs of ours are declared on one channel for everybody, expected aggregated");
+    throw new Fault("config-invalid", { file, key: "upstream.channels" }, { cause });
+  }
   return {
     pools,
+    declare: upstream.declare,
     channels: upstream.channels,
     rollableBytes: upstream.extranonce_bytes,
     workerNames: upstream.worker_names,
@@ -59,7 +72,8 @@ function checkClientCertificate(upstream: Config["upstream"], file: string | und
 
 /** Whether all jobs are a pool's, and no own template is ever mined. */
 export function isPoolAlone({ stratum_v2, pools, upstream }: Config): boolean {
-  return (stratum_v2.pool_url !== undefined || pools.length > 0) && upstream.fallback === "none";
+  const declares = pools.some(({ jds }) => jds !== undefined);
+  return (stratum_v2.pool_url !== undefined || pools.length > 0) && upstream.fallback === "none" && !declares;
 }
 
 /** One pool as written. */
@@ -69,9 +83,14 @@ interface Row {
   readonly url: string;
   readonly name?: string | undefined;
   readonly user?: string | undefined;
+  readonly jds?: string | undefined;
 }
 
-function poolOf({ key, url, name, user }: Row, common: string | undefined, file: string | undefined): UpstreamPool {
+function poolOf(
+  { key, url, name, user, jds }: Row,
+  common: string | undefined,
+  file: string | undefined,
+): UpstreamPool {
   let address: ReturnType<typeof parsePoolUrl>;
   try {
     address = parsePoolUrl(url);
@@ -86,5 +105,10 @@ function poolOf({ key, url, name, user }: Row, common: string | undefined, file:
   }
   const userIdentity = user ?? common;
   if (userIdentity === undefined) throw new Fault("config-no-pool-user", { file, pool: shown });
-  return { name: shown, url, address, userIdentity };
+  if (jds === undefined) return { name: shown, url, address, userIdentity };
+  try {
+    return { name: shown, url, address, userIdentity, jds: parseServerUrl(jds) };
+  } catch (cause) {
+    throw new Fault("config-invalid", { file, key: key.replace(/url$/, "jds") }, { cause });
+  }
 }

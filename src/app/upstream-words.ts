@@ -29,6 +29,13 @@ export function poolModeWords({
       message: `pool mode: jobs come from ${names}${last}; the pool owns the coinbase and pays \`user\` for what its shares are worth`,
     },
   ];
+  const declaring = pools.flatMap(({ name, jds }) => (jds === undefined ? [] : [name]));
+  if (declaring.length > 0) {
+    const mined = chains.flatMap(({ name, enabled }) => (enabled ? [name] : []));
+    const with_ = mined.length === 0 ? "" : `, with the commitments of ${mined.join(", ")}`;
+    words.push({ level: "info", message: `jobs of ours are declared to ${declaring.join(", ")}${with_}` });
+    if (declaring.length === pools.length) return words;
+  }
   const resting = chains.filter(({ enabled, restsBecause }) =>
     isSolo ? enabled : restsBecause === RESTS_IN_POOL_MODE,
   );

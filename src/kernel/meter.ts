@@ -216,6 +216,16 @@ export const METRICS = {
     labels: ["pool"],
   },
   upstream_channels: { kind: "gauge", help: "Channels that are open at the pool above", labels: ["pool"] },
+  upstream_declarations_total: {
+    kind: "counter",
+    help: "Jobs that we declared to a pool, by result: accepted, the pool's error code, no-answer, connection-lost, too-many",
+    labels: ["pool", "result"],
+  },
+  upstream_declare_seconds: {
+    kind: "histogram",
+    help: "Time from a declaration of ours to the pool's answer",
+    labels: ["pool"],
+  },
   upstream_jobs_total: { kind: "counter", help: "Jobs made of those of the pool above", labels: ["pool"] },
   upstream_shares_sent_total: { kind: "counter", help: "Shares sent to the pool above", labels: ["pool"] },
   upstream_shares_accepted_total: {

@@ -41,6 +41,8 @@ export interface BoardOptions {
    * together would make so many jobs that miners' shares come too late for theirs.
    */
   readonly minGapMs: number;
+  /** Whether jobs are made in several places, so that one of them having the newest work says nothing of the others. */
+  readonly manyMakers: boolean;
 }
 
 /** How the board treats a chain. */
@@ -200,14 +202,14 @@ export class Board {
   }
 
   /**
-   * A job was made of `wanted()`: no change needs to be told any more. Returns the chains whose work is in a job for the first time,
-   * with the ms since it was offered.
+   * A job was made of `wanted()`: no change needs to be told any more, but where others make jobs too. Returns the chains whose work is in a job for the
+   * first time, with the ms since it was offered.
    */
   taken(): readonly { readonly chain: string; readonly waitedMs: number }[] {
     const nowMs = this.#deps.clock.monotonicMs();
     const fresh: { chain: string; waitedMs: number }[] = [];
     for (const entry of this.#entries.values()) {
-      entry.dueMs = undefined;
+      if (!this.#options.manyMakers) entry.dueMs = undefined;
       if (entry.wanted === undefined || entry.inJob) continue;
       entry.inJob = true;
       fresh.push({ chain: entry.chain, waitedMs: nowMs - entry.takenMs });

@@ -48,6 +48,8 @@ export interface MergeMiningOptions {
   readonly coalesceMs: number;
   /** Least time between two jobs made for chains' new work, ms. Each channel keeps its last 32 jobs, so late shares have that many times longer. */
   readonly minGapMs: number;
+  /** As `BoardOptions.manyMakers`. */
+  readonly manyMakers: boolean;
   /**
    * Channel targets are kept from being harder than a chain's target only if the chain's difficulty is at least this. Of an
    * easier chain (a regtest, a dead coin) blocks are lost between the shares rather than miners made to send a flood.
@@ -77,6 +79,7 @@ export interface MergeMiningOptions {
 export const MERGE_MINING_DEFAULTS: MergeMiningOptions = {
   coalesceMs: 20,
   minGapMs: 250,
+  manyMakers: false,
   clampMinDifficulty: 1,
   sizeLimitBytes: undefined,
   reserveBytes: 0,

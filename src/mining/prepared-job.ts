@@ -39,7 +39,9 @@ export class PreparedJob {
     this.bitcoinDifficulty =
       job.bitcoinTarget === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(job.bitcoinTarget);
     const channelTarget = job.aux?.channelTarget;
-    this.ceilingDifficulty = channelTarget === undefined ? job.pool?.difficulty : difficultyOfTarget(channelTarget);
+    const wanted = [...(channelTarget === undefined ? [] : [difficultyOfTarget(channelTarget)])];
+    if (job.pool !== undefined) wanted.push(job.pool.difficulty);
+    this.ceilingDifficulty = wanted.length === 0 ? undefined : Math.min(...wanted);
     this.#path = new MerklePathFolder(job.merklePath);
   }
 

@@ -37,7 +37,14 @@ export interface ChannelsDeps {
   readonly namesWorkers: () => boolean;
   /** The number of open channels changed. */
   readonly onCount: (open: number) => void;
+  /** The pool answered a job that we set; left out where we set none. */
+  readonly onCustomJob?: ((answer: CustomJobAnswer) => void) | undefined;
 }
+
+/** What a pool says to SetCustomMiningJob: its id of the job, or an error code. */
+export type CustomJobAnswer =
+  | { readonly requestId: number; readonly jobId: number }
+  | { readonly requestId: number; readonly errorCode: string };
 
 /** Options of `UpstreamChannels`. */
 export interface ChannelsOptions {
@@ -191,8 +198,16 @@ export class UpstreamChannels {
           errorCode: peerText(message.value.errorCode),
         });
         return;
+      case "SetCustomMiningJobSuccess":
+        this.#deps.onCustomJob?.({ requestId: message.value.requestId, jobId: message.value.jobId });
+        return;
+      case "SetCustomMiningJobError": {
+        const { requestId, errorCode } = message.value;
+        this.#deps.onCustomJob?.({ requestId, errorCode: peerText(errorCode) });
+        return;
+      }
       default:
-        // Answers to what we never ask for: standard channels and custom jobs.
+        // Answers to what we never ask for: standard channels.
         this.#deps.log.debug("a message of the pool that nothing asked for was passed over", { message: message.name });
         return;
     }

@@ -24,9 +24,11 @@ import type {
   UpstreamShares,
 } from "../mining/upstream-ports.ts";
 import { WORKER_TRACKING_TYPE } from "../sv2/messages/extensions.ts";
+import { type MINING, mining } from "../sv2/messages/mining.ts";
 import type { NoiseCrypto } from "../sv2/noise/crypto.ts";
 import { NoiseInitiator } from "../sv2/noise/handshake.ts";
-import { UpstreamChannels } from "./channels.ts";
+import type { Value } from "../sv2/table.ts";
+import { type CustomJobAnswer, UpstreamChannels } from "./channels.ts";
 import { UpstreamConversation } from "./conversation.ts";
 import { Ending } from "./ending.ts";
 import { FarmChannel } from "./farm-channel.ts";
@@ -46,6 +48,8 @@ export interface UpstreamPool {
   readonly address: ServerAddress;
   /** Whom the pool credits. */
   readonly userIdentity: string;
+  /** Its job declaration server, where jobs of ours are to be mined for it. */
+  readonly jds?: ServerAddress;
 }
 
 /** What a connection works with. */
@@ -78,6 +82,17 @@ export interface PoolConnectionOptions {
   readonly idleTimeoutMs: number;
   /** A share's answer is waited for so long, ms; then it gets `null`. 10 seconds when left out. */
   readonly answerTimeoutMs?: number;
+  /** Who makes jobs of our own for the pool's one channel (`aggregated`), and is told of it; left out, the pool's jobs are mined. */
+  readonly custom?: CustomSide;
+}
+
+/** The side that sets jobs of our own at a pool (SetCustomMiningJob). */
+export interface CustomSide {
+  /** The pool opened a channel, the first or another one. */
+  onChannel(channel: UpstreamChannel): void;
+  /** The pool has a job of its own, to fall back on. */
+  onPoolJob(job: Job, cause: TemplateCause): void;
+  onAnswer(answer: CustomJobAnswer): void;
 }
 
 /** What a connection tells. */
@@ -151,6 +166,8 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
   /** Job of the last line about a block, and whether it was sent: the pool says what a block is, and may make one of every share. */
   #toldBlock = "";
   #stage: PoolConnectionState["stage"] = "new";
+  /** With `custom`: what is mined. */
+  #mined: Job | undefined;
   #listener: PoolConnectionListener | undefined;
   #deadline: Timer | undefined;
   #send: (frame: Uint8Array) => void = () => undefined;
@@ -176,6 +193,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         host: address.host,
         port: address.port,
         requiresVersionRolling: options.versionRollingMask !== 0,
+        requiresWorkSelection: options.custom !== undefined,
         workerNames: options.workerNames,
       },
     );
@@ -187,6 +205,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
         tally: this.#tally,
         namesWorkers: () => this.#setup.extensions.includes(WORKER_TRACKING_TYPE),
         onCount: (open) => meter.gauge("upstream_channels", open, { pool: name }),
+        onCustomJob: options.custom === undefined ? undefined : (answer) => options.custom?.onAnswer(answer),
       },
       { pool: name, answerTimeoutMs: options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS },
     );
@@ -203,8 +222,13 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
           ...shared,
           onOpened: () => {
             if (this.#stage === "opening") this.#stage = "waiting";
+            const channel = this.#farm?.channel;
+            if (channel !== undefined) options.custom?.onChannel(channel);
           },
-          onJob: (job, cause) => this.#onJob(job, cause),
+          onJob: (job, cause) => {
+            if (options.custom === undefined) this.#onJob(job, cause);
+            else options.custom.onPoolJob(job, cause);
+          },
         },
         { pool: name, userIdentity, minExtranonceSize, workTimeoutMs: options.connectTimeoutMs },
       );
@@ -235,7 +259,7 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
 
   /** `aggregated`: the newest job; `undefined` before the first and after the end. */
   currentJob(): Job | undefined {
-    return this.#farm?.job;
+    return this.#options.custom === undefined ? this.#farm?.job : this.#mined;
   }
 
   /** `aggregated`: tells the pool what is below, when it changed by more than 20 %. May be called at any time. */
@@ -258,6 +282,25 @@ export class PoolConnection implements UpstreamShares, PoolChannels {
   open(wish: PoolChannelWish, onWork: (work: PreparedJob) => void): PoolChannel {
     if (this.#miners === undefined) throw new TypeError("this connection has one channel for everybody below");
     return this.#miners.open(wish, onWork);
+  }
+
+  /** With `custom`: sets a job of ours at the pool. Returns whether it was sent. */
+  setCustomJob(job: Value<typeof MINING.SetCustomMiningJob>): boolean {
+    if (this.#stage === "ended") return false;
+    this.#send(mining.encode("SetCustomMiningJob", job));
+    return true;
+  }
+
+  /** With `custom`: what is mined for the pool from now on; the first makes the connection usable. */
+  mine(job: Job, cause: TemplateCause): void {
+    if (this.#stage === "ended" || this.#stage === "new") return;
+    this.#mined = job;
+    this.#onJob(job, cause);
+  }
+
+  /** Ends the connection: the pool cannot be worked for in this way. */
+  leave(fault: Fault): void {
+    this.#fail(fault);
   }
 
   /** What `doctor` and `status` show. */

@@ -35,6 +35,8 @@ export interface PoolSetupOptions {
   readonly host: string;
   readonly port: number;
   readonly requiresVersionRolling: boolean;
+  /** Whether we will set jobs of our own (SetCustomMiningJob). */
+  readonly requiresWorkSelection?: boolean;
   readonly workerNames: boolean;
 }
 
@@ -70,13 +72,15 @@ export class PoolSetup {
 
   /** Says hello. */
   start(): void {
-    const { host, port, requiresVersionRolling } = this.#options;
+    const { host, port, requiresVersionRolling, requiresWorkSelection = false } = this.#options;
     this.#deps.send(
       common.encode("SetupConnection", {
         protocol: PROTOCOL.mining,
         minVersion: PROTOCOL_VERSION,
         maxVersion: PROTOCOL_VERSION,
-        flags: requiresVersionRolling ? MINING_FLAGS.requiresVersionRolling : 0,
+        flags:
+          (requiresVersionRolling ? MINING_FLAGS.requiresVersionRolling : 0) |
+          (requiresWorkSelection ? MINING_FLAGS.requiresWorkSelection : 0),
         endpointHost: host.slice(0, 255),
         endpointPort: port,
         vendor: "bllvm-stratum-v2",

@@ -96,6 +96,16 @@ export class UpstreamChannel {
     return this.#tip;
   }
 
+  /** The prefix of the jobs from now on. */
+  get extranoncePrefix(): Uint8Array {
+    return this.#prefixes.at(-1)?.prefix ?? new Uint8Array(0);
+  }
+
+  /** The target of the jobs from now on, `Uint8Array(32)` little-endian. */
+  get target(): Uint8Array {
+    return this.#target;
+  }
+
   /** Difficulty of shares of its next job. */
   get difficulty(): number {
     return difficultyOf(this.#target);

@@ -72,12 +72,13 @@ export async function composedServer(
   changes: z.input<typeof configSchema> = {},
   daemons?: Daemons,
 ): Promise<ComposedServer> {
+  const { stratum_v2, ...others } = changes;
   const { node, namecoin, rsk } = daemons ?? (await devnetDaemons());
   const folder = mkdtempSync(join(tmpdir(), "bllvm-stratum-v2-composed-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const difficulty = 2 ** (224 - 252);
   const config = configSchema.parse({
-    stratum_v2: { data_dir: folder },
+    stratum_v2: { data_dir: folder, ...stratum_v2 },
     vardiff: { min_difficulty: difficulty, max_difficulty: difficulty },
     jobs: { ack_shares: 1 },
     ledger: { flush_s: 0.3, follow_s: 0.3 },
@@ -88,7 +89,7 @@ export async function composedServer(
       },
       rsk: { maturity: RSK_MATURITY, daemons: [{ url: rsk.url }] },
     },
-    ...changes,
+    ...others,
   });
   const log = recordingLog();
   const settings = {

@@ -31,7 +31,7 @@ import {
 } from "../settings.ts";
 import { systemClock } from "../system.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
-import { isPoolAlone, upstreamOf } from "../upstream-settings.ts";
+import { isPaidByPools, isPoolAlone, upstreamOf } from "../upstream-settings.ts";
 import { checkChains, type Finding } from "./doctor-chains.ts";
 import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
 import { type ModuleTarget, moduleChecks } from "./doctor-module.ts";
@@ -193,7 +193,7 @@ async function checkControl(loaded: LoadedConfig): Promise<Finding[]> {
 }
 
 function checkPayoutScript(loaded: LoadedConfig): Finding[] {
-  if (isPoolAlone(loaded.config) && loaded.config.bitcoin.payout === undefined) return [];
+  if (isPaidByPools(loaded.config) && loaded.config.bitcoin.payout === undefined) return [];
   const script = payoutScriptOf(loaded);
   const { network } = loaded.config.bitcoin;
   const address = addressOfScript(script, network);
@@ -203,7 +203,7 @@ function checkPayoutScript(loaded: LoadedConfig): Finding[] {
 /** Where coinbases pay identities, whether those that may mine name anybody to pay. */
 function checkIdentities(config: LoadedConfig["config"]): Finding[] {
   const { access, bitcoin } = config;
-  if (bitcoin.coinbase_pays !== "identity" || isPoolAlone(config)) return [];
+  if (bitcoin.coinbase_pays !== "identity" || isPaidByPools(config)) return [];
   const check = "identities";
   if (access.policy === "open") return [ok(check, "blocks pay the address in the finder's user identity")];
   if (access.policy === "payout_address") return [ok(check, "whoever names an address may mine and is paid by blocks")];

@@ -58,4 +58,19 @@ export const UPSTREAM_FAULTS = faults({
     what: "the pool sends us to another host, and nothing vouches that it is the pool's",
     help: "Put the pool's authority key behind its port in the address (stratum2+tcp://HOST:PORT/KEY): with it we follow, since the other host has to prove the same key. Without it anybody on the way could take the hash rate.",
   },
+  "upstream-declaration-timeout": {
+    act: "retry",
+    what: "the pool's job declaration server gave no token in time",
+    help: "Check the address in `jds` of [[pools]], and whether the pool's server is up. Until it is, the pool's own jobs are mined, without our chains.",
+  },
+  "upstream-declaration-refused": {
+    act: "retry",
+    what: "the pool does not let us declare jobs",
+    help: 'missing-declare-tx-data-flag: the pool takes whole templates only, set `declare = "full_template"` in [upstream]. unsupported-protocol: `jds` is the address of another server of the pool. A code of a single job: the pool says in `details` what it does not like; its own jobs are mined for now, without our chains.',
+  },
+  "upstream-declaration-invalid": {
+    act: "retry",
+    what: "the pool's job declaration server sent something that no job can be made of",
+    help: "`flaw` says what. The connection is left and made again. Report it to the pool.",
+  },
 });

@@ -17,7 +17,7 @@ function board(policies: Record<string, Partial<ChainPolicy>> = { a: {} }, minGa
   const clock = new FakeClock();
   const log = recordingLog();
   const meter = new MemoryMeter();
-  const it = new Board({ clock, log, meter }, { coalesceMs: COALESCE_MS, minGapMs });
+  const it = new Board({ clock, log, meter }, { coalesceMs: COALESCE_MS, minGapMs, manyMakers: false });
   const told: { atMs: number; chains: readonly string[] }[] = [];
   it.onChange(({ chains }) => void told.push({ atMs: clock.monotonicMs(), chains }));
   const commits: string[] = [];
@@ -245,7 +245,7 @@ describe("expiry", () => {
         return { cancel() {} };
       }
     })();
-    const b = new Board({ clock: late, log: recordingLog(), meter: new MemoryMeter() }, { coalesceMs: 0, minGapMs: 0 });
+    const b = new Board({ clock: late, log: recordingLog(), meter: new MemoryMeter() }, { coalesceMs: 0, minGapMs: 0, manyMakers: false });
     b.configure("a", { policy: POLICY, commit: (work) => [{ kind: "output", script: work.hash }] });
     b.offer("a", auxWork({ id: "a1" }));
     late.advance(60_000);
