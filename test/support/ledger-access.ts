@@ -78,7 +78,7 @@ export async function readSlices({ db }: LedgerStore): Promise<ReadSlice[]> {
   }));
 }
 
-/** Hashes by `identity/chain`, over all slices or those that `where` takes; Bitcoin is in every set. Work for a pool is under `identity/pool:NAME` alone. */
+/** Hashes by `identity/chain`, over all slices or those that `where` takes; Bitcoin is in every own set. Work for a pool is under `identity/pool:NAME`, and under its chains where the job was ours. */
 export async function readWork(
   { db }: LedgerStore,
   where: (slice: { readonly start_ms: number; readonly end_ms: number }) => boolean = () => true,
@@ -93,11 +93,17 @@ export async function readWork(
   const sums: Record<string, bigint> = {};
   for (const row of rows) {
     if (!where(row)) continue;
-    const chains = ["bitcoin", ...row.chains.split(",").filter((name) => name !== "")];
-    for (const chain of row.chains.startsWith("pool:") ? [row.chains] : chains) {
+    for (const chain of countsUnder(row.chains)) {
       const key = `${row.identity}/${chain}`;
       sums[key] = (sums[key] ?? 0n) + fromColumns(row.work_hi, row.work_lo);
     }
   }
   return sums;
+}
+
+function countsUnder(set: string): readonly string[] {
+  if (set.startsWith("pool:")) return [set];
+  const [list = "", pool] = set.replace(/^declared/, "").split(":");
+  const chains = list.split(",").filter((name) => name !== "");
+  return pool === undefined ? ["bitcoin", ...chains] : [...chains, `pool:${decodeURIComponent(pool)}`];
 }

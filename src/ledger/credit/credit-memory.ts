@@ -6,7 +6,7 @@
  * new key in the next one: its boundary is lost, the credit is not. Keys that are known go on counting, new ones are refused.
  */
 import type { ShareCredit } from "../../mining/ports.ts";
-import { chainsText, poolText } from "../store/work-sets.ts";
+import { chainsText, declaredText, poolText } from "../store/work-sets.ts";
 import { addShare, emptyTally, isCountable, type Tally } from "./tally.ts";
 
 /** Options of `CreditMemory`. */
@@ -208,7 +208,7 @@ export class CreditMemory {
   }
 
   #workersOf(slice: MemorySlice, chains: readonly string[], pool: string | undefined): Map<string, Tally> {
-    const text = pool === undefined ? this.#textOf(chains) : this.#poolTextOf(pool);
+    const text = pool === undefined ? this.#textOf(chains) : this.#poolTextOf(pool, chains);
     let workers = slice.tallies.get(text);
     if (workers === undefined) {
       workers = new Map();
@@ -220,7 +220,8 @@ export class CreditMemory {
     return workers;
   }
 
-  #poolTextOf(name: string): string {
+  #poolTextOf(name: string, chains: readonly string[]): string {
+    if (chains.length > 0) return declaredText(name, chains);
     if (name !== this.#pool.name) this.#pool = { name, text: poolText(name) };
     return this.#pool.text;
   }

@@ -61,9 +61,14 @@ export async function poolWork(
     .execute();
   for (const row of rows) {
     const share = { pool: pools.get(row.chain_set_id) ?? "", shares: row.shares, work: sumIn(row, "work") };
+    const others = done.get(row.name) ?? [];
+    // Work on a pool's jobs, and on those that were declared to it with one set of chains or another.
+    const same = others.find(({ pool }) => pool === share.pool);
+    const sum =
+      same === undefined ? share : { ...share, shares: same.shares + share.shares, work: same.work + share.work };
     done.set(
       row.name,
-      [...(done.get(row.name) ?? []), share].sort((a, b) => (a.pool < b.pool ? -1 : 1)),
+      [...others.filter((other) => other !== same), sum].sort((a, b) => (a.pool < b.pool ? -1 : 1)),
     );
   }
   return done;

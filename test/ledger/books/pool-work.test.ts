@@ -1,4 +1,7 @@
-/** Work on another pool's jobs is that pool's to pay: rewards of our own blocks are divided as if it had never been done. */
+/**
+ * Work on another pool's jobs is that pool's to pay: rewards of our own blocks are divided as if it had never been done. On jobs of ours that were declared to a
+ * pool it counts for the chains that they committed to as any work does, and not for Bitcoin.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/kernel/log.ts";
@@ -45,7 +48,7 @@ const own = fc.record({
   pool: fc.constant(undefined),
   difficulty: fc.integer({ min: 1, max: 9 }),
 });
-// Names that a careless query would take for chains, and chains that a pool's job cannot have.
+// Names that a careless query would take for chains; a job with chains is one of ours that was declared to the pool.
 const pool = fc.record({
   kind: fc.constant("share" as const),
   user,
@@ -83,8 +86,11 @@ const shareOf = (
   return pool === undefined ? share : { ...share, pool };
 };
 
-/** Mines by the script, with the work for pools or without it. */
-async function mine(w: BooksWorld, script: readonly Step[], withPools: boolean): Promise<void> {
+/** What of a share for a pool is mined: all as it is, declared jobs as own ones, or nothing. */
+type Variant = "as it is" | "declared as own" | "without";
+
+/** Mines by the script. */
+async function mine(w: BooksWorld, script: readonly Step[], variant: Variant): Promise<void> {
   const { clock } = w;
   const ledger = directAccess(w.store);
   const deps = { clock, log: silentLog, meter: silentMeter, ledger, random: seededRandom(1) };
@@ -93,7 +99,12 @@ async function mine(w: BooksWorld, script: readonly Step[], withPools: boolean):
     if (step.kind === "pass") clock.advance(step.ms);
     else if (step.kind === "flush") await credit.flush();
     else if (step.kind === "share") {
-      if (withPools || step.pool === undefined) credit.credit(shareOf(step, clock.nowMs()));
+      const share = shareOf(step, clock.nowMs());
+      if (variant === "as it is" || step.pool === undefined) credit.credit(share);
+      else if (variant === "declared as own" && step.chains.length > 0) {
+        const { pool: _, ...own } = share;
+        credit.credit(own);
+      }
     } else {
       credit.cut(clock.nowMs());
       const difficulty = BigInt(step.difficulty) * HASHES;
@@ -126,7 +137,11 @@ describe.each(LEDGERS)("work for other pools, on $name", ({ name, open }) => {
   test("changes no split: any mixture of it with our own gives each block's reward to the same workers, to the unit", {
     timeout: 240_000,
   }, async () => {
-    const worlds = [new BooksWorld(await open()), new BooksWorld(await open())] as const;
+    const worlds = {
+      "as it is": new BooksWorld(await open()),
+      "declared as own": new BooksWorld(await open()),
+      without: new BooksWorld(await open()),
+    } as const satisfies Record<Variant, BooksWorld>;
     const tables = ["postings", "transactions", "accounts", "block_events", "blocks"] as const;
     let divided = 0;
     await fc.assert(
@@ -136,26 +151,30 @@ describe.each(LEDGERS)("work for other pools, on $name", ({ name, open }) => {
         fc.boolean(),
         async (script, scheme, isOld) => {
           const rules: RewardRules = { ...REWARD_RULES_DEFAULTS, scheme };
-          const split: Awaited<ReturnType<typeof splits>>[] = [];
-          const beganMs = Math.max(...worlds.map(({ clock }) => clock.nowMs())) + DAY_MS;
-          for (const [i, w] of worlds.entries()) {
+          const split = new Map<string, Awaited<ReturnType<typeof splits>>>();
+          const beganMs = Math.max(...Object.values(worlds).map(({ clock }) => clock.nowMs())) + DAY_MS;
+          for (const variant of ["as it is", "declared as own", "without"] as const) {
+            const w = worlds[variant];
             const { db } = w.store;
             for (const table of [...tables, "credits", "slices", "credit_batches"] as const) {
               await db.deleteFrom(table).execute();
             }
             w.rules = rules;
             w.clock.advance(beganMs - w.clock.nowMs());
-            await mine(w, script, i === 0);
+            await mine(w, script, variant);
             if (isOld) {
               w.clock.advance(20 * DAY_MS);
               const deps = { clock: w.clock, log: silentLog, meter: silentMeter, ledger: directAccess(w.store) };
               await new Compaction(deps, { pauseMs: 0 }).compact();
             }
             divided += await w.distribution().pass();
-            split.push(await splits(w));
+            split.set(variant, await splits(w));
           }
-          expect(split[0]).toEqual(split[1]);
-          const { problems } = await checkBooks(directAccess(worlds[0].store).run, BOOKS_CHECK_DEFAULTS);
+          const of = (variant: Variant, isBitcoin: boolean): unknown =>
+            split.get(variant)?.map((rows) => rows.filter(([name]) => name.startsWith("bitcoin ") === isBitcoin));
+          expect(of("as it is", true)).toEqual(of("without", true));
+          expect(of("as it is", false)).toEqual(of("declared as own", false));
+          const { problems } = await checkBooks(directAccess(worlds["as it is"].store).run, BOOKS_CHECK_DEFAULTS);
           expect(problems).toEqual([]);
         },
       ),
@@ -202,7 +221,7 @@ describe.each(LEDGERS)("work for other pools, on $name", ({ name, open }) => {
       { kind: "share", user: "anna.1", chains: NO_CHAINS, pool: each, difficulty: 3 },
       { kind: "pass", ms: 700_000 },
     ]);
-    await mine(w, script, true);
+    await mine(w, script, "as it is");
     const expected = {
       "anna.1/bitcoin": 3n * HASHES,
       "anna.1/pool:main": 6n * HASHES,

@@ -31,7 +31,7 @@ const share = fc.record({
   kind: fc.constant("share" as const),
   user: fc.constantFrom("alice", "bob", "carol.rig1", "dave"),
   chains: fc.subarray(["namecoin", "rsk", "hathor"]),
-  // Jobs of pools commit to no chain of ours, and one that said so all the same would get nothing for it.
+  // A pool's job has no chains of ours; one of ours that was declared to the pool has, and counts for them and not for Bitcoin.
   pool: fc.option(fc.constantFrom("main", ",namecoin,"), { nil: undefined, freq: 2 }),
   difficulty: fc.oneof(fc.double({ min: 1e-9, max: 1e13, noNaN: true }), fc.constantFrom(1, 2 ** 29)),
 });
@@ -106,7 +106,7 @@ async function play(store: LedgerStore, script: readonly Step[], seed: number): 
 function plain(given: readonly ShareCredit[]): Record<string, bigint> {
   const sums: Record<string, bigint> = {};
   for (const { userIdentity, chains, pool, difficulty } of given) {
-    for (const chain of pool === undefined ? ["bitcoin", ...chains] : [`pool:${pool}`]) {
+    for (const chain of pool === undefined ? ["bitcoin", ...chains] : [...chains, `pool:${pool}`]) {
       const key = `${userIdentity}/${chain}`;
       sums[key] = (sums[key] ?? 0n) + workOfDifficulty(difficulty);
     }

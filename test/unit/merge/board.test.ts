@@ -245,7 +245,10 @@ describe("expiry", () => {
         return { cancel() {} };
       }
     })();
-    const b = new Board({ clock: late, log: recordingLog(), meter: new MemoryMeter() }, { coalesceMs: 0, minGapMs: 0, manyMakers: false });
+    const b = new Board(
+      { clock: late, log: recordingLog(), meter: new MemoryMeter() },
+      { coalesceMs: 0, minGapMs: 0, manyMakers: false },
+    );
     b.configure("a", { policy: POLICY, commit: (work) => [{ kind: "output", script: work.hash }] });
     b.offer("a", auxWork({ id: "a1" }));
     late.advance(60_000);
