@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 import type { z } from "zod";
 import { configSchema } from "../../src/app/config/schema.ts";
 import { type RunningServer, startServer } from "../../src/app/run.ts";
-import { mergeSettingsOf, parseHostPort } from "../../src/app/settings.ts";
+import { mergeSettingsOf, type NodeSettings, parseHostPort, type Settings } from "../../src/app/settings.ts";
 import { systemClock, systemRandom } from "../../src/app/system.ts";
 import { providersOf } from "../../src/app/template-settings.ts";
 import { TOKENS } from "../../src/app/tokens.ts";
@@ -71,6 +71,7 @@ export async function devnetDaemons(): Promise<Daemons> {
 export async function composedServer(
   changes: z.input<typeof configSchema> = {},
   daemons?: Daemons,
+  instead: { readonly nodes?: readonly NodeSettings[] } = {},
 ): Promise<ComposedServer> {
   const { stratum_v2, ...others } = changes;
   const { node, namecoin, rsk } = daemons ?? (await devnetDaemons());
@@ -106,7 +107,7 @@ export async function composedServer(
     bllvmRpc: undefined,
     providers: providersOf({ config, file: undefined }),
     upstream: upstreamOf({ config, file: undefined }),
-    nodes: [
+    nodes: instead.nodes ?? [
       {
         name: "devnet",
         url: node.url,
@@ -114,7 +115,7 @@ export async function composedServer(
         zmqAddress: undefined,
       },
     ],
-  } as const;
+  } satisfies Settings;
   const authoritySecretKey = generateAuthoritySecretKey(systemRandom());
   const running = await startServer({ settings, authoritySecretKey, log }, never);
   onTestFinished(() => running.stop());

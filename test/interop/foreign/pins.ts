@@ -129,6 +129,18 @@ export const POOL_SV2: ForeignProgram = {
   build: crate("pool_sv2", "0.7.0", "--no-default-features"),
 };
 
+/** SRI's declaring client, between miners and a pool with job declaration; without its monitoring. */
+export const JD_CLIENT: ForeignProgram = {
+  name: "jd_client_sv2",
+  version: "0.6.0",
+  what: "SRI's job declarator client, crate jd_client_sv2",
+  toolchain: CARGO,
+  tools: [CAPNP],
+  usualS: 65,
+  limitS: 240,
+  build: crate("jd_client_sv2", "0.6.0", "--no-default-features"),
+};
+
 /** A Bitcoin node in Go that shares no code with Bitcoin Core. */
 export const BTCD: ForeignProgram = {
   name: "btcd",
@@ -146,4 +158,4 @@ export const BTCD: ForeignProgram = {
 };
 
 /** All of them. */
-export const PROGRAMS: readonly ForeignProgram[] = [MINING_DEVICE, TRANSLATOR, POOL_SV2, BTCD];
+export const PROGRAMS: readonly ForeignProgram[] = [MINING_DEVICE, TRANSLATOR, POOL_SV2, JD_CLIENT, BTCD];

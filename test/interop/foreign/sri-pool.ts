@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Program, run } from "../../support/program.ts";
 import { until } from "../../support/until.ts";
-import type { TemplateProvider } from "./template-provider.ts";
 import { freePort } from "./translator.ts";
 
 /** SRI's test authority, of its example configurations. */
@@ -52,7 +51,7 @@ export interface SriPool {
 /** Starts a pool and resolves when miners can connect: it accepts none before it has a template. */
 export async function startSriPool(
   binary: string,
-  provider: TemplateProvider,
+  provider: { readonly address: string; readonly authorityPublicKey: string },
   options: SriPoolOptions,
 ): Promise<SriPool> {
   const { payoutAddress, sharesPerMinute = 60, shareBatchSize = 5, requiredExtensions = [] } = options;
