@@ -19,6 +19,9 @@ import { TOKENS } from "./tokens.ts";
 /** Longest message of a declaring client: the transactions of a block. */
 const FRAME_BYTES = 4_200_000;
 
+/** Bytes of unfinished messages of all clients together. */
+const UNFINISHED_BYTES = 64_000_000;
+
 /** A declaration comes in one burst of megabytes; a message counts once for each 256 bytes. */
 const MESSAGES_PER_SECOND = 20_000;
 
@@ -89,6 +92,7 @@ export function registerDeclaration({ settings, part, get, log }: LedgerTools, l
       },
       {
         name: "job declaration server",
+        unfinishedBytes: UNFINISHED_BYTES,
         limits: {
           ...limits,
           connections: keys.clients,

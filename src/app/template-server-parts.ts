@@ -19,6 +19,9 @@ const JOURNAL_KEEP = 20;
 /** A template client says little. */
 const FRAME_BYTES = 65_536;
 
+/** Bytes of unfinished messages of all clients together. */
+const UNFINISHED_BYTES = 4_000_000;
+
 /** The transactions of a block, and then some: what one answer may have waiting. */
 const BUFFER_BYTES = 9_000_000;
 
@@ -79,6 +82,7 @@ export function registerTemplateServer({ settings, part, get, log }: LedgerTools
       },
       {
         name: "template server",
+        unfinishedBytes: UNFINISHED_BYTES,
         limits: {
           ...limits,
           connections: clients,

@@ -5,6 +5,7 @@
 import type { Clock, Timer } from "../kernel/clock.ts";
 import { sleep } from "../kernel/clock.ts";
 import type { Unsubscribe } from "../kernel/events.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { Part } from "../kernel/lifecycle.ts";
 import type { Log } from "../kernel/log.ts";
 import type { Meter } from "../kernel/meter.ts";
@@ -56,6 +57,8 @@ export interface PeerServerDeps<P extends ServedPeer> {
 export interface PeerServerOptions {
   /** Name of the part, and of its connections in logs. */
   readonly name: string;
+  /** Bytes of unfinished messages of all clients together; above it the client with the most of them is closed. */
+  readonly unfinishedBytes: number;
   readonly limits: Omit<ServerLimits, "connectionsPerAddress" | "networks" | "handshakesPerSecond">;
 }
 
@@ -174,10 +177,26 @@ export class PeerServer<P extends ServedPeer> implements Part {
         log,
         meter,
         onGone: () => void this.#sessions.delete(session),
+        onUnfinished: () => this.#boundUnfinished(),
       },
       { ...limits, messageBurst: 2 * limits.messagesPerSecond, stallTimeoutMs: STALL_TIMEOUT_MS },
     );
     return session;
+  }
+
+  /** A long frame is kept until it is whole: each client may hold one, all together must not fill the memory. */
+  #boundUnfinished(): void {
+    let sum = 0;
+    let largest: Session<P> | undefined;
+    for (const session of this.#sessions) {
+      if (!session.listening) continue;
+      sum += session.unfinishedBytes;
+      if (session.unfinishedBytes > (largest?.unfinishedBytes ?? 0)) largest = session;
+    }
+    if (sum <= this.#options.unfinishedBytes) return;
+    largest?.guard(() => {
+      throw new Fault("unfinished-too-large", { bytes: sum, ofThisClient: largest.unfinishedBytes });
+    });
   }
 
   #tick(): void {

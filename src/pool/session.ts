@@ -68,6 +68,8 @@ export interface SessionDeps<P extends Peer = Peer> {
   readonly meter: Meter;
   /** Told once the stream is closed. */
   readonly onGone: () => void;
+  /** Told whenever bytes of an unfinished message wait in here. */
+  readonly onUnfinished?: () => void;
 }
 
 /** A connection from accept to close. */
@@ -138,6 +140,11 @@ export class Session<P extends Peer = Peer> implements StreamListener {
   /** Whether frames still come in and are judged. */
   get listening(): boolean {
     return this.#state === "open" || this.#state === "draining";
+  }
+
+  /** Bytes of an unfinished message that wait in here. */
+  get unfinishedBytes(): number {
+    return this.#deps.connection.buffered;
   }
 
   /** Runs `work` of this session: whatever it throws closes this session alone. Frames it sent leave before it returns. */
@@ -226,6 +233,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
       meter.observe("handshake_seconds", (clock.monotonicMs() - beganMs) / 1000);
       meter.count("handshakes_total", 1);
     }
+    if (connection.buffered > 0) this.#deps.onUnfinished?.();
     if (frames.length === 0) return;
     this.#lastFrameMs = beganMs;
     for (const frame of frames) {

@@ -53,6 +53,11 @@ export const POOL_FAULTS = faults({
     what: "the peer does not read what it is sent",
     help: "Its link is too slow or its program hangs. Raise `buffer_bytes` in [limits] only for honest proxies with very many channels.",
   },
+  "unfinished-too-large": {
+    act: "drop",
+    what: "the unfinished messages of all clients together are too large, and this client's is the largest",
+    help: "A client that means well sends its declaration at once and tries again. When it happens often, somebody sends parts of messages on purpose: look at the addresses in the log.",
+  },
   "session-failed": {
     act: "drop",
     what: "serving one connection failed unexpectedly",
