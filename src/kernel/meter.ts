@@ -29,7 +29,8 @@ export const METRICS = {
     labels: [],
   },
   declared_jobs: { kind: "gauge", help: "Declared jobs that are kept", labels: [] },
-  declared_bytes: { kind: "gauge", help: "Bytes of the transactions of declared jobs", labels: [] },
+  declared_bytes: { kind: "gauge", help: "Bytes that declared jobs hold: transactions, and lists of them", labels: [] },
+  declaring_bytes: { kind: "gauge", help: "Bytes of declarations that were not answered yet", labels: [] },
   templates_served_total: {
     kind: "counter",
     help: "Templates sent to clients of the template server, by kind: future, refresh",

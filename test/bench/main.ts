@@ -1,4 +1,4 @@
-/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm transports server bandwidth`. */
+/** `npm run bench`: every bench, or those whose group is named: `npm run bench -- noise messages hashing shares vardiff merge solo ledger credit reports bllvm transports declaration server bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,7 @@ import { measureAuxTip } from "./aux-tip.ts";
 import { bandwidthLines, printRow } from "./bandwidth/bench.ts";
 import { type Bench, measure, printNs } from "./bench.ts";
 import { publisherBenches } from "./bllvm-events.ts";
+import { declarationFigures } from "./declaration.ts";
 import { hashingBenches } from "./hashing.ts";
 import { creditBenches, creditFigures } from "./ledger-credit.ts";
 import { reportTimes } from "./ledger-reports.ts";
@@ -70,6 +71,9 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   },
   async transports() {
     for (const scenario of Object.keys(TRANSPORT_CASES)) apart(`transport=${scenario}`);
+  },
+  async declaration() {
+    apart("declaration=all");
   },
   async server() {
     // A process for each, with a collector that can be called: memory left by one must not be charged to the next.
@@ -160,6 +164,10 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   if (scenario?.startsWith("solo=")) {
     await solo(scenario.slice("solo=".length));
+    return 0;
+  }
+  if (scenario?.startsWith("declaration=")) {
+    for (const { name, value, note } of await declarationFigures()) line(name, value, note);
     return 0;
   }
   if (scenario?.startsWith("tip=")) {

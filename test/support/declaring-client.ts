@@ -219,7 +219,7 @@ export async function reach(
 }
 
 /** BIP141's commitment to the wtxids of a block, with a reserved value of zeros. */
-function commitment(wtxids: readonly Buffer[]): Buffer {
+export function commitment(wtxids: readonly Buffer[]): Buffer {
   let level: Buffer[] = [Buffer.alloc(32), ...wtxids];
   while (level.length > 1) {
     level = level.flatMap((left, i) => (i % 2 === 0 ? [dsha(Buffer.concat([left, level[i + 1] ?? left]))] : []));
@@ -229,7 +229,7 @@ function commitment(wtxids: readonly Buffer[]): Buffer {
 }
 
 /** Siblings of the first leaf, whatever it is, when `rest` are the leaves behind it. */
-function pathOf(rest: readonly Buffer[]): Buffer[] {
+export function pathOf(rest: readonly Buffer[]): Buffer[] {
   const path: Buffer[] = [];
   let level: Buffer[] = [Buffer.alloc(32), ...rest];
   while (level.length > 1) {

@@ -139,6 +139,11 @@ export class Mempool {
     });
   }
 
+  /** Forgets everything, as when a node expires or evicts it. */
+  clear(): void {
+    for (const entry of [...this.#entries.values()]) this.#remove(entry);
+  }
+
   /** A block took `txs`: they go, and so does what spends the same outputs in another way. */
   #confirm(txs: readonly TxData[]): void {
     for (const each of txs) {

@@ -28,8 +28,9 @@ import type { Decoded, Value } from "../../sv2/table.ts";
 import { negotiate } from "../extension-negotiation.ts";
 import type { ServedPeer } from "../peer-server.ts";
 import { answerSetup, type SetupConnection } from "../subprotocol-setup.ts";
+import type { Reservation } from "./byte-budget.ts";
 import type { CommitmentSubscription } from "./commitment-subscription.ts";
-import { type Declarations, type DeclarationVerdict, slices } from "./declarations.ts";
+import { type Declarations, type DeclarationVerdict, slices, WTXID_BYTES } from "./declarations.ts";
 import { type DeclaredCoinbase, declaredCoinbase } from "./declared-coinbase.ts";
 import { solvedBlock } from "./solved-block.ts";
 import type { Allocation } from "./tokens.ts";
@@ -43,6 +44,11 @@ const PROVIDE_TIMEOUT_MS = 30_000;
 
 /** Bytes that the transactions of one declaration may have: those of a block. */
 const MAX_DECLARED_BYTES = 4_000_000;
+
+/** Transactions that a block can have: the smallest weighs 240 of its 4,000,000 units. */
+const MAX_TRANSACTIONS = 16_666;
+
+const BUSY = "too many declarations are under way: try again with the next template";
 
 /** Solutions of one client that solve nothing, after which it is left. */
 const MAX_BOGUS = 100;
@@ -78,6 +84,8 @@ type Message =
   | Decoded<typeof declaration.table>
   | Decoded<typeof mergeMining.table>;
 
+type Refusal = Exclude<DeclarationVerdict, { readonly token: Uint8Array }>;
+
 /** A declaration that lacks transactions. */
 interface Pending {
   readonly allocation: Allocation;
@@ -87,6 +95,7 @@ interface Pending {
   /** Wtxids that were asked for, in hex. */
   readonly unknown: readonly string[];
   readonly untilMs: number;
+  readonly reservation: Reservation;
 }
 
 const SPOKEN = [declaration, common, extensions, mergeMining] as const;
@@ -132,7 +141,7 @@ export class DeclarationPeer implements ServedPeer {
         this.#declare(message.value);
         return undefined;
       case "ProvideMissingTransactionsSuccess":
-        void this.#provided(message.value);
+        this.#provided(message.value);
         return undefined;
       case "PushSolution":
         return this.#solution(message.value);
@@ -152,9 +161,10 @@ export class DeclarationPeer implements ServedPeer {
   tick(): void {
     this.#deps.subscription?.tell();
     const nowMs = this.#deps.clock.monotonicMs();
-    for (const [requestId, { untilMs }] of this.#pending) {
+    for (const [requestId, { untilMs, reservation }] of this.#pending) {
       if (untilMs > nowMs) continue;
       this.#pending.delete(requestId);
+      reservation.release();
       this.#answer(requestId, {
         errorCode: ERROR.missingTxs,
         details: "the missing transactions did not come in time",
@@ -164,6 +174,7 @@ export class DeclarationPeer implements ServedPeer {
 
   close(): void {
     this.#isGone = true;
+    for (const { reservation } of this.#pending.values()) reservation.release();
     this.#pending.clear();
     this.#deps.subscription?.end();
     this.#deps.declarations.leave(this.#deps.connection);
@@ -232,6 +243,15 @@ export class DeclarationPeer implements ServedPeer {
       this.#answer(requestId, flaw ?? { errorCode: ERROR.invalidCoinbaseTx, details: "" });
       return;
     }
+    if (request.wtxidList.length > MAX_TRANSACTIONS) {
+      this.#answer(requestId, { errorCode: ERROR.invalidJob, details: "more transactions than fit into a block" });
+      return;
+    }
+    const reservation = declarations.underWay.reservation();
+    if (!reservation.grow(request.wtxidList.length * WTXID_BYTES)) {
+      this.#answer(requestId, { errorCode: ERROR.internalError, details: BUSY });
+      return;
+    }
     const wtxids = request.wtxidList.map((wtxid) => wtxid.slice());
     const unknownTxPositionList: number[] = [];
     const unknown: string[] = [];
@@ -242,63 +262,88 @@ export class DeclarationPeer implements ServedPeer {
       unknown.push(key);
     }
     if (unknown.length === 0) {
-      void this.#judge(requestId, { allocation, coinbase, version, wtxids, unknown, untilMs: 0 }, new Map());
+      void this.#judge(requestId, { allocation, coinbase, version, wtxids, unknown, untilMs: 0, reservation }, []);
       return;
     }
     const untilMs = clock.monotonicMs() + PROVIDE_TIMEOUT_MS;
-    this.#pending.set(requestId, { allocation, coinbase, version, wtxids, unknown, untilMs });
+    this.#pending.set(requestId, { allocation, coinbase, version, wtxids, unknown, untilMs, reservation });
     send(declaration.encode("ProvideMissingTransactions", { requestId, unknownTxPositionList }));
   }
 
   /** Transactions that nobody asked for are passed over, as SRI's server does. */
-  async #provided({ requestId, transactionList }: Provided): Promise<void> {
+  #provided({ requestId, transactionList }: Provided): void {
     const pending = this.#pending.get(requestId);
     if (pending === undefined) {
       this.#deps.log.debug("transactions came that were not asked for", { requestId });
       return;
     }
     this.#pending.delete(requestId);
-    const wrong = (details: string): void => this.#answer(requestId, { errorCode: ERROR.missingTxs, details });
-    const bytes = transactionList.reduce((sum, { length }) => sum + length, 0);
-    if (bytes > MAX_DECLARED_BYTES) return wrong(`${bytes} bytes of transactions, more than a block has`);
-    if (transactionList.length !== pending.unknown.length) {
-      return wrong(`${pending.unknown.length} transactions were asked for, ${transactionList.length} came`);
+    const flaw = this.#flawOf(transactionList, pending);
+    if (flaw !== undefined) {
+      pending.reservation.release();
+      this.#answer(requestId, flaw);
+      return;
     }
     // One copy: the frame's memory is used again.
     const copies = transactionList.map((raw) => raw.slice());
-    const provided = new Map<string, KnownTransaction>();
-    const pause = slices(this.#deps.clock);
-    this.#judged += 1;
-    try {
-      for (const [i, raw] of copies.entries()) {
-        const key = pending.unknown[i] as string;
-        if (toHex(sha256d(raw)) !== key) return wrong(`the transaction at position ${i} of the answer is another one`);
-        try {
-          provided.set(key, knownTransaction(raw));
-        } catch (error) {
-          if (!(error instanceof Fault)) throw error;
-          this.#answer(requestId, {
-            errorCode: ERROR.invalidJob,
-            details: `a transaction cannot be read: ${error.message}`,
-          });
-          return;
-        }
-        await pause();
-        if (this.#isGone) return;
-      }
-    } finally {
-      this.#judged -= 1;
-    }
-    await this.#judge(requestId, pending, provided);
+    void this.#judge(requestId, pending, copies);
   }
 
-  async #judge(requestId: number, pending: Pending, provided: ReadonlyMap<string, KnownTransaction>): Promise<void> {
+  #flawOf(transactionList: readonly Uint8Array[], { unknown, reservation }: Pending): Refusal | undefined {
+    const errorCode = ERROR.missingTxs;
+    const bytes = transactionList.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > MAX_DECLARED_BYTES) {
+      return { errorCode, details: `${bytes} bytes of transactions, more than a block has` };
+    }
+    if (transactionList.length !== unknown.length) {
+      return { errorCode, details: `${unknown.length} transactions were asked for, ${transactionList.length} came` };
+    }
+    return reservation.grow(bytes) ? undefined : { errorCode: ERROR.internalError, details: BUSY };
+  }
+
+  async #judge(requestId: number, pending: Pending, raws: readonly Uint8Array[]): Promise<void> {
     const { connection, declarations } = this.#deps;
     const { allocation, coinbase, version, wtxids } = pending;
     this.#judged += 1;
-    const verdict = await declarations.judge(connection, { allocation, coinbase, version, wtxids, provided });
-    this.#judged -= 1;
-    this.#answer(requestId, verdict);
+    try {
+      const provided = await this.#read(raws, pending.unknown);
+      if (this.#isGone) return;
+      const verdict =
+        provided instanceof Map
+          ? await declarations.judge(connection, { allocation, coinbase, version, wtxids, provided })
+          : provided;
+      this.#answer(requestId, verdict);
+    } finally {
+      this.#judged -= 1;
+      pending.reservation.release();
+    }
+  }
+
+  /** Transactions by wtxid in hex, if they are those that were asked for. */
+  async #read(
+    raws: readonly Uint8Array[],
+    unknown: readonly string[],
+  ): Promise<Map<string, KnownTransaction> | Refusal> {
+    const provided = new Map<string, KnownTransaction>();
+    const pause = slices(this.#deps.clock);
+    for (const [i, raw] of raws.entries()) {
+      const key = unknown[i] as string;
+      if (toHex(sha256d(raw)) !== key) {
+        return {
+          errorCode: ERROR.missingTxs,
+          details: `the transaction at position ${i} of the answer is another one`,
+        };
+      }
+      try {
+        provided.set(key, knownTransaction(raw));
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        return { errorCode: ERROR.invalidJob, details: `a transaction cannot be read: ${error.message}` };
+      }
+      await pause();
+      if (this.#isGone) break;
+    }
+    return provided;
   }
 
   #answer(requestId: number, verdict: DeclarationVerdict): void {

@@ -214,17 +214,15 @@ describe("declarations", () => {
       },
       { validation: "node", leastValuePercent: 90, tokenLifetimeMs: 1000, tokensPerClient: 4, declaredBytes },
     );
-    const coinbase = (() => {
-      const whole = customFields({
-        height: 100,
-        prevHash: template.prevHash,
-        nBits: template.nBits,
-        ntime: template.curTime,
-        outputs: [{ value: template.coinbaseValue, script: Uint8Array.of(0x51) }, ...template.coinbase.outputs],
-      });
-      const { prefix, suffix } = customHalves(whole, 20, new Uint8Array(32));
-      return declaredCoinbase(prefix, suffix) as DeclaredCoinbase;
-    })();
+    const whole = customFields({
+      height: 100,
+      prevHash: template.prevHash,
+      nBits: template.nBits,
+      ntime: template.curTime,
+      outputs: [{ value: template.coinbaseValue, script: Uint8Array.of(0x51) }, ...template.coinbase.outputs],
+    });
+    const { prefix, suffix } = customHalves(whole, 20, new Uint8Array(32));
+    const coinbase = declaredCoinbase(prefix, suffix) as DeclaredCoinbase;
     const raws = template.transactions ?? [];
     const provided = new Map(raws.map((raw) => [toHex(sha256d(raw)), knownTransaction(raw)]));
     const wtxids = raws.map((raw) => sha256d(raw));
@@ -233,6 +231,8 @@ describe("declarations", () => {
     return {
       declarations,
       declare,
+      prefix,
+      suffix,
       move: (to: typeof template | undefined) => {
         now = to;
       },
@@ -270,15 +270,15 @@ describe("declarations", () => {
   test("make room for each other within their bytes: the oldest job goes, and its token with it", async () => {
     const probe = setting(async () => ({ verdict: "valid" }));
     await probe.declare();
-    const { bytes } = probe.declarations.transactions;
+    const bytes = probe.declarations.declaredBytes;
     const { declare, declarations } = setting(async () => ({ verdict: "valid" }), bytes - 1);
     expect(await declare()).toMatchObject({ errorCode: "internal-error" });
     const small = setting(async () => ({ verdict: "valid" }), bytes);
     const first = (await small.declare(1)) as { token: Uint8Array };
     for (let client = 2; client < 40; client++) await small.declare(client);
-    expect(small.declarations.transactions.bytes).toBe(bytes);
-    expect(small.declarations.redeem(first.token)).toMatchObject({ userIdentifier: "u" });
-    expect(declarations.transactions.bytes).toBe(0);
+    expect(small.declarations.declaredBytes).toBe(bytes);
+    expect(small.declarations.redeem(first.token)).toEqual({ errorCode: "invalid-mining-job-token" });
+    expect(declarations.declaredBytes).toBe(0);
   });
 
   test("are judged two at a time", async () => {
@@ -291,6 +291,93 @@ describe("declarations", () => {
     });
     await Promise.all(Array.from({ length: 10 }, (_, client) => declare(client)));
     expect(most).toBe(2);
+  });
+
+  /** A client in full-template mode whose link is the test. */
+  const client = ({ declarations, prefix, suffix }: ReturnType<typeof setting>, connection = 1) => {
+    const sent: { readonly name: string; readonly value: Record<string, unknown> }[] = [];
+    const back = new FrameDecoder({}, { maxFrameSize: 0xffffff });
+    const clock = new FakeClock();
+    const peer = new DeclarationPeer(
+      {
+        connection,
+        send: (bytes) => {
+          for (const { msgType, payload } of back.push(bytes)) {
+            sent.push((msgType < 0x50 ? common : declaration).decode(msgType, payload) as never);
+          }
+        },
+        clock,
+        log: silentLog,
+        declarations,
+        blocks: () => undefined,
+      },
+      { coinbaseOnly: true },
+    );
+    const decoder = new FrameDecoder({}, { maxFrameSize: 0xffffff });
+    const say = (frame: Uint8Array) => decoder.push(frame).map((each) => peer.receive(each))[0];
+    say(common.encode("SetupConnection", { ...SETUP_CONNECTION, protocol: 1, flags: 1 }));
+    const declare = (requestId: number, wtxidList: readonly Uint8Array[]): void => {
+      say(declaration.encode("AllocateMiningJobToken", { requestId: 1, userIdentifier: "u" }));
+      const { miningJobToken } = sent.at(-1)?.value as { miningJobToken: Uint8Array };
+      say(
+        declaration.encode("DeclareMiningJob", {
+          requestId,
+          miningJobToken,
+          version: 1,
+          coinbaseTxPrefix: prefix,
+          coinbaseTxSuffix: suffix,
+          wtxidList,
+          excessData: new Uint8Array(0),
+        }),
+      );
+    };
+    return { say, sent, declare, peer, clock };
+  };
+  const unknown = (count: number, fill = 7): Uint8Array[] =>
+    Array.from({ length: count }, (_, i) => {
+      const wtxid = new Uint8Array(32).fill(fill);
+      new DataView(wtxid.buffer).setUint32(0, i);
+      return wtxid;
+    });
+
+  test("of more transactions than a block can have are refused before any is looked for", () => {
+    const { declare, sent } = client(setting(async () => ({ verdict: "valid" }), 8_000_000));
+    declare(5, unknown(16_667));
+    expect(sent.at(-1)).toMatchObject({ name: "DeclareMiningJobError", value: { errorCode: "invalid-job" } });
+    declare(6, unknown(16_666));
+    expect(sent.at(-1)).toMatchObject({ name: "ProvideMissingTransactions", value: { requestId: 6 } });
+  });
+
+  test("under way hold bytes of one budget, and give them back at their end, however they end", async () => {
+    const all = setting(async () => ({ verdict: "valid" }), 8_000_000);
+    const { declarations } = all;
+    const [a, b] = [client(all, 1), client(all, 2)];
+    a.declare(5, unknown(14_000));
+    expect(declarations.underWay.taken).toBe(4_200_000);
+    b.declare(5, unknown(14_000, 8));
+    expect(b.sent.at(-1)).toMatchObject({ name: "DeclareMiningJobError", value: { errorCode: "internal-error" } });
+    a.clock.advance(31_000);
+    a.peer.tick();
+    expect(a.sent.at(-1)).toMatchObject({ name: "DeclareMiningJobError", value: { errorCode: "missing-txs" } });
+    expect(declarations.underWay.taken).toBe(0);
+    b.declare(6, unknown(14_000, 8));
+    b.peer.close();
+    expect(declarations.underWay.taken).toBe(0);
+    a.declare(7, unknown(1));
+    a.say(
+      declaration.encode("ProvideMissingTransactionsSuccess", { requestId: 7, transactionList: [new Uint8Array(9)] }),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(a.sent.at(-1)).toMatchObject({ name: "DeclareMiningJobError", value: { errorCode: "missing-txs" } });
+    expect(declarations.underWay.taken).toBe(0);
+    a.declare(8, unknown(1));
+    a.say(
+      declaration.encode("ProvideMissingTransactionsSuccess", {
+        requestId: 8,
+        transactionList: [new Uint8Array(9), new Uint8Array(9)],
+      }),
+    );
+    expect(declarations.underWay.taken).toBe(0);
   });
 
   test("a client with a hundred solutions that are none is left", () => {
