@@ -126,7 +126,12 @@ describe("job declaration", () => {
     await until("some to be closed", () => closed >= 3, 20_000);
     await until(
       "a line about it",
-      () => log.some(({ message }) => message.includes("the unfinished messages of all clients together are too large, and this client's is the largest")),
+      () =>
+        log.some(({ message }) =>
+          message.includes(
+            "the unfinished messages of all clients together are too large, and this client's is the largest",
+          ),
+        ),
       5_000,
     );
     expect(await good.declare((await good.token()).miningJobToken, draft, WHOLE)).toBeInstanceOf(Uint8Array);

@@ -318,7 +318,7 @@ describe("declarations", () => {
     say(common.encode("SetupConnection", { ...SETUP_CONNECTION, protocol: 1, flags: 1 }));
     const declare = (requestId: number, wtxidList: readonly Uint8Array[]): void => {
       say(declaration.encode("AllocateMiningJobToken", { requestId: 1, userIdentifier: "u" }));
-      const { miningJobToken } = sent.at(-1)?.value as { miningJobToken: Uint8Array };
+      const miningJobToken = sent.at(-1)?.value.miningJobToken as Uint8Array;
       say(
         declaration.encode("DeclareMiningJob", {
           requestId,
