@@ -30,17 +30,22 @@ import {
   payoutScriptOf,
 } from "../settings.ts";
 import { systemClock } from "../system.ts";
+import { providersOf } from "../template-settings.ts";
 import { colours, jsonLine, type Terminal } from "../terminal.ts";
 import { isPaidByPools, isPoolAlone, upstreamOf } from "../upstream-settings.ts";
 import { checkChains, type Finding } from "./doctor-chains.ts";
 import { checkLedger, LEDGER_CHECK } from "./doctor-ledger.ts";
 import { type ModuleTarget, moduleChecks } from "./doctor-module.ts";
 import { checkPool } from "./doctor-pool.ts";
+import { checkDeclaration, checkProvider } from "./doctor-templates.ts";
 import { checkTls, TLS_CHECK } from "./doctor-tls.ts";
 import { type ModuleWords, moduleTarget } from "./module-target.ts";
 
 /** The clocks of miners, nodes and ours may differ by this much before it is worth a word, ms. */
 const CLOCK_TOLERANCE_MS = 10_000;
+
+/** A provider without a template after this time, ms, counts as away. */
+const PROVIDER_TIMEOUT_MS = 20_000;
 
 /** Words behind `doctor`. */
 export interface DoctorOptions extends ModuleWords {
@@ -82,9 +87,12 @@ function checksOf(loaded: LoadedConfig): Check[] {
   return [
     async () => [ok("configuration", loaded.file ?? "built-in defaults (no -c given)")],
     ...commonChecks(loaded),
-    guarded("listening address", () => checkListen(config.stratum_v2.listen_addr)),
+    ...[config.stratum_v2, config.template_server, config.job_declaration].flatMap(({ listen_addr }) =>
+      listen_addr === undefined ? [] : [guarded("listening address", () => checkListen(listen_addr))],
+    ),
     guarded(TLS_CHECK, () => checkTls(loaded)),
     guarded("Bitcoin nodes", () => checkNodes(loaded)),
+    guarded("template providers", () => checkProviders(loaded)),
     guarded("chains", () => checkChains(loaded, failed)),
   ];
 }
@@ -97,6 +105,7 @@ function checksOfModule(target: ModuleTarget): Check[] {
     ...moduleChecks(target).map(([check, run]) => guarded(check, run)),
     ...commonChecks(loaded),
     guarded("Bitcoin nodes", async () => (loaded.config.bitcoind.length === 0 ? [] : await checkNodes(loaded))),
+    guarded("template providers", () => checkProviders(loaded)),
   ];
 }
 
@@ -231,8 +240,16 @@ async function checkPools(loaded: LoadedConfig): Promise<Finding[]> {
   const upstream = upstreamOf(loaded);
   if (upstream === undefined) return [];
   const versionRollingMask = Number(config.jobs.version_rolling_mask);
-  const options = { ...upstream, versionRollingMask, clientIdentity: clientIdentityOf(loaded) };
-  const checked = await Promise.all(upstream.pools.map((pool) => checkPool(pool, options)));
+  const options = { ...upstream, versionRollingMask, clientIdentity: clientIdentityOf(loaded), mode: upstream.declare };
+  const checked = await Promise.all(
+    upstream.pools.flatMap((pool) => [checkPool(pool, options), checkDeclaration(pool, options)]),
+  );
+  return checked.flat();
+}
+
+async function checkProviders(loaded: LoadedConfig): Promise<Finding[]> {
+  const options = { connectTimeoutMs: PROVIDER_TIMEOUT_MS };
+  const checked = await Promise.all(providersOf(loaded).map((provider) => checkProvider(provider, options)));
   return checked.flat();
 }
 
