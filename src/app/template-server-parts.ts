@@ -10,6 +10,7 @@ import { ServedTemplates } from "../pool/templates/served-templates.ts";
 import { TemplatePeer } from "../pool/templates/template-peer.ts";
 import { TcpTransport } from "../pool/transports/tcp.ts";
 import type { LedgerTools } from "./ledger-parts.ts";
+import { blockNodes, providersPart } from "./provider-blocks.ts";
 import { parseHostPort } from "./settings.ts";
 import { TOKENS } from "./tokens.ts";
 
@@ -37,7 +38,7 @@ export function registerTemplateServer({ settings, part, get, log }: LedgerTools
     () =>
       new BitcoindBlockSink(
         {
-          nodes: get(TOKENS.nodes),
+          nodes: blockNodes({ get, log }),
           // A folder of its own: what is found there pays us nothing, and is none of the ledger's.
           journal: new BlockJournal(
             { files: diskFiles, log: log("others' blocks") },
@@ -46,6 +47,7 @@ export function registerTemplateServer({ settings, part, get, log }: LedgerTools
           clock: get(TOKENS.clock),
           log: log("others' blocks"),
           meter: get(TOKENS.meter),
+          ...providersPart(get(TOKENS.providers)),
         },
         { ...BLOCK_SINK_DEFAULTS, name: "submission of others' blocks" },
       ),
