@@ -54,8 +54,14 @@ const LEAST_GAP_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 30_000;
 
+/** A pool that has not seen a block of ours is asked again after this time, and for so long, ms. */
+const ASK_AGAIN_MS = 500;
+const ASK_UNTIL_MS = 20_000;
+
 /** What our coinbases leave for the pool's own chains, where it names some. */
 const ROOM = { scriptSigBytes: 45, outputBytes: 400 } as const;
+
+const NO_SCRIPT = new Uint8Array(0);
 
 /** How our own work comes. */
 export interface OwnWork {
@@ -92,6 +98,13 @@ export interface DeclaringPoolOptions extends PoolConnectionOptions {
 /** A job of ours at the pool. */
 interface Declared {
   readonly job: Job;
+  /** The same with the pool's whole extranonce. */
+  readonly whole: Job;
+  readonly template: Template;
+  /** How its Success is told to miners. */
+  readonly cause: TemplateCause;
+  /** Until then it is asked for again when the pool lacks its block, monotonic ms. */
+  readonly askUntilMs: number;
   /** What the whole extranonce begins with at the pool. */
   readonly extranoncePrefix: Uint8Array;
   readonly outputs: readonly TxOutput[];
@@ -110,7 +123,7 @@ export class DeclaringPool implements PoolPeer {
   /** By their work, the oldest first. */
   readonly #jobs = new Map<PoolWork, Declared>();
   /** What waits for an answer to SetCustomMiningJob, by request id. */
-  readonly #requests = new Map<number, { readonly declared: Declared; readonly cause: TemplateCause }>();
+  readonly #requests = new Map<number, Declared>();
   #declarator: Declarator | undefined;
   #channel: UpstreamChannel | undefined;
   #poolJob: Job | undefined;
@@ -292,16 +305,20 @@ export class DeclaringPool implements PoolPeer {
     channel: UpstreamChannel,
     cause: TemplateCause,
   ): Promise<void> {
-    const { mode } = this.#options;
-    const built = this.#build(template, token, channel);
-    if (built === undefined) return;
-    const { whole, declared } = built;
-    this.#remember(declared);
     const isNewBlock = this.#mined === undefined || !equal(this.#mined, template.prevHash);
+    const declared = this.#build(template, token, channel, isNewBlock ? "refresh" : cause);
+    if (declared === undefined) return;
+    this.#remember(declared);
     // A block later than what is mined is not waited for.
     if (isNewBlock) this.#mine(declared.job, cause);
-    let jobToken = token.token;
-    if (mode === "full_template") {
+    await this.#ask(declarator, token, declared);
+  }
+
+  /** Declares a job and sets it. */
+  async #ask(declarator: Declarator, { token }: Token, declared: Declared): Promise<void> {
+    const { whole, template, job } = declared;
+    let jobToken = token;
+    if (this.#options.mode === "full_template") {
       const transactions = template.transactions ?? (await this.#deps.work.transactionsOf(template));
       if (transactions === undefined) {
         this.#refused(declared, "the template's transactions are not here any more", "");
@@ -309,14 +326,8 @@ export class DeclaringPool implements PoolPeer {
       }
       const { prefix: coinbasePrefix, suffix: coinbaseSuffix } = declaredHalves(whole);
       const wtxids = template.wtxids ?? transactions.map((raw) => sha256d(raw));
-      const answer = await declarator.declare({
-        token: token.token,
-        version: whole.version,
-        coinbasePrefix,
-        coinbaseSuffix,
-        wtxids,
-        transactions,
-      });
+      const { version } = whole;
+      const answer = await declarator.declare({ token, version, coinbasePrefix, coinbaseSuffix, wtxids, transactions });
       if (this.#isOver) return;
       if ("errorCode" in answer) {
         this.#refused(declared, answer.errorCode, answer.details);
@@ -325,10 +336,10 @@ export class DeclaringPool implements PoolPeer {
       jobToken = answer.token;
     }
     this.#requestId += 1;
-    this.#requests.set(this.#requestId, { declared, cause: isNewBlock ? "refresh" : cause });
+    this.#requests.set(this.#requestId, declared);
     const { coinbase } = template;
     this.#connection.setCustomJob({
-      channelId: channel.channelId,
+      channelId: (job.pool as PoolWork).channelId,
       requestId: this.#requestId,
       miningJobToken: jobToken,
       version: whole.version,
@@ -344,8 +355,40 @@ export class DeclaringPool implements PoolPeer {
     });
   }
 
+  /** Asks for a job that is mined and that the pool could not know to be right: it has its block later than we. */
+  #askAgain(declared: Declared): void {
+    const declarator = this.#declarator;
+    if (this.#isOver || declared.state !== "waiting") return;
+    if (!this.#isMinedOnTip(declared)) {
+      this.#drop(declared, null);
+      return;
+    }
+    const token = declarator?.takeToken();
+    if (declarator === undefined || token === undefined) {
+      this.#deps.clock.after(ASK_AGAIN_MS, () => this.#askAgain(declared));
+      return;
+    }
+    const isSame =
+      token.outputs.length === declared.outputs.length &&
+      token.outputs.every(({ script }, i) => equal(script, declared.outputs[i]?.script ?? NO_SCRIPT));
+    if (!isSame) {
+      // Its coinbase does not fit this token.
+      this.#drop(declared, null);
+      this.#declare("newBlock");
+      return;
+    }
+    this.#ask(declarator, token, declared).catch((error: unknown) =>
+      this.#deps.log.error(`a job could not be declared: ${describe(error)}`, { error }),
+    );
+  }
+
+  #isMinedOnTip({ job }: Declared): boolean {
+    const newest = this.#deps.work.current();
+    return this.currentJob() === job && newest !== undefined && equal(newest.prevHash, job.prevHash);
+  }
+
   /** The job with the pool's whole extranonce, and as our channels share it; `undefined`, with a word in the log, when there is none. */
-  #build(template: Template, token: Token, channel: UpstreamChannel): { whole: Job; declared: Declared } | undefined {
+  #build(template: Template, token: Token, channel: UpstreamChannel, cause: TemplateCause): Declared | undefined {
     const { jobIds, clock, work, log } = this.#deps;
     const { connection, tag, versionRollingMask } = this.#options;
     const { extranoncePrefix, extranonceSize, channelId, target } = channel;
@@ -385,7 +428,9 @@ export class DeclaringPool implements PoolPeer {
       pool,
     });
     const paid = outputs(template.coinbaseValue);
-    return { whole, declared: { job, extranoncePrefix, outputs: paid, state: "waiting", poolJobId: 0, waiting: [] } };
+    const askUntilMs = clock.monotonicMs() + ASK_UNTIL_MS;
+    const fixed = { job, whole, template, cause, askUntilMs, extranoncePrefix, outputs: paid };
+    return { ...fixed, state: "waiting", poolJobId: 0, waiting: [] };
   }
 
   #remember(declared: Declared): void {
@@ -398,10 +443,9 @@ export class DeclaringPool implements PoolPeer {
   }
 
   #onAnswer(answer: CustomJobAnswer): void {
-    const request = this.#requests.get(answer.requestId);
-    if (request === undefined) return;
+    const declared = this.#requests.get(answer.requestId);
+    if (declared === undefined) return;
     this.#requests.delete(answer.requestId);
-    const { declared, cause } = request;
     if ("errorCode" in answer) {
       this.#refused(declared, answer.errorCode, "");
       return;
@@ -413,12 +457,17 @@ export class DeclaringPool implements PoolPeer {
     }
     const newest = this.#deps.work.current();
     const isLate = newest !== undefined && !equal(newest.prevHash, declared.job.prevHash);
-    if (!isLate && this.currentJob() !== declared.job) this.#mine(declared.job, cause);
+    if (!isLate && this.currentJob() !== declared.job) this.#mine(declared.job, declared.cause);
   }
 
   /** The pool does not take a job. */
   #refused(declared: Declared, errorCode: string, details: string): void {
-    const { log } = this.#deps;
+    const { log, clock } = this.#deps;
+    if (errorCode === "stale-chain-tip" && this.#isMinedOnTip(declared) && clock.monotonicMs() < declared.askUntilMs) {
+      log.debug(`pool ${this.#pool.name} has not seen our newest block yet`, { height: declared.template.height });
+      clock.after(ASK_AGAIN_MS, () => this.#askAgain(declared));
+      return;
+    }
     this.#drop(declared, null);
     const isStale = errorCode === "stale-chain-tip" || errorCode === "connection-lost" || errorCode === "too-many";
     const words = `pool ${this.#pool.name} does not take a job of ours: ${errorCode}${details === "" ? "" : ` (${details})`}`;
