@@ -3,11 +3,11 @@
  * Whether work is taken from it is decided elsewhere (`providers.ts`).
  */
 import type { Dial } from "../../client/link.ts";
-import { type ClientConversation, runSession } from "../../client/session.ts";
+import { type ServiceEnd, ServiceSession } from "../../client/service-session.ts";
+import type { ClientConversation } from "../../client/session.ts";
 import type { ServerAddress } from "../../client/url.ts";
-import { withSignals } from "../../kernel/abort.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
-import { describe, Fault } from "../../kernel/fault.ts";
+import { Fault } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import { peerText } from "../../kernel/peer-text.ts";
 import type { Random } from "../../kernel/random.ts";
@@ -19,19 +19,12 @@ import type { Frame } from "../../sv2/frame.ts";
 import { common } from "../../sv2/messages/common.ts";
 import { templates } from "../../sv2/messages/templates.ts";
 import type { NoiseCrypto } from "../../sv2/noise/crypto.ts";
-import { NoiseInitiator } from "../../sv2/noise/handshake.ts";
 import type { Decoded } from "../../sv2/table.ts";
 import { ConstraintsInForce, type OutputConstraints } from "./output-constraints.ts";
 import { ProviderFeed } from "./provider-feed.ts";
 
 /** Longest message: the transactions of a block. */
 const MAX_FRAME_SIZE = 16_000_000;
-
-/** From the open stream to the complete handshake, ms. */
-const HANDSHAKE_TIMEOUT_MS = 5_000;
-
-/** Silence is looked at by questions of ours, not by the session. */
-const NEVER_MS = 0x7fff_ffff;
 
 /** Silence after which the provider is asked something, ms; after twice as much more it is gone. */
 const ASK_AFTER_MS = 30_000;
@@ -79,12 +72,6 @@ export interface ProviderListener {
   onTip(prevHash: Uint8Array): void;
 }
 
-/** How it ended. */
-export interface ProviderEnd {
-  readonly reason: string;
-  readonly fault: Fault | undefined;
-}
-
 type Message = Decoded<typeof common.table> | Decoded<typeof templates.table>;
 
 const SPOKEN = [templates, common] as const;
@@ -103,7 +90,6 @@ export class ProviderConnection {
   readonly #wanted = new Map<bigint, ((transactions: readonly Uint8Array[] | undefined) => void)[]>();
   #listener: ProviderListener | undefined;
   #send: ((frame: Uint8Array) => void) | undefined;
-  #fault: Fault | undefined;
   #isSetUp = false;
   #heardMs = 0;
   #askedMs = 0;
@@ -111,7 +97,7 @@ export class ProviderConnection {
   #questions = 0;
   #answers = 0;
   #barrier = 0;
-  #deadline: Timer | undefined;
+  #session: ServiceSession | undefined;
 
   constructor(deps: ProviderConnectionDeps, provider: Provider, options: ProviderConnectionOptions) {
     this.#deps = deps;
@@ -128,41 +114,22 @@ export class ProviderConnection {
   }
 
   /** Dials and listens until the connection ends. Never rejects. */
-  async run(listener: ProviderListener, signal: AbortSignal): Promise<ProviderEnd> {
-    const { clock, random, crypto, dial } = this.#deps;
-    const { name, address } = this.#provider;
-    const over = new AbortController();
+  async run(listener: ProviderListener, signal: AbortSignal): Promise<ServiceEnd> {
+    const { name: provider, address: server } = this.#provider;
+    const { connectTimeoutMs } = this.#options;
     this.#listener = listener;
-    this.#heardMs = clock.monotonicMs();
-    this.#deadline = clock.after(this.#options.connectTimeoutMs, () => {
-      this.#fault ??= new Fault("template-provider-timeout", { provider: name, isSetUp: this.#isSetUp });
-      over.abort();
-    });
-    const reason = await withSignals([signal, over.signal], (both) =>
-      runSession(
-        {
-          clock,
-          dial,
-          noise: address.noise ? new NoiseInitiator({ crypto, clock, random }, keyOf(address)) : undefined,
-          client: (send, end) => this.#conversation(send, end),
-          onEstablished: () => undefined,
-          onFailure: (error) => {
-            if (error instanceof Fault) this.#fault ??= error;
-          },
-        },
-        {
-          server: address,
-          goodbye: "",
-          maxFrameSize: MAX_FRAME_SIZE,
-          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-          idleTimeoutMs: NEVER_MS,
-        },
-        both,
-      ),
+    this.#heardMs = this.#deps.clock.monotonicMs();
+    this.#session = new ServiceSession(
+      {
+        ...this.#deps,
+        client: (send, end) => this.#conversation(send, end),
+        tooLate: () => new Fault("template-provider-timeout", { provider, isSetUp: this.#isSetUp }),
+      },
+      { server, maxFrameSize: MAX_FRAME_SIZE, connectTimeoutMs },
     );
-    this.#deadline.cancel();
+    const end = await this.#session.run(signal);
     for (const templateId of [...this.#wanted.keys()]) this.#gave(templateId, undefined);
-    return { reason: this.#fault === undefined ? reason : describe(this.#fault), fault: this.#fault };
+    return end;
   }
 
   /** What we reserve from now on; nothing is sent where that is what the provider knows. */
@@ -281,7 +248,7 @@ export class ProviderConnection {
   }
 
   #offer(template: Template, cause: TemplateCause, templateId: bigint): void {
-    this.#deadline?.cancel();
+    this.#session?.arrived();
     this.#numbers.set(template.id, templateId);
     forgetOldest(this.#numbers, NUMBERS_KEPT);
     this.#listener?.onTemplate(template, cause);
@@ -318,19 +285,13 @@ export class ProviderConnection {
   #listen(end: (reason: string) => void): void {
     const nowMs = this.#deps.clock.monotonicMs();
     if (nowMs - this.#heardMs >= 3 * ASK_AFTER_MS) {
-      this.#fault ??= new Fault("template-provider-silent", {
-        provider: this.#provider.name,
-        forMs: Math.round(nowMs - this.#heardMs),
-      });
+      const forMs = Math.round(nowMs - this.#heardMs);
+      this.#session?.blame(new Fault("template-provider-silent", { provider: this.#provider.name, forMs }));
       end("silent");
     } else if (this.#isSetUp && nowMs - this.#heardMs >= ASK_AFTER_MS && nowMs - this.#askedMs >= ASK_AFTER_MS) {
       this.#ask();
     }
   }
-}
-
-function keyOf({ authorityPublicKey }: ServerAddress): { readonly authorityPublicKey?: Uint8Array } {
-  return authorityPublicKey === undefined ? {} : { authorityPublicKey };
 }
 
 function forgetOldest<K>(map: Map<K, unknown>, most: number): void {

@@ -2,6 +2,7 @@
  * Template providers as a source of work, beside a source of nodes or without one. All are connected all the time; work is taken from the first in order of
  * preference that has a template, at once from the next when it is lost, and from a preferred one again when it has worked for a while.
  */
+import type { ServiceEnd } from "../../client/service-session.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
 import { sleep } from "../../kernel/clock.ts";
 import type { Unsubscribe } from "../../kernel/events.ts";
@@ -12,12 +13,7 @@ import { type Random, randomU32 } from "../../kernel/random.ts";
 import type { FoundBlock, JobSource, TemplateCause } from "../../mining/ports.ts";
 import { isSameWork, type Template } from "../../mining/template.ts";
 import type { OutputConstraints } from "./output-constraints.ts";
-import {
-  type Provider,
-  ProviderConnection,
-  type ProviderConnectionDeps,
-  type ProviderEnd,
-} from "./provider-connection.ts";
+import { type Provider, ProviderConnection, type ProviderConnectionDeps } from "./provider-connection.ts";
 
 /** First and longest pause before a provider is dialled again, ms. */
 const FIRST_PAUSE_MS = 1_000;
@@ -262,7 +258,7 @@ export class TemplateProviders implements JobSource {
     void run.finally(() => this.#running.delete(run));
   }
 
-  #ended(line: ProviderLine, { reason, fault }: ProviderEnd): void {
+  #ended(line: ProviderLine, { reason, fault }: ServiceEnd): void {
     if (this.#over.signal.aborted) return;
     const { clock, random, log, meter } = this.#deps;
     const nowMs = clock.monotonicMs();

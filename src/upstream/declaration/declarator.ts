@@ -5,11 +5,11 @@
 
 import { parseOutputs, type TxOutput } from "../../bitcoin/transaction.ts";
 import type { Dial } from "../../client/link.ts";
-import { type ClientConversation, runSession } from "../../client/session.ts";
+import { type ServiceEnd, ServiceSession } from "../../client/service-session.ts";
+import type { ClientConversation } from "../../client/session.ts";
 import type { ServerAddress } from "../../client/url.ts";
-import { withSignals } from "../../kernel/abort.ts";
 import type { Clock, Timer } from "../../kernel/clock.ts";
-import { describe, Fault } from "../../kernel/fault.ts";
+import { Fault } from "../../kernel/fault.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Meter } from "../../kernel/meter.ts";
 import { peerText } from "../../kernel/peer-text.ts";
@@ -23,15 +23,10 @@ import { type DECLARATION, declaration } from "../../sv2/messages/declaration.ts
 import { extensions } from "../../sv2/messages/extensions.ts";
 import { MERGE_MINING_TYPE, mergeMining } from "../../sv2/messages/merge-mining.ts";
 import type { NoiseCrypto } from "../../sv2/noise/crypto.ts";
-import { NoiseInitiator } from "../../sv2/noise/handshake.ts";
 import type { Decoded, Value } from "../../sv2/table.ts";
 
 /** Longest message of a server: a list of positions, or commitments. */
 const MAX_FRAME_SIZE = 0x40000;
-
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-const NEVER_MS = 0x7fff_ffff;
 
 /** How long an answer about extensions is waited for, ms; a server that does not know 0x0001 gives none. */
 const EXTENSIONS_TIMEOUT_MS = 2_000;
@@ -103,12 +98,6 @@ export interface JobDraft {
 /** What became of a declaration. */
 export type Declared = { readonly token: Uint8Array } | { readonly errorCode: string; readonly details: string };
 
-/** How a connection ended. */
-export interface DeclaratorEnd {
-  readonly reason: string;
-  readonly fault: Fault | undefined;
-}
-
 interface UnderWay {
   readonly draft: JobDraft;
   readonly settle: (declared: Declared) => void;
@@ -134,11 +123,10 @@ export class Declarator {
   readonly #underWay = new Map<number, UnderWay>();
   #listener: DeclaratorListener | undefined;
   #send: ((frame: Uint8Array) => void) | undefined;
-  #fault: Fault | undefined;
   #requestId = 0;
   #isSetUp = false;
   #isReady = false;
-  #deadline: Timer | undefined;
+  #session: ServiceSession | undefined;
   #extensionsTimer: Timer | undefined;
 
   constructor(deps: DeclaratorDeps, options: DeclaratorOptions) {
@@ -147,46 +135,18 @@ export class Declarator {
   }
 
   /** Connects and serves until the end. Never rejects. */
-  async run(listener: DeclaratorListener, signal: AbortSignal): Promise<DeclaratorEnd> {
-    const { clock, random, crypto, dial } = this.#deps;
-    const { address, pool, connectTimeoutMs } = this.#options;
-    const over = new AbortController();
+  async run(listener: DeclaratorListener, signal: AbortSignal): Promise<ServiceEnd> {
+    const { address: server, pool, connectTimeoutMs } = this.#options;
     this.#listener = listener;
-    this.#deadline = clock.after(connectTimeoutMs, () => {
-      this.#fault ??= new Fault("upstream-declaration-timeout", { pool, isSetUp: this.#isSetUp });
-      over.abort();
-    });
-    const { authorityPublicKey } = address;
-    const reason = await withSignals([signal, over.signal], (both) =>
-      runSession(
-        {
-          clock,
-          dial,
-          noise: address.noise
-            ? new NoiseInitiator(
-                { crypto, clock, random },
-                authorityPublicKey === undefined ? {} : { authorityPublicKey },
-              )
-            : undefined,
-          client: (send, end) => this.#conversation(send, end),
-          onEstablished: () => undefined,
-          onFailure: (error) => {
-            if (error instanceof Fault) this.#fault ??= error;
-          },
-        },
-        {
-          server: address,
-          goodbye: "",
-          maxFrameSize: MAX_FRAME_SIZE,
-          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-          // Between two declarations a server has nothing to say; one that hangs is noticed by the next.
-          idleTimeoutMs: NEVER_MS,
-        },
-        both,
-      ),
+    this.#session = new ServiceSession(
+      {
+        ...this.#deps,
+        client: (send, end) => this.#conversation(send, end),
+        tooLate: () => new Fault("upstream-declaration-timeout", { pool, isSetUp: this.#isSetUp }),
+      },
+      { server, maxFrameSize: MAX_FRAME_SIZE, connectTimeoutMs },
     );
-    this.#deadline.cancel();
-    return { reason: this.#fault === undefined ? reason : describe(this.#fault), fault: this.#fault };
+    return this.#session.run(signal);
   }
 
   /** Whether jobs can be declared: connected, and a token is there. */
@@ -374,7 +334,7 @@ export class Declarator {
     if (outputs.length === 0 || outputs.length > MAX_TOKEN_OUTPUTS) {
       throw new Fault("upstream-declaration-invalid", { pool, flaw: `a token with ${outputs.length} outputs` });
     }
-    this.#deadline?.cancel();
+    this.#session?.arrived();
     this.#tokens.push({
       token: { token: miningJobToken.slice(), outputs },
       sinceMs: this.#deps.clock.monotonicMs(),

@@ -11,17 +11,13 @@
 import { sha256d } from "../../bitcoin/hash.ts";
 import { headerHash, serializeHeader } from "../../bitcoin/header.ts";
 import { foldMerklePath } from "../../bitcoin/merkle.ts";
-import { difficultyOfTarget, targetFromBytes } from "../../bitcoin/target.ts";
-import type { TxOutput } from "../../bitcoin/transaction.ts";
 import type { ServerAddress } from "../../client/url.ts";
 import { concat, equal } from "../../kernel/bytes.ts";
 import { sleep, type Timer } from "../../kernel/clock.ts";
-import type { Unsubscribe } from "../../kernel/events.ts";
 import { describe, Fault } from "../../kernel/fault.ts";
 import type { LiveCommitments } from "../../merge/live-commitments.ts";
-import { commitmentsOf } from "../../merge/live-commitments.ts";
 import { foundBlock } from "../../mining/found-block.ts";
-import { buildJob, type Job, type JobParts } from "../../mining/job.ts";
+import type { Job } from "../../mining/job.ts";
 import type { PoolWork } from "../../mining/pool-work.ts";
 import type { FoundBlock, TemplateCause } from "../../mining/ports.ts";
 import type { PreparedJob } from "../../mining/prepared-job.ts";
@@ -40,6 +36,7 @@ import {
   type UpstreamPool,
 } from "../pool-connection.ts";
 import type { UpstreamChannel } from "../upstream-channel.ts";
+import { type Declared, declaredJob, type OwnWork } from "./declared-job.ts";
 
 /** Shares of one job that wait for the pool's word on it. */
 const MAX_WAITING_SHARES = 512;
@@ -54,28 +51,13 @@ const LEAST_GAP_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 30_000;
 
-/** A pool that has not seen a block of ours is asked again after this time, and for so long, ms. */
+/** A pool that has not seen a block of ours is asked again after this time, ms. */
 const ASK_AGAIN_MS = 500;
-const ASK_UNTIL_MS = 20_000;
 
 /** What our coinbases leave for the pool's own chains, where it names some. */
 const ROOM = { scriptSigBytes: 45, outputBytes: 400 } as const;
 
 const NO_SCRIPT = new Uint8Array(0);
-
-/** How our own work comes. */
-export interface OwnWork {
-  current(): Template | undefined;
-  onTemplate(listener: (template: Template, cause: TemplateCause) => void): Unsubscribe;
-  /** The transactions of a template; `undefined` when nobody has them any more. */
-  transactionsOf(template: Template): Promise<readonly Uint8Array[] | undefined>;
-  /** Makes a job that commits to our chains. Throws as `buildJob`. */
-  makeJob(parts: JobParts): Job;
-  /** Chains have new work that is worth a job. */
-  onWork(listener: () => void): Unsubscribe;
-  /** Whether any chain of ours is to be committed to. */
-  hasChains(): boolean;
-}
 
 /** What `DeclaringPool` works with. */
 export interface DeclaringPoolDeps extends PoolConnectionDeps {
@@ -93,25 +75,6 @@ export interface DeclaringPoolOptions extends PoolConnectionOptions {
   readonly mode: DeclaratorOptions["mode"];
   /** Bytes in the coinbase script that name us. */
   readonly tag: Uint8Array;
-}
-
-/** A job of ours at the pool. */
-interface Declared {
-  readonly job: Job;
-  /** The same with the pool's whole extranonce. */
-  readonly whole: Job;
-  readonly template: Template;
-  /** How its Success is told to miners. */
-  readonly cause: TemplateCause;
-  /** Until then it is asked for again when the pool lacks its block, monotonic ms. */
-  readonly askUntilMs: number;
-  /** What the whole extranonce begins with at the pool. */
-  readonly extranoncePrefix: Uint8Array;
-  readonly outputs: readonly TxOutput[];
-  state: "waiting" | "set" | "refused";
-  /** The pool's id, once it is set. */
-  poolJobId: number;
-  readonly waiting: { readonly share: UpstreamShare; readonly answer: (said: UpstreamAnswer) => void }[];
 }
 
 /** The connection. */
@@ -387,50 +350,18 @@ export class DeclaringPool implements PoolPeer {
     return this.currentJob() === job && newest !== undefined && equal(newest.prevHash, job.prevHash);
   }
 
-  /** The job with the pool's whole extranonce, and as our channels share it; `undefined`, with a word in the log, when there is none. */
+  /** `undefined`, with a word in the log, when there is none. */
   #build(template: Template, token: Token, channel: UpstreamChannel, cause: TemplateCause): Declared | undefined {
-    const { jobIds, clock, work, log } = this.#deps;
-    const { connection, tag, versionRollingMask } = this.#options;
-    const { extranoncePrefix, extranonceSize, channelId, target } = channel;
-    const outputs = (value: bigint): readonly TxOutput[] =>
-      token.outputs.map(({ script }, i) => ({ value: i === 0 ? value : 0n, script }));
-    const parts: JobParts = {
-      template,
-      payout: outputs,
-      tag,
-      jobId: jobIds.next(),
-      nowMs: clock.nowMs(),
-      versionRollingMask,
-      extranonceSize: extranoncePrefix.length + extranonceSize,
-    };
-    let whole: Job;
+    const { name: pool } = this.#pool;
     try {
-      if (work.hasChains() || this.#foreign === undefined) whole = work.makeJob(parts);
-      else whole = buildJob({ ...parts, commitments: commitmentsOf(this.#foreign) });
+      return declaredJob(
+        { ...this.#deps, foreign: this.#foreign },
+        { ...this.#options, pool, template, token, channel, cause },
+      );
     } catch (error) {
-      log.error(`no job could be made for pool ${this.#pool.name}: ${describe(error)}`, { error });
+      this.#deps.log.error(`no job could be made for pool ${pool}: ${describe(error)}`, { error });
       return undefined;
     }
-    const difficulty = difficultyOf(target);
-    const pool: PoolWork = Object.freeze({
-      pool: this.#pool.name,
-      connection,
-      channelId,
-      jobId: whole.jobId,
-      target,
-      difficulty,
-    });
-    const job: Job = Object.freeze({
-      ...whole,
-      coinbasePrefix: concat(whole.coinbasePrefix, extranoncePrefix),
-      extranonceSize,
-      payoutValue: 0n,
-      pool,
-    });
-    const paid = outputs(template.coinbaseValue);
-    const askUntilMs = clock.monotonicMs() + ASK_UNTIL_MS;
-    const fixed = { job, whole, template, cause, askUntilMs, extranoncePrefix, outputs: paid };
-    return { ...fixed, state: "waiting", poolJobId: 0, waiting: [] };
   }
 
   #remember(declared: Declared): void {
@@ -534,9 +465,4 @@ export class DeclaringPool implements PoolPeer {
     });
     this.#deps.blocks(foundBlock({ ...found, userIdentity: share.userIdentity }));
   }
-}
-
-function difficultyOf(target: Uint8Array): number {
-  const value = targetFromBytes(target);
-  return value === 0n ? Number.POSITIVE_INFINITY : difficultyOfTarget(value);
 }
