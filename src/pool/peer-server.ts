@@ -12,6 +12,7 @@ import type { Meter } from "../kernel/meter.ts";
 import { Connection } from "../sv2/connection.ts";
 import { NoiseResponder } from "../sv2/noise/handshake.ts";
 import type { Door } from "./door.ts";
+import { listen } from "./listening.ts";
 import type { ServerNoise } from "./server.ts";
 import type { ServerLimits } from "./server-options.ts";
 import { type Peer, Session } from "./session.ts";
@@ -68,7 +69,7 @@ export class PeerServer<P extends ServedPeer> implements Part {
   readonly #deps: PeerServerDeps<P>;
   readonly #options: PeerServerOptions;
   readonly #sessions = new Set<Session<P>>();
-  readonly #subscriptions: Unsubscribe[] = [];
+  #unsubscribe: Unsubscribe = () => undefined;
   #ticker: Timer | undefined;
   #lastId = 0;
 
@@ -95,21 +96,10 @@ export class PeerServer<P extends ServedPeer> implements Part {
 
   /** Listens. Throws `Fault("listen-failed")`; transports that listened already are stopped again. */
   async start(signal: AbortSignal): Promise<void> {
-    const { clock, transports, noise } = this.#deps;
+    const { clock, noise } = this.#deps;
     noise?.identity.current();
-    const started: Transport[] = [];
-    try {
-      for (const transport of transports) {
-        this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream, transport.noise)));
-        this.#subscriptions.push(transport.onTrouble((error) => this.#onTrouble(error)));
-        await transport.start(signal);
-        started.push(transport);
-      }
-    } catch (error) {
-      this.#unsubscribe();
-      for (const transport of started) await transport.stop();
-      throw error;
-    }
+    const accept = (stream: Stream, isSecured: boolean): void => this.#accept(stream, isSecured);
+    this.#unsubscribe = await listen({ ...this.#deps, accept }, signal);
     this.#ticker = clock.every(1000, () => this.#tick());
   }
 
@@ -123,16 +113,6 @@ export class PeerServer<P extends ServedPeer> implements Part {
     for (const session of this.#sessions) session.destroy();
     this.#ticker?.cancel();
     await Promise.all(transports.map((transport) => transport.stop()));
-  }
-
-  #unsubscribe(): void {
-    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
-  }
-
-  #onTrouble(error: Error): void {
-    const { meter, log, door } = this.#deps;
-    meter.count("connections_refused_total", 1, { reason: "system" });
-    log[door.tryTell() ? "warn" : "debug"](`a connection could not be accepted: ${error.message}`, { error });
   }
 
   #accept(stream: Stream, secured: boolean): void {

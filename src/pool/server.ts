@@ -32,6 +32,7 @@ import type { Agreement } from "./conversation.ts";
 import type { Admitted, Door } from "./door.ts";
 import type { PoolBus } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
+import { listen } from "./listening.ts";
 import { MinerPeer } from "./miner-peer.ts";
 import { SERVER_DEFAULTS, type ServerLimits, type ServerTimes } from "./server-options.ts";
 import { Session } from "./session.ts";
@@ -178,21 +179,15 @@ export class MiningServer implements Part {
 
   /** Prepares keys, then listens. Throws `Fault("listen-failed")`; transports that listened already are stopped again. */
   async start(signal: AbortSignal): Promise<void> {
-    const { clock, jobs, noise, transports } = this.#deps;
+    const { clock, jobs, noise } = this.#deps;
     noise?.identity.current();
     noise?.ephemeralKeys.refill(KEYS_PER_SLOT);
     this.#subscriptions.push(jobs.onJob((job) => this.#publish(job)));
-    const started: Transport[] = [];
     try {
-      for (const transport of transports) {
-        this.#subscriptions.push(transport.onStream((stream) => this.#accept(stream, transport.noise)));
-        this.#subscriptions.push(transport.onTrouble((error) => this.#onTrouble(error)));
-        await transport.start(signal);
-        started.push(transport);
-      }
+      const accept = (stream: Stream, isSecured: boolean): void => this.#accept(stream, isSecured);
+      this.#subscriptions.push(await listen({ ...this.#deps, accept }, signal));
     } catch (error) {
       this.#unsubscribe();
-      for (const transport of started) await transport.stop();
       throw error;
     }
     this.#slotDueMs = clock.monotonicMs() + 1000 / SLOTS;
@@ -240,14 +235,6 @@ export class MiningServer implements Part {
         resolve();
       };
     });
-  }
-
-  /** Out of file descriptors: every attempt to connect fails so, and the log tells it now and then. */
-  #onTrouble(error: Error): void {
-    const { meter, log, door } = this.#deps;
-    meter.count("connections_refused_total", 1, { reason: "system" });
-    const level = door.tryTell() ? "warn" : "debug";
-    log[level](`a connection could not be accepted: ${error.message}; see \`ulimit -n\``, { error });
   }
 
   #accept(stream: Stream, secured: boolean): void {
