@@ -18,20 +18,21 @@ describe.skipIf(binary === undefined)("SRI's pool_sv2 on our template server", (
     const provider = { address: running.templates ?? "", authorityPublicKey: running.authorityPublicKey };
     const pool = await startSriPool(binary ?? "", provider, { payoutAddress: PAYOUT, shareBatchSize: 1 });
     onTestFinished(() => pool.stop());
-    /** A channel whose job is on the node's newest block: the pool hears of it through us. */
-    const freshChannel = async (): Promise<MockChannel> => {
-      for (let tries = 0; ; tries++) {
-        const miner = await reach(pool, `${pool.host}:${pool.port}`);
-        await miner.setup();
-        const channel = await MockChannel.extended(miner, { minExtranonceSize: 4, nominalHashRate: 10 });
-        if (Buffer.from(channel.prevHash.prevHash).reverse().toString("hex") === node.chain.tip.key) return channel;
-        miner.destroy();
-        if (tries > 50) throw new Error("the pool never heard of the newest block");
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+    /**
+     * Whether the pool has heard of the node's newest block, through us. It ends when a channel is opened between NewTemplate and SetNewPrevHash
+     * (`TemplateIdNotFound`, action `Shutdown`: its defect, seen here in 2 of 14 runs), so nobody connects before.
+     */
+    const hasHeard = (): boolean => {
+      const { key } = node.chain.tip;
+      const [shown, internal] = [key, Buffer.from(key, "hex").reverse().toString("hex")];
+      const lines = pool.said().split("\n");
+      return lines.some((line) => /SetNewPrevHash/.test(line) && (line.includes(shown) || line.includes(internal)));
     };
     for (let block = 0; block < 2; block++) {
-      const channel = await freshChannel();
+      await until("the pool to hear of the newest block", hasHeard, 10_000);
+      const miner = await reach(pool, `${pool.host}:${pool.port}`);
+      await miner.setup();
+      const channel = await MockChannel.extended(miner, { minExtranonceSize: 4, nominalHashRate: 10 });
       const { height } = node.chain.tip;
       channel.submit(channel.find({ atMost: 2n ** 246n - 1n }));
       await until("the block", () => node.chain.tip.height > height, 20_000);
