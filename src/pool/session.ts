@@ -234,7 +234,7 @@ export class Session<P extends Peer = Peer> implements StreamListener {
       meter.count("handshakes_total", 1);
     }
     if (connection.buffered > 0) this.#deps.onUnfinished?.();
-    if (frames.length === 0) return;
+    if (frames.length === 0 || !this.listening) return;
     this.#lastFrameMs = beganMs;
     for (const frame of frames) {
       const farewell = this.peer.receive(frame);

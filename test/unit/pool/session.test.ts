@@ -33,6 +33,7 @@ interface Setting {
   /** What the peer's other side does with a frame. */
   readonly onFrame?: (frame: Frame, send: (frame: Uint8Array) => void) => Fault | undefined;
   readonly onClose?: () => void;
+  readonly onUnfinished?: (made: Session) => void;
 }
 
 /** A session with everything around it. */
@@ -58,7 +59,7 @@ function session(setting: Setting = {}) {
     waiting: () => 0,
   };
   const gate = setting.gate ?? new HandshakeGate({ clock }, { perSecond: 1000, burst: 1000 });
-  const made = new Session(
+  const made: Session = new Session(
     {
       stream,
       connection: new Connection({ noise: setting.noise }, { role: "server", maxFrameSize: 65_536 }),
@@ -99,6 +100,7 @@ function session(setting: Setting = {}) {
       onGone: () => {
         seen.gone += 1;
       },
+      onUnfinished: () => setting.onUnfinished?.(made),
     },
     { ...LIMITS, ...setting.limits },
   );
@@ -112,6 +114,18 @@ function session(setting: Setting = {}) {
 }
 
 const dropped = (code: string): string => `connections_dropped_total ${code}`;
+
+test("a client that is closed for the message that it has begun has its whole ones in front of it dropped", () => {
+  const { stream, seen } = session({
+    onUnfinished: (one) => {
+      expect(one.unfinishedBytes).toBeGreaterThan(0);
+      one.destroy();
+    },
+  });
+  stream.receive(concat(frame(3), frame(100).subarray(0, 50)));
+  expect(seen).toMatchObject({ frames: [], closes: 1 });
+  expect(stream.destroyed).toBe(true);
+});
 
 describe("deadlines", () => {
   test("the time of a transport's own handshake is within the handshake time, not on top of it", () => {
