@@ -226,6 +226,40 @@ describe("on the wire", () => {
     expect(mined?.pool?.connection).toBe(job()?.pool?.connection);
   });
 
+  test("a declaration server that is lost before it answers is asked again, and the shares meanwhile are paid", async () => {
+    let isMute = false;
+    const it = await world({
+      // As SRI's pool, which has no jobs of its own for such a client.
+      mining: [
+        { direction: "toDownstream", name: "NewExtendedMiningJob", action: "ignore" },
+        { direction: "toDownstream", name: "SetNewPrevHash", action: "ignore" },
+      ],
+      declaration: [
+        {
+          direction: "toDownstream",
+          name: "DeclareMiningJobSuccess",
+          action: ({ value }) => (isMute ? [] : replaceBy("DeclareMiningJobSuccess", value as never)()),
+        },
+      ],
+    });
+    const { mining, jd, job, node } = it;
+    await declared(it);
+    await until("a custom job", () => names(mining, "toDownstream").includes("SetCustomMiningJobSuccess"), 10_000);
+    isMute = true;
+    const answers = () => names(jd, "toDownstream").filter((name) => name === "DeclareMiningJobSuccess").length;
+    const before = answers();
+    await node.call("generatetoaddress", [1, ADDRESS]);
+    await until("an answer that is lost", () => answers() > before, 10_000);
+    await declared(it);
+    const mined = job();
+    const channel = await MockChannel.extended(await it.ours.miner());
+    channel.submit(channel.find({ above: bits(250) }));
+    jd.cut();
+    isMute = false;
+    await until("the share's Success", () => names(mining, "toDownstream").includes("SubmitSharesSuccess"), 20_000);
+    expect(job()?.pool?.connection).toBe(mined?.pool?.connection);
+  });
+
   test("an answer that never comes does not hold the miners up", async () => {
     const it = await world({
       mining: [{ direction: "toDownstream", name: "SetCustomMiningJobSuccess", action: "ignore" }],

@@ -115,6 +115,11 @@ export class Sniffer {
     }
   }
 
+  /** Breaks the connections that pass; others may come. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Closes everything. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));

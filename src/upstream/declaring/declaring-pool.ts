@@ -318,12 +318,13 @@ export class DeclaringPool implements PoolPeer {
     });
   }
 
-  /** Asks for a job that is mined and that the pool could not know to be right: it has its block later than we. */
+  /** Asks for a job that is mined and that the pool has given no word on: it has its block later than we, or was out of reach. */
   #askAgain(declared: Declared): void {
     const declarator = this.#declarator;
     if (this.#isOver || declared.state !== "waiting") return;
-    if (!this.#isMinedOnTip(declared)) {
+    if (!this.#isMinedOnTip(declared) || this.#deps.clock.monotonicMs() >= declared.askUntilMs) {
       this.#drop(declared, null);
+      if (this.currentJob() === declared.job) this.#fallBack("its job declaration server is away", false);
       return;
     }
     const token = declarator?.takeToken();
@@ -394,13 +395,15 @@ export class DeclaringPool implements PoolPeer {
   /** The pool does not take a job. */
   #refused(declared: Declared, errorCode: string, details: string): void {
     const { log, clock } = this.#deps;
-    if (errorCode === "stale-chain-tip" && this.#isMinedOnTip(declared) && clock.monotonicMs() < declared.askUntilMs) {
-      log.debug(`pool ${this.#pool.name} has not seen our newest block yet`, { height: declared.template.height });
+    // Behind us, or out of reach for a moment: no word on the job itself.
+    const isStale = errorCode === "stale-chain-tip" || errorCode === "connection-lost" || errorCode === "too-many";
+    if (isStale && this.#isMinedOnTip(declared) && clock.monotonicMs() < declared.askUntilMs) {
+      const { height } = declared.template;
+      log.debug(`pool ${this.#pool.name} is asked for our job again: ${errorCode}`, { height });
       clock.after(ASK_AGAIN_MS, () => this.#askAgain(declared));
       return;
     }
     this.#drop(declared, null);
-    const isStale = errorCode === "stale-chain-tip" || errorCode === "connection-lost" || errorCode === "too-many";
     const words = `pool ${this.#pool.name} does not take a job of ours: ${errorCode}${details === "" ? "" : ` (${details})`}`;
     log[isStale ? "info" : "warn"](words, { pool: this.#pool.name, errorCode, details });
     this.#trouble = words;
