@@ -185,6 +185,11 @@ describe("on the wire", () => {
   test("a pool that has the newest block later than we is asked again for the very job that is mined", async () => {
     let refusals = 0;
     const it = await world({
+      // As SRI's pool, which has no jobs of its own for such a client.
+      mining: [
+        { direction: "toDownstream", name: "NewExtendedMiningJob", action: "ignore" },
+        { direction: "toDownstream", name: "SetNewPrevHash", action: "ignore" },
+      ],
       declaration: [
         {
           direction: "toDownstream",
